@@ -1,0 +1,30 @@
+"""The one error a user can cause, and the exit codes a batch job can act on.
+
+The codes are those of sysexits.h, so cron wrappers and schedulers can tell "try again" from "mend the input".
+"""
+
+OK = 0
+USAGE = 64  # a wrong option, value or combination
+BAD_DATA = 65  # an input file or a stored file holds something it must not
+NO_INPUT = 66  # a named file or directory is not there
+INTERNAL = 70  # a bug of ours
+IO_ERROR = 74  # disk full, I/O error
+TRY_AGAIN = 75  # interrupted, or another process holds the work
+NO_PERMISSION = 77
+STALE = 78  # an output was made from other inputs or another config than those named now
+
+
+class PotstillError(Exception):
+    """Say what happened with its values, what would be valid, and what to type next.
+
+    `code` is the process's exit code (one of the constants of this module).
+    """
+
+    def __init__(self, message: str, *, hint: str = "", code: int = USAGE) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.code = code
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.hint}" if self.hint else self.message

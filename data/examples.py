@@ -1,0 +1,100 @@
+"""A directory of examples: Parquet parts of fixed row groups, sealed by a manifest.
+
+Every later phase keeps these parts and row groups: teacher shard i answers part i, row group by row group, so a
+reader joins them one row group at a time and checks the ids of each.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from pathlib import Path
+from typing import TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from data import store
+from data.errors import BAD_DATA, PotstillError
+from data.example import Example
+from data.manifest import Manifest, Part, read_manifest
+from data.schema import examples_schema
+from data.tasks.task import Task
+
+PART_ROWS = 65_536  # a part is the unit of resume in both phases: about a minute of teacher time on two cores
+GROUP_ROWS = 8_192  # a row group is the unit of reading in training
+
+Item = TypeVar("Item")
+
+
+def part_name(index: int) -> str:
+    return f"part-{index:05d}.parquet"
+
+
+def write_parts(directory: Path, examples: Iterable[Example], task: Task, *, part_rows: int = PART_ROWS) -> list[Part]:
+    """Write a stream of examples as parts of `part_rows`; memory is one row group."""
+    stream = iter(examples)
+    parts: list[Part] = []
+    while (first := next(stream, None)) is not None:
+        rows = chain([first], islice(stream, part_rows - 1))
+        parts.append(write_part(directory / part_name(len(parts)), rows, task))
+    return parts
+
+
+def write_part(path: Path, examples: Iterable[Example], task: Task) -> Part:
+    """Write one part, row group by row group, and describe it."""
+    schema = examples_schema(task)
+    ids, rows = hashlib.sha256(), 0
+    with store.parquet_writer(path, schema) as writer:
+        for group in chunks(examples, GROUP_ROWS):
+            table = to_table(group, schema)
+            writer.write_table(table, row_group_size=GROUP_ROWS)
+            hash_ids(ids, table["id"])
+            rows += len(group)
+    return describe(path, rows, ids.hexdigest())
+
+
+def describe(path: Path, rows: int, ids: str) -> Part:
+    """Make the manifest's entry of a written file."""
+    return Part(path.name, rows, path.stat().st_size, store.sha256_file(path), ids)
+
+
+def read_examples(directory: Path) -> tuple[Manifest, Iterator[Example]]:
+    """Open a sealed examples directory and stream its rows in order."""
+    manifest = read_manifest(directory, "examples")
+    groups = (group for part in manifest.parts for group in read_groups(directory / part.name))
+    return manifest, (example for group in groups for example in from_table(group))
+
+
+def read_groups(path: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    """Read a Parquet file one row group at a time: memory stays flat, where pyarrow's batch readers grow."""
+    try:
+        with pq.ParquetFile(path, memory_map=True, pre_buffer=False, page_checksum_verification=True) as file:
+            for group in range(file.num_row_groups):
+                yield file.read_row_group(group, columns=columns, use_threads=False)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise PotstillError(f"{path} cannot be read: {error}", code=BAD_DATA) from None
+
+
+def to_table(examples: list[Example], schema: pa.Schema) -> pa.Table:
+    """Turn examples into one Arrow table with the columns of `schema`."""
+    columns = {name: [getattr(example, name) for example in examples] for name in schema.names}
+    return pa.table(columns, schema=schema)
+
+
+def from_table(table: pa.Table) -> Iterator[Example]:
+    """Turn a table of all columns back into examples."""
+    columns = [table[name].to_pylist() for name in Example.__slots__]
+    for row in zip(*columns, strict=True):
+        yield Example(*(tuple(value) if isinstance(value, list) else value for value in row))
+
+
+def hash_ids(digest: "hashlib._Hash", ids: pa.ChunkedArray) -> None:
+    """Feed a column of ids, in order, into a running hash."""
+    digest.update("\n".join(ids.to_pylist()).encode("ascii") + b"\n")
+
+
+def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Cut a stream into lists of `size` (the last may be shorter)."""
+    stream = iter(items)
+    while chunk := list(islice(stream, size)):
+        yield chunk

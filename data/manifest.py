@@ -1,0 +1,142 @@
+"""The seal of a directory: what it holds, what it was made from, and one hash over both.
+
+`MANIFEST.json` is written last. A directory without it is unfinished; one whose root differs from the root a later
+phase noted is another dataset. The chain examples -> teacher -> student is a chain of these roots.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from data import store
+from data.errors import BAD_DATA, NO_INPUT, STALE, PotstillError
+from data.schema import SCHEMA_VERSION
+from data.tasks.task import Task
+
+NAME = "MANIFEST.json"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One stored file: its name, rows, size and content hash, and the hash over its row ids in order."""
+
+    name: str
+    rows: int
+    bytes: int
+    sha256: str
+    ids: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a sealed directory says of itself.
+
+    kind       examples, teacher, student or encoder (a fine-tuned teacher)
+    task       what the rows are for
+    parts      its data files in row order
+    made_from  role -> root of the manifest (or hash of the file) it was made from
+    config     the resolved config that made it
+    report     counts and measurements; not part of the root, so that a slower run is the same dataset
+    """
+
+    kind: str
+    task: Task
+    parts: tuple[Part, ...] = ()
+    made_from: dict[str, str] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+    report: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        return sum(part.rows for part in self.parts)
+
+    @property
+    def root(self) -> str:
+        """Hash of everything that makes the content: kind, schema, task, parts, origins. Not config, not report."""
+        return store.digest_of({"version": SCHEMA_VERSION, **self._content()})
+
+    def _content(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "task": self.task.to_dict(),
+            "parts": [vars(part) for part in self.parts],
+            "made_from": self.made_from,
+        }
+
+
+def write_manifest(directory: Path, manifest: Manifest) -> None:
+    """Seal a directory."""
+    content = manifest._content() | {"config": manifest.config, "report": manifest.report}
+    store.write_json(
+        directory / NAME, {"version": SCHEMA_VERSION, "root": manifest.root, "rows": manifest.rows, **content}
+    )
+
+
+def read_manifest(directory: Path, kind: str) -> Manifest:
+    """Open a sealed directory: its kind, its own hash and the sizes of its files are checked."""
+    if not directory.is_dir():
+        raise PotstillError(f"{directory} is not a directory", hint=HINTS.get(kind, ""), code=NO_INPUT)
+    if not (directory / NAME).exists():
+        raise PotstillError(
+            f"{directory} is not a finished {kind} directory (no {NAME})",
+            hint=HINTS.get(kind, "run the command that makes it again: it goes on where it stopped"),
+            code=NO_INPUT,
+        )
+    values = store.read_json(directory / NAME)
+    manifest = _from_values(directory, values)
+    if manifest.kind != kind:
+        raise PotstillError(f"{directory} holds {manifest.kind}, not {kind}", hint=HINTS.get(kind, ""))
+    if manifest.root != values.get("root"):
+        raise PotstillError(f"{directory / NAME} was edited: its root does not match its content", code=BAD_DATA)
+    for part in manifest.parts:
+        check_part(directory, part)
+    return manifest
+
+
+def check_part(directory: Path, part: Part, *, whole: bool = False) -> None:
+    """Check that a part's file is there with its size, and with `whole` every byte of it."""
+    path = directory / part.name
+    size = path.stat().st_size if path.is_file() else None
+    if size != part.bytes:
+        found = "is missing" if size is None else f"has {size} bytes, its manifest says {part.bytes}"
+        raise PotstillError(f"{path} {found}", hint="run the command that made it again", code=BAD_DATA)
+    if whole and store.sha256_file(path) != part.sha256:
+        raise PotstillError(f"{path} is damaged: its sha256 differs from the manifest's", code=BAD_DATA)
+
+
+def check_made_from(directory: Path, manifest: Manifest, role: str, root: str) -> None:
+    """Refuse a directory whose input has changed since it was made."""
+    noted = manifest.made_from.get(role)
+    if noted != root:
+        raise PotstillError(
+            f"{directory} was made from {role} {str(noted)[:12]}, not from the {role} {root[:12]} there is now",
+            hint="make it again, or name another output directory",
+            code=STALE,
+        )
+
+
+HINTS = {
+    "examples": "potstill augment TRAIN -o DIR makes one",
+    "teacher": "potstill cache EXAMPLES -t TEACHER -o DIR makes one",
+    "student": "potstill train CACHE --dev DEV -o DIR makes one",
+}
+
+
+def _from_values(directory: Path, values: dict[str, Any]) -> Manifest:
+    if values.get("version") != SCHEMA_VERSION:
+        raise PotstillError(
+            f"{directory} has format version {values.get('version')}, this potstill reads {SCHEMA_VERSION}",
+            hint="make it again with this version",
+            code=STALE,
+        )
+    try:
+        return Manifest(
+            kind=values["kind"],
+            task=Task.from_dict(values["task"]),
+            parts=tuple(Part(**part) for part in values["parts"]),
+            made_from=values["made_from"],
+            config=values["config"],
+            report=values["report"],
+        )
+    except (KeyError, TypeError) as error:
+        raise PotstillError(f"{directory / NAME} is not a manifest: {error!r}", code=BAD_DATA) from None

@@ -1,0 +1,116 @@
+"""Every file potstill writes goes through here: whole or not at all.
+
+A file is written beside its place under a temporary name, flushed to the disk, renamed, and the directory is flushed.
+So a reader never meets half a file, and a crash leaves only `*.tmp-*` names that `sweep` removes.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from data.errors import BAD_DATA, NO_INPUT, PotstillError
+
+BLOCK = 1 << 20
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a whole file atomically."""
+    with replacing(path) as tmp:
+        tmp.write_bytes(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole UTF-8 file atomically."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write readable JSON atomically (sorted keys, so equal values are equal bytes)."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path, *, hint: str = "") -> Any:
+    """Read JSON; a missing or torn file is a clear error."""
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise PotstillError(f"{path} is not there", hint=hint, code=NO_INPUT) from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise PotstillError(f"{path} is not readable JSON: {error}", hint=hint, code=BAD_DATA) from None
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path; on success it is flushed and becomes `path`, on any exception it is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tmp = path.with_name(f"{path.name}.tmp-{os.getpid()}")
+    try:
+        yield tmp
+        flush(tmp)
+        os.replace(tmp, path)
+        flush(path.parent)
+    finally:
+        tmp.unlink(missing_ok=True)
+
+
+@contextmanager
+def parquet_writer(path: Path, schema: pa.Schema, *, vectors: tuple[str, ...] = ()) -> Iterator[pq.ParquetWriter]:
+    """Open a Parquet writer whose file appears at `path` only when the block ends well.
+
+    Texts and ids are zstd with a dictionary where it pays; `vectors` names wide binary columns, stored as they are:
+    measured, zstd gains 7.5 % on them and costs 4x in reads. Page checksums on: without them 9 of 10 flipped bits
+    are read as silently wrong numbers.
+    """
+    compression = {name: "NONE" if name in vectors else "ZSTD" for name in schema.names}
+    plain = [name for name in schema.names if name not in vectors and pa.types.is_string(schema.field(name).type)]
+    with (
+        replacing(path) as tmp,
+        pq.ParquetWriter(
+            tmp,
+            schema,
+            compression=compression,
+            use_dictionary=[name for name in plain if name in ("op", "split", "status", "source_id")],
+            write_statistics=plain,
+            write_page_checksum=True,
+        ) as writer,
+    ):
+        yield writer
+
+
+def sweep(directory: Path) -> int:
+    """Remove what interrupted writers left; return how many files went."""
+    left = list(directory.glob("*.tmp-*")) if directory.is_dir() else []
+    for path in left:
+        path.unlink(missing_ok=True)
+    return len(left)
+
+
+def flush(path: Path) -> None:
+    """Force a file's or a directory's content to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sha256_file(path: Path) -> str:
+    """Hash a file's bytes, hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def digest_of(value: Any) -> str:
+    """Hash a JSON value in its canonical form (sorted keys, no blanks), hex."""
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode("utf-8")).hexdigest()

@@ -1,0 +1,5 @@
+from data.tasks.classify import CLASSIFY
+from data.tasks.kind import Kind
+from data.tasks.regress import REGRESS
+
+KINDS: dict[str, Kind] = {"classify": CLASSIFY, "regress": REGRESS}

@@ -1,0 +1,52 @@
+"""One class out of C for a text or a pair of texts."""
+
+import numpy as np
+import pyarrow as pa
+
+from data import metrics
+from data.example import Label
+from data.tasks.kind import Kind
+
+
+def parse_label(text: str, labels: tuple[str, ...]) -> int:
+    """Find a label by its name, or by its number where the names are not numbers themselves."""
+    if text in labels:
+        return labels.index(text)
+    if text.isascii() and text.isdigit() and int(text) < len(labels) and not all(name.isdigit() for name in labels):
+        return int(text)
+    raise ValueError(f"label {text!r} is none of {', '.join(labels)}")
+
+
+def show_label(label: Label, labels: tuple[str, ...]) -> str:
+    return labels[int(label)]  # type: ignore[arg-type]
+
+
+def probabilities(logits: np.ndarray) -> np.ndarray:
+    """Softmax over the last axis, in float64 and safe from overflow."""
+    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
+    return shifted / shifted.sum(axis=-1, keepdims=True)
+
+
+def predict(logits: np.ndarray) -> np.ndarray:
+    return logits.argmax(axis=-1)
+
+
+def measure(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    return metrics.classification(predict(logits), labels)
+
+
+CLASSIFY = Kind(
+    name="classify",
+    texts=(1, 2),
+    unit="text",
+    width=len,
+    label_type=pa.int32(),
+    missing=-100,
+    hard_loss="ce",
+    parse_label=parse_label,
+    show_label=show_label,
+    probabilities=probabilities,
+    predict=predict,
+    metrics=measure,
+    main_metric="accuracy",
+)

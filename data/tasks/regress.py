@@ -1,0 +1,53 @@
+"""One real score for a text or a pair of texts (STS-B: similarity from 0 to 5)."""
+
+import math
+
+import numpy as np
+import pyarrow as pa
+
+from data import metrics
+from data.example import Label
+from data.tasks.kind import Kind
+
+
+def parse_label(text: str, labels: tuple[str, ...]) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"label {text!r} is not a finite number")
+    return value
+
+
+def show_label(label: Label, labels: tuple[str, ...]) -> str:
+    return f"{label:.4g}"
+
+
+def scores(logits: np.ndarray) -> np.ndarray:
+    return logits.astype(np.float64)
+
+
+def predict(logits: np.ndarray) -> np.ndarray:
+    return logits[..., 0]
+
+
+def measure(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    return metrics.correlation(predict(logits), labels)
+
+
+REGRESS = Kind(
+    name="regress",
+    texts=(1, 2),
+    unit="text",
+    width=lambda labels: 1,
+    label_type=pa.float32(),
+    missing=math.nan,
+    hard_loss="mse",
+    parse_label=parse_label,
+    show_label=show_label,
+    probabilities=scores,
+    predict=predict,
+    metrics=measure,
+    main_metric="spearman",
+)
