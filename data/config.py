@@ -50,7 +50,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def apply_settings(table: Mapping[str, Any], settings: list[str]) -> dict[str, Any]:
-    """Overlay `a.b=value` settings onto nested tables. A value is TOML (`3`, `true`, `[1, 2]`) or else a bare string."""
+    """Overlay `a.b=value` settings onto nested tables. A value is TOML (`3`, `[1, 2]`) or else a bare string."""
     result = _deep_copy(table)
     for setting in settings:
         key, sign, text = setting.partition("=")

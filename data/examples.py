@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -43,13 +43,17 @@ def write_parts(directory: Path, examples: Iterable[Example], task: Task, *, par
 def write_part(path: Path, examples: Iterable[Example], task: Task) -> Part:
     """Write one part, row group by row group, and describe it."""
     schema = examples_schema(task)
+    return write_groups(path, (to_table(group, schema) for group in chunks(examples, GROUP_ROWS)), schema)
+
+
+def write_groups(path: Path, groups: Iterable[pa.Table], schema: pa.Schema) -> Part:
+    """Write one part of ready-made row groups (GROUP_ROWS rows each but for the last), and describe it."""
     ids, rows = hashlib.sha256(), 0
     with store.parquet_writer(path, schema) as writer:
-        for group in chunks(examples, GROUP_ROWS):
-            table = to_table(group, schema)
+        for table in groups:
             writer.write_table(table, row_group_size=GROUP_ROWS)
             hash_ids(ids, table["id"])
-            rows += len(group)
+            rows += len(table)
     return describe(path, rows, ids.hexdigest())
 
 
@@ -85,7 +89,8 @@ def from_table(table: pa.Table) -> Iterator[Example]:
     """Turn a table of all columns back into examples."""
     columns = [table[name].to_pylist() for name in Example.__slots__]
     for row in zip(*columns, strict=True):
-        yield Example(*(tuple(value) if isinstance(value, list) else value for value in row))
+        values: Any = (tuple(value) if isinstance(value, list) else value for value in row)
+        yield Example(*values)
 
 
 def hash_ids(digest: "hashlib._Hash", ids: pa.ChunkedArray) -> None:

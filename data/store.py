@@ -54,7 +54,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield tmp
         flush(tmp)
-        os.replace(tmp, path)
+        tmp.replace(path)
         flush(path.parent)
     finally:
         tmp.unlink(missing_ok=True)

@@ -1,0 +1,27 @@
+from collections.abc import Callable
+
+from pipelines.commands.augment import augment
+from pipelines.commands.bench import bench
+from pipelines.commands.cache import cache
+from pipelines.commands.demo import demo
+from pipelines.commands.evaluate import evaluate
+from pipelines.commands.inspect import inspect
+from pipelines.commands.predict import predict
+from pipelines.commands.report import report
+from pipelines.commands.run import run
+from pipelines.commands.teach import teach
+from pipelines.commands.train import train
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "demo": demo,
+    "teach": teach,
+    "augment": augment,
+    "cache": cache,
+    "train": train,
+    "evaluate": evaluate,
+    "predict": predict,
+    "bench": bench,
+    "inspect": inspect,
+    "report": report,
+    "run": run,
+}

@@ -1,0 +1,37 @@
+"""Randomness that depends on nothing but its key: (seed, recipe, original, side) and the counters (k, slot).
+
+A counter-based generator: the number at (k, slot) is a hash, not the next of a stream. So rows don't depend on the
+number of workers, on the order of the originals or on a resume, and n_iter 10 -> 20 keeps the first 10 rows.
+The hash is splitmix64 (Steele, Lea and Flood 2014), once over k and once over the slot.
+"""
+
+import hashlib
+
+import numpy as np
+
+RECIPE = 1  # raise it whenever the same seed would draw other rows than before
+
+_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_2 = np.uint64(0x94D049BB133111EB)
+_S27, _S30, _S31, _S11 = (np.uint64(bits) for bits in (27, 30, 31, 11))
+
+
+def draw_key(seed: int, source_id: str, side: str) -> int:
+    """Hash what names one side ("A" or "B") of one original to 64 bits."""
+    name = f"{seed}|{RECIPE}|{source_id}|{side}".encode()
+    return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "little")
+
+
+def uniforms(key: int, ks: np.ndarray, slots: int) -> np.ndarray:
+    """Draw numbers from [0, 1) for the rows `ks` (uint64 [K]): float64 [K, slots]."""
+    rows = _mix(np.uint64(key) + (ks + np.uint64(1)) * _GAMMA)
+    counters = np.arange(1, slots + 1, dtype=np.uint64) * _GAMMA
+    bits = _mix(rows[:, None] + counters)  # [K, slots]
+    return (bits >> _S11) * 2.0**-53
+
+
+def _mix(state: np.ndarray) -> np.ndarray:
+    state = (state ^ (state >> _S30)) * _MIX_1
+    state = (state ^ (state >> _S27)) * _MIX_2
+    return state ^ (state >> _S31)

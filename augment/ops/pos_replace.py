@@ -1,0 +1,21 @@
+"""Replace a word by one of the same part of speech, drawn as often as it stands in the transfer set.
+
+The draw may hit the word itself, as in the paper: a frequent word is kept more often than a rare one.
+"""
+
+import numpy as np
+
+from augment.ops.op import WordOp
+from augment.tagged import Tagged
+from augment.vocabulary import Vocabulary
+
+
+def replace(text: Tagged, positions: np.ndarray, u: np.ndarray, vocabulary: Vocabulary | None) -> list[str]:
+    """Draw a word of the same tag for every hit; without tags the words stay."""
+    hits = positions.tolist()
+    if vocabulary is None or not text.tags:
+        return [text.words[i] for i in hits]
+    return vocabulary.draw([text.tags[i] for i in hits], u)
+
+
+OP = WordOp(lambda config: config.p_pos, replace)

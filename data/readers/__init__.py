@@ -1,0 +1,13 @@
+from collections.abc import Callable, Iterator
+
+from data.readers import hub, jsonl, parquet, quoted, text, tsv
+from data.readers.source import Row, Source
+
+READERS: dict[str, Callable[[Source], Iterator[Row]]] = {
+    "tsv": tsv.read_rows,
+    "csv": quoted.read_rows,
+    "jsonl": jsonl.read_rows,
+    "parquet": parquet.read_rows,
+    "text": text.read_rows,
+    "hub": hub.read_rows,
+}

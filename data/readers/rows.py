@@ -1,0 +1,43 @@
+"""Any source as a stream of rows: finds the format and calls its reader."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from data.errors import PotstillError
+from data.readers import READERS
+from data.readers.hub import PREFIXES
+from data.readers.lines import numbered_lines
+from data.readers.source import Row, Source
+
+ENDINGS = {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+PEEK = 20  # lines of a .txt file looked at
+
+
+def rows_of(source: Source) -> Iterator[Row]:
+    """Stream the rows of a source in their order, in flat memory."""
+    return READERS[format_of(source)](source)
+
+
+def format_of(source: Source) -> str:
+    """Name the format: as the user said, by the address, by the ending; a .txt file with tabs is TSV."""
+    if source.format is not None:
+        if source.format not in READERS:
+            raise PotstillError(f"unknown format {source.format!r}", hint=f"formats: {', '.join(READERS)}")
+        return source.format
+    if str(source.path).startswith(PREFIXES):
+        return "hub"
+    ending = Path(source.path).suffix.lower()
+    if ending == ".txt":
+        return "tsv" if _tabbed(source) else "text"
+    if ending not in ENDINGS:
+        known = ", ".join([*ENDINGS, ".txt"])
+        raise PotstillError(
+            f"{source.path}: no known ending ({known})", hint=f"say --format, one of {', '.join(READERS)}"
+        )
+    return ENDINGS[ending]
+
+
+def _tabbed(source: Source) -> bool:
+    start = [line for _, line in islice(numbered_lines(source), PEEK) if line.strip()]
+    return bool(start) and all("\t" in line for line in start)

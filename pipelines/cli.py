@@ -1,0 +1,67 @@
+"""`potstill`: one Typer app with a command a phase; how every ending becomes a message and an exit code."""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+from data.errors import INTERNAL, OK
+from pipelines.commands import COMMANDS
+from pipelines.spread import command
+
+ABOUT = """Distil a large text encoder into a small student, offline.
+
+Multiply the texts (augment), run the teacher over them once (cache), train students from the cache alone (train).
+`potstill demo` shows it all on embedded reviews; `potstill run RECIPE` does all phases for your data.
+"""
+
+# Plain tracebacks and no completion commands: what a scheduler logs stays readable.
+app = typer.Typer(name="potstill", help=ABOUT, no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
+for name, body in COMMANDS.items():
+    app.command(name, no_args_is_help=False)(command(body))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with a code of `data.errors`."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    signal.signal(signal.SIGTERM, _interrupt)  # a scheduler's "stop now" ends as Ctrl-C does: try again, code 75
+    sys.exit(run(given))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; say what went wrong, if anything, and return the exit code."""
+    from pipelines.exits import ending_of
+
+    try:
+        app(args=list(arguments), prog_name="potstill", standalone_mode=False)
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  the reader went away: nothing more can be said
+        return OK
+    except (Exception, KeyboardInterrupt) as error:
+        if _help_was_shown(error):
+            return OK
+        from pipelines.console import complain
+
+        ending = ending_of(error)
+        if ending.code == INTERNAL and ("--debug" in arguments or os.environ.get("POTSTILL_DEBUG")):
+            sys.stderr.write(traceback.format_exc())
+        complain(ending, as_json="--json" in arguments)
+        return ending.code
+    return OK
+
+
+def _help_was_shown(error: BaseException) -> bool:
+    """`potstill` alone shows its help, which Typer reports as a mistake."""
+    return type(error).__name__ == "NoArgsIsHelpError"
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""`potstill bench`: size and speed of students and teachers, side by side on the same threads."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.console import Console
+from pipelines.options import Columns, Common, Defaults
+
+
+def bench(
+    models: Annotated[list[Path], typer.Argument(metavar="MODEL…", help="Student and teacher directories.")],
+    columns: Columns,
+    defaults: Defaults,
+    common: Common,
+    console: Console,
+    on: Annotated[str, typer.Option("--on", metavar="FILE", help="Texts to run over.")] = "demo:test",
+    threads: Annotated[int, typer.Option("--threads", help="CPU threads.")] = 1,
+) -> None:
+    """Measure parameters, bytes, latency of one row (p50, p95) and rows per second at batch 256.
+
+    Example: potstill bench runs/x/student runs/x/encoder --on test.tsv
+    """
+    from pipelines import phases, settings
+
+    source = settings.reading(columns, defaults).unlabelled(on)
+    directories = [phases.seeds_of(model)[0] for model in models]
+    rows = phases.bench(directories, source, threads=threads, progress=console.progress)
+    console.table([{"model": str(model)} | row for model, row in zip(models, rows, strict=True)])
+    console.done("bench", {"threads": threads, "models": rows})

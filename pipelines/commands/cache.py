@@ -1,0 +1,64 @@
+"""`potstill cache`: run the teacher over the examples once and keep its answers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import typer
+
+from pipelines.console import Console
+from pipelines.options import Common, Defaults, Out
+from teacher_cache.config import CacheConfig
+
+
+@dataclass(frozen=True)
+class CacheOptions:
+    """Fields of `CacheConfig` that have an option of their own. Lists are written with commas."""
+
+    CONFIG: ClassVar[type] = CacheConfig
+
+    signals: Annotated[str | None, typer.Option("--signals", help="logits (always), cls, mean: `logits,cls`.")] = None
+    layers: Annotated[str | None, typer.Option("--layers", help="Layers of cls and mean: `3,6`; else the last.")] = None
+    dtype: Annotated[str | None, typer.Option("--dtype", help="auto, float32, bfloat16 or float16.")] = None
+    device: Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = None
+    max_length: Annotated[int | None, typer.Option("--max-length", help="Longest row in sub-words.")] = None
+    token_budget: Annotated[int | None, typer.Option("--token-budget", help="Sub-words of a batch; 0: auto.")] = None
+    max_bytes: Annotated[int | None, typer.Option("--max-bytes", help="Refuse a larger cache; 0: no limit.")] = None
+    threads: Annotated[int | None, typer.Option("--threads", help="CPU threads; 0: all cores.")] = None
+
+    def values(self) -> dict[str, object]:
+        """Spell out the lists."""
+        signals = self.signals.split(",") if self.signals else None
+        layers = [int(layer) if layer.isdigit() else layer for layer in self.layers.split(",")] if self.layers else None
+        return vars(self) | {"signals": signals, "layers": layers}
+
+
+def cache(
+    examples: Annotated[Path, typer.Argument(metavar="EXAMPLES", help="Directory made by `potstill augment`.")],
+    teacher: Annotated[str, typer.Option("-t", "--teacher", metavar="TEACHER", help="Teacher: folder or hub name.")],
+    out: Out,
+    options: CacheOptions,
+    defaults: Defaults,
+    common: Common,
+    console: Console,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Say bytes and time, and stop.")] = False,
+) -> None:
+    """Run the teacher over the examples once and keep what it says of each.
+
+    Example: potstill cache runs/x/examples -t runs/x/encoder -o runs/x/teacher --signals logits,cls
+    """
+    from pipelines import phases, settings
+    from pipelines.show import show_manifest
+
+    config = settings.resolve(CacheConfig, "cache", defaults, options.values())
+    if estimate:
+        from teacher_cache.estimate import estimate as guess
+
+        expected = guess(config, examples, teacher)
+        console.facts("estimate", {"rows": expected.rows, "seconds": expected.seconds, **expected.bytes})
+        console.done("cache", {"estimate": vars(expected)}, following="the same command without --estimate")
+        return
+    manifest = phases.cache(config, examples, teacher=teacher, out=out, progress=console.progress)
+    show_manifest(console, out, manifest)
+    following = f"potstill train {out} --dev DEV -o {out.parent / 'student'}"
+    console.done("cache", {"out": out, "rows": manifest.rows, "root": manifest.root}, following=following)

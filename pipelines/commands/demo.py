@@ -1,0 +1,30 @@
+"""`potstill demo`: the whole thing on embedded reviews with an offline teacher, in a few minutes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.console import Console
+from pipelines.options import Common, Settings
+
+
+def demo(
+    common: Common,
+    console: Console,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Directory of the run.")] = Path("runs/demo"),
+    settings: Settings = None,
+) -> None:
+    """Teach, augment, cache, train and compare on embedded reviews: no download, under five minutes on two cores.
+
+    Example: potstill demo
+    """
+    from pipelines import recipe as recipes
+    from pipelines.run import execute
+
+    loaded = recipes.load("demo", settings=settings or [], out=out)
+    results = execute(loaded, console, force=False)
+    console.say(f"report: {results['report']}")
+    student = loaded.student_dir(list(loaded.arms)[-1])
+    following = f'echo "a lovely film" | potstill predict {student}'
+    console.done("demo", {"out": loaded.out, **results}, following=following)

@@ -1,0 +1,35 @@
+"""`potstill inspect`: what a directory holds, and for a teacher cache what the teacher thinks."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.console import Console
+from pipelines.options import Common
+
+
+def inspect(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Examples, cache, student or teacher directory.")],
+    common: Common,
+    console: Console,
+) -> None:
+    """Show what a directory holds; for a cache also agreement with the labels, entropy and confident mistakes.
+
+    Example: potstill inspect runs/x/teacher
+    """
+    from pipelines.inputs import sealed
+    from pipelines.show import show_manifest
+
+    manifest = sealed(directory)
+    facts = {"kind": manifest.kind, "rows": manifest.rows, "task": manifest.task.kind, "root": manifest.root}
+    tables = {}
+    if manifest.kind == "teacher":
+        from teacher_cache.frame import open_frame
+        from teacher_cache.inspect import summary
+
+        tables = summary(open_frame(directory), manifest.task)
+    show_manifest(console, directory, manifest)
+    for title, rows in tables.items():
+        console.table(rows, title=title)
+    console.done("inspect", {"directory": directory, **facts, "tables": tables})

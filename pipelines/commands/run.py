@@ -1,0 +1,36 @@
+"""`potstill run`: all phases of a recipe, in order; what is finished and unchanged is skipped."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.console import Console
+from pipelines.options import Common, Settings
+
+
+def run(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A TOML file, or the name of a bundled recipe.")],
+    common: Common,
+    console: Console,
+    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="Directory of the run.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Move stale outputs aside (NAME.stale-N) and make them again.")
+    ] = False,
+    settings: Settings = None,
+) -> None:
+    """Run all phases of a recipe; a finished and unchanged phase is skipped, a changed one stops with code 78.
+
+    Example: potstill run sst2 --set data.root=data/sst2 --set augment.n_iter=10
+    """
+    from pipelines import recipe as recipes
+    from pipelines.run import execute, show_plan
+
+    loaded = recipes.load(recipe, settings=settings or [], out=out)
+    if dry_run:
+        show_plan(loaded, console)
+        return
+    results = execute(loaded, console, force=force)
+    page = results["report"]
+    console.done("run", {"out": loaded.out, **results}, following=f"open {page} in a browser")

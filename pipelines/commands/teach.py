@@ -1,0 +1,50 @@
+"""`potstill teach`: fine-tune an encoder from the Hugging Face hub, or from a folder, as the teacher."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import typer
+
+from pipelines.console import Console
+from pipelines.options import Columns, Common, Defaults, Out
+from student_train.config import TeachConfig
+
+
+@dataclass(frozen=True)
+class TeachOptions:
+    """Fields of `TeachConfig` that have an option of their own."""
+
+    CONFIG: ClassVar[type] = TeachConfig
+
+    epochs: Annotated[int | None, typer.Option("--epochs", help="Passes over the data.")] = None
+    batch_size: Annotated[int | None, typer.Option("--batch-size", help="Rows of a step.")] = None
+    lr: Annotated[float | None, typer.Option("--lr", help="Highest learning rate.")] = None
+    max_length: Annotated[int | None, typer.Option("--max-length", help="Longest row in sub-words.")] = None
+    seed: Annotated[int | None, typer.Option("--seed", help="Another seed, another teacher.")] = None
+
+
+def teach(
+    train: Annotated[str, typer.Argument(metavar="TRAIN", help="Labelled file, or hf:NAME.")],
+    dev: Annotated[str, typer.Option("--dev", metavar="FILE", help="Labelled file to choose the best epoch on.")],
+    model: Annotated[str, typer.Option("-m", "--model", help="Encoder: hub name or folder; `demo`: the offline one.")],
+    out: Out,
+    options: TeachOptions,
+    columns: Columns,
+    defaults: Defaults,
+    common: Common,
+    console: Console,
+) -> None:
+    """Fine-tune any Hugging Face encoder as the teacher.
+
+    Example: potstill teach train.tsv --dev dev.tsv -m answerdotai/ModernBERT-base -o runs/x/encoder
+    """
+    from pipelines import phases, settings
+    from pipelines.show import show_manifest
+
+    config = settings.resolve(TeachConfig, "teach", defaults, vars(options))
+    reading = settings.reading(columns, defaults)
+    sources = reading.source(train), reading.source(dev)
+    manifest = phases.teach(config, *sources, reading=reading, model=model, out=out, progress=console.progress)
+    show_manifest(console, out, manifest)
+    following = f"potstill augment {train} --exclude {dev} -o {out.parent / 'examples'}"
+    console.done("teach", {"out": out, "root": manifest.root, **manifest.report}, following=following)

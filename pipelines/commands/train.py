@@ -1,0 +1,80 @@
+"""`potstill train`: train a student, or several seeds of it, from the teacher's cache."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import typer
+
+from data.errors import PotstillError
+from pipelines.console import Console
+from pipelines.options import Columns, Common, Defaults, Out
+from student_train.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Fields of `TrainConfig` that have an option of their own. Lists are written with commas."""
+
+    CONFIG: ClassVar[type] = TrainConfig
+
+    model: Annotated[str | None, typer.Option("--model", help="Student: bilstm, siamese_bilstm.")] = None
+    losses: Annotated[
+        str | None, typer.Option("--losses", metavar="NAME=WEIGHT,…", help="e.g. `logit_mse=1.0` or `kl=0.9,ce=0.1`.")
+    ] = None
+    rows: Annotated[str | None, typer.Option("--rows", help="all, original or augmented.")] = None
+    epochs: Annotated[int | None, typer.Option("--epochs", help="Passes over the rows.")] = None
+    batch_size: Annotated[int | None, typer.Option("--batch-size", help="Rows of a step.")] = None
+    lr: Annotated[float | None, typer.Option("--lr", help="Highest learning rate.")] = None
+    optimizer: Annotated[str | None, typer.Option("--optimizer", help="adamw or adadelta.")] = None
+    seeds: Annotated[str | None, typer.Option("--seeds", metavar="N,…", help="One student a seed: `0,1,2`.")] = None
+
+    def values(self) -> dict[str, object]:
+        """Spell out the lists."""
+        seeds = [whole(seed) for seed in self.seeds.split(",")] if self.seeds else None
+        return vars(self) | {"losses": weights(self.losses) if self.losses else None, "seeds": seeds}
+
+
+def train(
+    teacher: Annotated[Path, typer.Argument(metavar="CACHE", help="Directory made by `potstill cache`.")],
+    dev: Annotated[str, typer.Option("--dev", metavar="FILE", help="Labelled file to choose the best step on.")],
+    out: Out,
+    options: TrainOptions,
+    columns: Columns,
+    defaults: Defaults,
+    common: Common,
+    console: Console,
+) -> None:
+    """Train a student from the cache alone; the teacher is not needed any more.
+
+    Example: potstill train runs/x/teacher --dev dev.tsv -o runs/x/student --losses logit_mse=1.0 --seeds 0,1,2
+    """
+    from pipelines import phases, settings
+    from pipelines.show import show_manifest
+
+    config = settings.resolve(TrainConfig, "train", defaults, options.values())
+    source = settings.reading(columns, defaults).source(dev)
+    manifest = phases.train(config, teacher, dev=source, out=out, progress=console.progress)
+    show_manifest(console, out, manifest)
+    result = {"out": out, "root": manifest.root, **manifest.report}
+    console.done("train", result, following=f"potstill evaluate {out} {dev}")
+
+
+def weights(text: str) -> dict[str, float]:
+    """Read `kl=0.9,ce=0.1`; a name alone has weight 1."""
+    found = {}
+    for item in text.split(","):
+        name, _, weight = item.strip().partition("=")
+        try:
+            found[name] = float(weight or 1)
+        except ValueError:
+            raise PotstillError(f"--losses {text!r}: {weight!r} is not a number", hint="e.g. kl=0.9,ce=0.1") from None
+    return found
+
+
+def whole(text: str) -> int:
+    """Read a whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        raise PotstillError(f"{text!r} is not a whole number", hint="e.g. --seeds 0,1,2") from None

@@ -1,0 +1,52 @@
+"""From an exception to what a person reads and what a scheduler acts on: (message, hint, exit code)."""
+
+import errno
+from dataclasses import dataclass
+
+from data.errors import INTERNAL, IO_ERROR, NO_INPUT, NO_PERMISSION, TRY_AGAIN, USAGE, PotstillError
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a command ended badly: one clear message, what to do next, and the process's exit code."""
+
+    message: str
+    hint: str
+    code: int
+
+
+def ending_of(error: BaseException) -> Ending:
+    """Explain any exception; one that nobody foresaw is a bug of ours (code 70)."""
+    if isinstance(error, PotstillError):
+        return Ending(error.message, error.hint, error.code)
+    if isinstance(error, KeyboardInterrupt):
+        return Ending("interrupted", "run the same command again: it goes on where it stopped", TRY_AGAIN)
+    if isinstance(error, MemoryError):
+        return Ending("out of memory", "use a smaller batch or fewer workers", INTERNAL)
+    if isinstance(error, OSError):
+        return _from_system(error)
+    if is_usage_mistake(error):
+        return Ending(error.format_message().rstrip("."), _help_of(error), USAGE)  # type: ignore[attr-defined]
+    hint = "this is a bug of potstill; the same command with --debug shows where"
+    return Ending(f"{type(error).__name__}: {error}", hint, INTERNAL)
+
+
+def is_usage_mistake(error: BaseException) -> bool:
+    """Tell Typer's own complaints about options; by shape, for Typer moved them between modules over its versions."""
+    return hasattr(error, "format_message") and hasattr(error, "exit_code")
+
+
+def _help_of(error: BaseException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"{context.command_path if context else 'potstill'} --help lists what is valid"
+
+
+def _from_system(error: OSError) -> Ending:
+    about = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Ending(f"the disk is full ({about})", "make room and run the same command again", IO_ERROR)
+    if isinstance(error, FileNotFoundError):
+        return Ending(about, "", NO_INPUT)
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return Ending(about, "choose a place you may write to, or change its permissions", NO_PERMISSION)
+    return Ending(about, "", IO_ERROR)

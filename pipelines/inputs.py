@@ -1,0 +1,106 @@
+"""Files as a person names them → sources, examples and fingerprints for the phases."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+
+from data import manifest, store
+from data.errors import NO_INPUT, PotstillError
+from data.example import Example
+from data.readers.examples import infer_task, read
+from data.readers.rows import format_of
+from data.readers.source import Source
+from data.tasks.task import Task
+
+DEMO = "demo:"  # demo:train, demo:dev and demo:test are the embedded reviews
+DEMO_TEACHER = "demo"
+REMOTE = ("hf:", "disk:")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How to read the files of one dataset: columns and format as `Source` has them, and what task they are for."""
+
+    text: str | None = None
+    pair: str | None = None
+    label: str | None = None
+    format: str | None = None
+    header: bool | None = None
+    kind: str | None = None
+    labels: tuple[str, ...] | None = None
+
+    def source(self, path: str) -> Source:
+        """Make a labelled source. Plain text has no columns, so none are asked of it."""
+        made = Source(locate(path), self.format, self.text, self.pair, self.label, self.header)
+        plain = replace(made, text=None, pair=None, label=None)
+        return plain if format_of(plain) == "text" else made
+
+    def unlabelled(self, path: str) -> Source:
+        """Make a source whose labels are not looked at; a file of another ending is read as its own ending says."""
+        return replace(self.source(path), label=None)
+
+    def task(self, train: Source) -> Task:
+        """Find out what the labelled file is for."""
+        return infer_task(train, kind=self.kind, labels=self.labels)
+
+
+def locate(path: str) -> str | Path:
+    """Turn a name into a place: `demo:train` into the embedded file, a dataset address or a path into itself."""
+    if path.startswith(DEMO):
+        from data.demo_data import demo_files
+
+        files, name = demo_files(), path.removeprefix(DEMO)
+        if name not in files:
+            raise PotstillError(
+                f"no embedded data {path!r}", hint=f"there is: {', '.join(DEMO + key for key in files)}"
+            )
+        return files[name]
+    return path if path.startswith(REMOTE) else Path(path)
+
+
+def locate_teacher(name: str) -> str:
+    """Turn `demo` into the folder of the offline teacher; a path or a hub name stays."""
+    if name != DEMO_TEACHER or Path(name).exists():
+        return name
+    from data.demo_data import demo_teacher
+
+    return str(demo_teacher())
+
+
+def texts_of(sources: Sequence[Source], task: Task, *, split: str) -> Iterator[Example]:
+    """Stream several files one after the other; the columns of the first are checked at once."""
+    return chain.from_iterable(read(source, task, split=split) for source in sources)
+
+
+def fingerprint(place: str | Path) -> str:
+    """Hash what stands at a place: a sealed directory's root, a file's bytes, a folder's files; else its name."""
+    path = Path(place)
+    if str(place).startswith(REMOTE):
+        return f"name:{place}"
+    if path.is_file():
+        return store.sha256_file(path)
+    if path.is_dir():
+        return _directory(path)
+    if path.suffix or str(place).startswith((".", "/")):
+        raise PotstillError(f"{place} is not there", code=NO_INPUT)
+    return f"name:{place}"
+
+
+def sealed(directory: Path) -> manifest.Manifest:
+    """Open a sealed directory of any kind."""
+    if not (directory / manifest.NAME).is_file():
+        where = "is not a finished directory" if directory.is_dir() else "is not there"
+        raise PotstillError(f"{directory} {where} (no {manifest.NAME})", code=NO_INPUT)
+    return manifest.read_manifest(directory, str(store.read_json(directory / manifest.NAME).get("kind")))
+
+
+def _directory(path: Path) -> str:
+    """A sealed directory is its root; several seeds are the roots of all; any other folder the hash of its files."""
+    seals = sorted([*path.glob(manifest.NAME), *path.glob(f"*/{manifest.NAME}")])
+    if (path / manifest.NAME) in seals:
+        return str(store.read_json(path / manifest.NAME).get("root"))
+    if seals:
+        return store.digest_of({seal.parent.name: store.read_json(seal).get("root") for seal in seals})
+    files = sorted(file for file in path.iterdir() if file.is_file())
+    return store.digest_of({file.name: store.sha256_file(file) for file in files})

@@ -1,0 +1,80 @@
+"""The options that several commands share. Each dataclass spreads into single options (see `pipelines/spread.py`)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+COLUMNS = "Columns of the files"
+COMMON = "Common options"
+
+Out = Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Directory to write.")]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """How to read the files; what is not given is found out from the file."""
+
+    text: Annotated[
+        str | None,
+        typer.Option("--text", metavar="COLUMN", help="Column of the text: name or number.", rich_help_panel=COLUMNS),
+    ] = None
+    pair: Annotated[
+        str | None,
+        typer.Option("--pair", metavar="COLUMN", help="Column of the second text.", rich_help_panel=COLUMNS),
+    ] = None
+    label: Annotated[
+        str | None,
+        typer.Option("--label", metavar="COLUMN", help="Column of the label.", rich_help_panel=COLUMNS),
+    ] = None
+    format: Annotated[
+        str | None,
+        typer.Option("--format", metavar="NAME", help="tsv, csv, jsonl, parquet…", rich_help_panel=COLUMNS),
+    ] = None
+    header: Annotated[
+        bool | None,
+        typer.Option("--header/--no-header", help="Whether line 1 names the columns.", rich_help_panel=COLUMNS),
+    ] = None
+    kind: Annotated[
+        str | None,
+        typer.Option("--kind", metavar="KIND", help="Kind of task: classify or regress.", rich_help_panel=COLUMNS),
+    ] = None
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            "--labels", metavar="A,B,…", help="Label names in the order of the logits.", rich_help_panel=COLUMNS
+        ),
+    ] = None
+
+
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Set any config field; repeatable.", rich_help_panel=COMMON),
+]
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """Where the values come from that have no option here, or whose option is not given."""
+
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            "--recipe", metavar="RECIPE", help="Recipe (TOML) whose values are the defaults.", rich_help_panel=COMMON
+        ),
+    ] = None
+    settings: Settings = None
+
+
+@dataclass(frozen=True)
+class Common:
+    """What every command takes."""
+
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Last line of stdout: one JSON object.", rich_help_panel=COMMON)
+    ] = False
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.", rich_help_panel=COMMON)] = False
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an unforeseen error.", rich_help_panel=COMMON)
+    ] = False

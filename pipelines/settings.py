@@ -1,0 +1,54 @@
+"""A phase's config from four places, the later one wins: its defaults, a recipe's table, options, `--set`."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from data import config as configs
+from data import store
+from pipelines import toml
+from pipelines.inputs import Reading
+from pipelines.options import Columns, Defaults
+from pipelines.recipe_files import read_recipe
+
+Config = TypeVar("Config")
+SAVED = "potstill.toml"
+
+
+def resolve(cls: type[Config], table: str, defaults: Defaults, given: Mapping[str, Any]) -> Config:
+    """Make the config of one phase; `given` are the options of the command line, None where not given."""
+    values = _overlaid(table, defaults, given, own=True)
+    where = f"{defaults.recipe} [{table}]" if defaults.recipe else f"potstill {table}"
+    return configs.build(cls, values, where=where)
+
+
+def reading(columns: Columns, defaults: Defaults) -> Reading:
+    """Say how to read the files: a recipe's [data] table, then the options, then `--set data.text=…`."""
+    known = {field.name for field in fields(Reading)}
+    values = _overlaid("data", defaults, vars(columns), own=False)
+    return make_reading({key: value for key, value in values.items() if key in known})
+
+
+def make_reading(values: Mapping[str, Any]) -> Reading:
+    """Build a `Reading`; labels may be one string with commas, columns may be numbers."""
+    plain = {key: str(value) if isinstance(value, int) and key != "header" else value for key, value in values.items()}
+    if isinstance(plain.get("labels"), str):
+        plain["labels"] = [name.strip() for name in plain["labels"].split(",")]
+    return configs.build(Reading, plain, where="[data]")
+
+
+def _overlaid(table: str, defaults: Defaults, given: Mapping[str, Any], *, own: bool) -> dict[str, Any]:
+    """Lay the four places over each other. A setting may be copied from a `potstill run` line: `augment.n_iter=5` is
+    `n_iter=5` for the augment command (`own`), and `data.text=review` speaks of the files to every command."""
+    recipe = read_recipe(defaults.recipe) if defaults.recipe else {}
+    values = dict(recipe.get(table, {})) | {key: value for key, value in given.items() if value is not None}
+    settings = defaults.settings or []
+    named = [item.removeprefix(f"{table}.") for item in settings if item.startswith(f"{table}.")]
+    bare = [item for item in settings if not item.startswith((f"{table}.", "data."))] if own else []
+    return configs.apply_settings(values, [*named, *bare])
+
+
+def save(out: Path, tables: Mapping[str, Any]) -> None:
+    """Keep the resolved config beside an output, as a recipe that gives the same output again."""
+    store.write_text(out / SAVED, toml.write(tables))

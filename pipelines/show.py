@@ -1,0 +1,42 @@
+"""A manifest, or any nested result, as facts and tables on the screen."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from data.manifest import Manifest
+from pipelines.console import Console
+
+
+def show_manifest(console: Console, out: Path, manifest: Manifest) -> None:
+    """Show what a finished directory holds and what its phase measured."""
+    facts: dict[str, Any] = {"task": manifest.task.kind}
+    if manifest.task.labels:
+        facts["labels"] = ", ".join(manifest.task.labels)
+    if manifest.parts:
+        facts |= {"rows": manifest.rows, "megabytes": sum(part.bytes for part in manifest.parts) / 1e6}
+    show_report(console, f"{manifest.kind}: {out}", manifest.report, facts=facts)
+
+
+def show_report(console: Console, title: str, report: Mapping[str, Any], *, facts: Mapping[str, Any]) -> None:
+    """Show single values as facts, and nested ones as one table each."""
+    single = {name: value for name, value in report.items() if not isinstance(value, (Mapping, list, tuple))}
+    console.facts(title, {**facts, **single})
+    for name, value in report.items():
+        if name not in single and value:
+            console.table(as_rows(value), title=name)
+
+
+def as_rows(value: Any) -> list[dict[str, Any]]:
+    """Lay out a nested value: a list of dicts as it is, a dict of dicts with its keys in front, else two columns."""
+    keyed = isinstance(value, Mapping)
+    items = [({"": key}, item) for key, item in value.items()] if keyed else [({}, item) for item in value]
+    rows = [key | (dict(item) if isinstance(item, Mapping) else {"value": item}) for key, item in items]
+    return [{name: flat(item) for name, item in row.items()} for row in rows]
+
+
+def flat(value: Any) -> Any:
+    """Write what is nested deeper in one cell."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {flat(item)}" for key, item in value.items())
+    return ", ".join(str(flat(item)) for item in value) if isinstance(value, (list, tuple)) else value

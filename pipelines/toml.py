@@ -1,0 +1,34 @@
+"""Nested plain values → TOML text (the standard library reads TOML and does not write it)."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+def write(tables: Mapping[str, Any]) -> str:
+    """Write values first, then each table under its header. None has no TOML form: such keys stay out."""
+    return "\n".join(_lines(tables, ())).lstrip("\n") + "\n"
+
+
+def _lines(table: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
+    inner = {key: value for key, value in table.items() if isinstance(value, Mapping)}
+    plain = {key: value for key, value in table.items() if value is not None and key not in inner}
+    lines = ["", f"[{'.'.join(map(_key, path))}]"] if path and (plain or not inner) else []
+    lines += [f"{_key(key)} = {_value(value)}" for key, value in plain.items()]
+    for key, value in inner.items():
+        lines += _lines(value, (*path, key))
+    return lines
+
+
+def _key(key: str) -> str:
+    bare = key and all(letter.isascii() and (letter.isalnum() or letter in "_-") for letter in key)
+    return key if bare else json.dumps(key)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(_value(item) for item in value)}]"
+    if isinstance(value, (bool, int, float)):
+        return str(value).lower()
+    # A JSON string is a TOML string, but for DEL, which TOML wants escaped.
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,95 @@
+"""One training batch, and how encoded rows become one."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from student_train.outputs import Outputs
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The texts of a batch as a model reads them: one entry per text (two for a siamese student).
+
+    ids      each [B, T] int64, padded on the right with 0
+    lengths  each [B] int64, real tokens, at least 1
+    types    [B, T] int64 segment numbers of a joint pair, or None
+    """
+
+    ids: tuple[Tensor, ...]
+    lengths: tuple[Tensor, ...]
+    types: Tensor | None = None
+
+    def to(self, device: torch.device) -> "Inputs":
+        return Inputs(
+            tuple(ids.to(device, non_blocking=True) for ids in self.ids),
+            tuple(lengths.to(device, non_blocking=True) for lengths in self.lengths),
+            None if self.types is None else self.types.to(device, non_blocking=True),
+        )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Inputs, gold label and teacher's word on B rows.
+
+    label    [B]: class (-100 where unknown) or score (NaN where unknown)
+    teacher  the cached signals, None when fine-tuning a teacher
+    rows     [B] row numbers within the block, for tests and error messages
+    """
+
+    inputs: Inputs
+    label: Tensor
+    teacher: Outputs | None
+    rows: np.ndarray
+
+    def to(self, device: torch.device) -> "Batch":
+        if device.type == "cpu":
+            return self
+        teacher = None if self.teacher is None else Outputs(self.teacher.logits.to(device, non_blocking=True))
+        return replace(self, inputs=self.inputs.to(device), label=self.label.to(device), teacher=teacher)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Many texts as one flat array of ids: row i is `flat[starts[i] : starts[i] + lengths[i]]`.
+
+    flat [tokens] int32, starts [N] int64, lengths [N] int64 (>= 1), types like flat or None
+    """
+
+    flat: np.ndarray
+    starts: np.ndarray
+    lengths: np.ndarray
+    types: np.ndarray | None = None
+
+    @staticmethod
+    def of(rows: list[list[int]], types: list[list[int]] | None = None) -> "Encoded":
+        """Flatten lists of ids. An empty row becomes the single id 0, so that every length is at least 1."""
+        rows = [row or [0] for row in rows]
+        lengths = np.fromiter((len(row) for row in rows), np.int64, len(rows))
+        starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]) if len(rows) else np.zeros(0, np.int64)
+        flat = np.fromiter((number for row in rows for number in row), np.int32, int(lengths.sum()))
+        flat_types = None
+        if types is not None:
+            kinds = [row or [0] for row in types]
+            flat_types = np.fromiter((number for row in kinds for number in row), np.int32, len(flat))
+        return Encoded(flat, starts, lengths, flat_types)
+
+    def pad(self, rows: np.ndarray) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Gather rows into ids [B, T], lengths [B] and segment numbers [B, T] (or None)."""
+        lengths = self.lengths[rows]
+        places = np.arange(int(lengths.max()))
+        real = places < lengths[:, None]  # [B, T]
+        where = np.where(real, self.starts[rows][:, None] + places, 0)  # [B, T]
+        ids = torch.from_numpy(np.where(real, self.flat[where], 0).astype(np.int64))
+        types = None
+        if self.types is not None:
+            types = torch.from_numpy(np.where(real, self.types[where], 0).astype(np.int64))
+        return ids, torch.from_numpy(lengths), types
+
+
+def pad_inputs(sides: list[Encoded], rows: np.ndarray) -> Inputs:
+    """Make the model's input of the given rows from each side's encoded texts."""
+    padded = [side.pad(rows) for side in sides]
+    return Inputs(tuple(ids for ids, _, _ in padded), tuple(lengths for _, lengths, _ in padded), padded[0][2])

@@ -1,0 +1,70 @@
+"""Weights and training state on disk: safetensors and JSON only, so a checkpoint can hold no code."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from data import store
+from data.errors import BAD_DATA, STALE, PotstillError
+from student_train.loop import State
+from student_train.optim import Optimizer
+
+WEIGHTS = "model.safetensors"
+LAST, STATE = "last.safetensors", "last.json"
+
+
+def save_weights(directory: Path, model: nn.Module) -> None:
+    """Write a model's weights atomically."""
+    store.write_bytes(directory / WEIGHTS, save(_tensors(model)))
+
+
+def load_weights(path: Path, model: nn.Module) -> None:
+    """Fill a model from a weights file; names and shapes must match exactly."""
+    try:
+        missing, unexpected = model.load_state_dict(load(path.read_bytes()), strict=False)
+    except Exception as error:
+        raise PotstillError(f"{path} does not fit this student: {error}", code=BAD_DATA) from None
+    if missing or unexpected:
+        raise PotstillError(f"{path} does not fit: missing {missing}, unexpected {unexpected}", code=BAD_DATA)
+
+
+def save_training(directory: Path, model: nn.Module, optimizer: Optimizer, state: State, *, key: str) -> None:
+    """Write everything a resume needs; `key` identifies config and data, so no other run picks it up."""
+    tensors = {f"model.{name}": tensor for name, tensor in _tensors(model).items()}
+    tensors |= {f"optimizer.{name}": tensor.contiguous() for name, tensor in optimizer.state().items()}
+    content = save(tensors)
+    store.write_bytes(directory / LAST, content)
+    store.write_json(directory / STATE, {"key": key, "state": asdict(state), "bytes": len(content)})
+
+
+def load_training(directory: Path, model: nn.Module, optimizer: Optimizer, *, key: str) -> State | None:
+    """Take up an interrupted run, or None where there is none. A checkpoint of another config or data is refused."""
+    if not (directory / STATE).is_file():
+        return None
+    noted = store.read_json(directory / STATE)
+    if noted["key"] != key:
+        raise PotstillError(
+            f"{directory} holds an unfinished run of another config or other data",
+            hint="name another output directory, or remove this one",
+            code=STALE,
+        )
+    content = (directory / LAST).read_bytes()
+    if len(content) != noted["bytes"]:
+        return None  # killed between the two files: the run starts afresh
+    tensors = load(content)
+    model.load_state_dict({n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")})
+    optimizer.load({n.removeprefix("optimizer."): t for n, t in tensors.items() if n.startswith("optimizer.")})
+    return State(**noted["state"])
+
+
+def clear_training(directory: Path) -> None:
+    """Remove the resume state of a finished run: it is several times the size of the student."""
+    for name in (STATE, LAST):
+        (directory / name).unlink(missing_ok=True)
+
+
+def _tensors(model: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in model.state_dict().items()}

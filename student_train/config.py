@@ -1,0 +1,110 @@
+"""What can be chosen for a student, and for fine-tuning a teacher. Imports nothing heavy: the command line reads it."""
+
+from dataclasses import dataclass, field
+
+LOSS_DEFAULT = {"logit_mse": 1.0}
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a student is trained. Every field can be set in a recipe's `[train]` table or by `--set`.
+
+    model          key of `MODELS`; "auto" is bilstm for one text and siamese_bilstm for two
+    losses         loss name -> weight (keys of `LOSSES`)
+    temperature    T of the `kl` loss
+    preset         reduction preset of the `kl` loss (keys of `PRESETS`)
+    mse_reduction  `logit_mse`: "mean" over rows and classes, or "sum" over classes (the paper's form)
+    rows           which rows of the cache: all, original or augmented
+    seeds          one student is trained for each
+    epochs         passes over the rows at most
+    batch_size     rows a step
+    optimizer      adamw or adadelta
+    lr             peak learning rate; 0 takes the optimizer's usual one (adamw 1e-3, adadelta 1.0)
+    embedding_lr   the embedding table's own rate as a multiple of lr
+    weight_decay   decoupled, on matrices other than embeddings
+    schedule       constant, linear (to 0) or cosine (to 0)
+    warmup         share of all steps spent warming up
+    clip           gradient norm limit over all parameters; 0 is none
+    patience       stop after this many evaluations without a better dev metric; 0 never stops early
+    evaluations    dev evaluations an epoch
+    max_steps      stop after this many steps; 0 is no limit
+    hidden         LSTM state size of one direction
+    dense          size of the ReLU layer
+    dropout        on the embedded words and before the last layer
+    vocabulary     teacher (its sub-words and embedding table), subwords (its sub-words, random table) or words
+    vectors        word2vec/GloVe file for `words` (text or .bin)
+    dimensions     embedding width: 0 keeps the source's (300 for random words); smaller ones take a PCA
+    multichannel   a static and a tuned copy of the embedding side by side
+    min_count      a word or sub-word seen fewer times in the training rows is left out of the vocabulary
+    max_words      longest text, in words or sub-words
+    precision      auto, float32 or bfloat16 (matrix products only; weights stay float32)
+    block_groups   row groups shuffled together: the shuffle buffer, 8,192 rows each
+    threads        torch threads; 0 is all cores
+    device         auto, cpu or cuda[:n]
+    teacher_files  directory of the teacher, for its tokenizer and embedding table; "" takes the one the cache notes
+    """
+
+    model: str = "auto"
+    losses: dict[str, float] = field(default_factory=lambda: dict(LOSS_DEFAULT))
+    temperature: float = 1.0
+    preset: str = "hinton"
+    mse_reduction: str = "mean"
+    rows: str = "all"
+    seeds: tuple[int, ...] = (0,)
+    epochs: int = 3
+    batch_size: int = 256
+    optimizer: str = "adamw"
+    lr: float = 0.0
+    embedding_lr: float = 1.0
+    weight_decay: float = 0.01
+    schedule: str = "linear"
+    warmup: float = 0.02
+    clip: float = 5.0
+    patience: int = 0
+    evaluations: int = 2
+    max_steps: int = 0
+    hidden: int = 150
+    dense: int = 200
+    dropout: float = 0.1
+    vocabulary: str = "teacher"
+    vectors: str = ""
+    dimensions: int = 0
+    multichannel: bool = False
+    min_count: int = 1
+    max_words: int = 128
+    precision: str = "auto"
+    block_groups: int = 8
+    threads: int = 0
+    device: str = "auto"
+    teacher_files: str = ""
+
+
+@dataclass(frozen=True)
+class TeachConfig:
+    """How a teacher is fine-tuned on labels (Hugging Face encoder, cross-entropy or MSE on the gold label).
+
+    epochs, batch_size, lr, weight_decay, schedule, warmup, clip, patience, evaluations, max_steps: as in TrainConfig
+    max_length     longest text in sub-words
+    seed           of the new classification head, the order of rows and dropout
+    precision      auto, float32 or bfloat16
+    block_groups   row groups shuffled together
+    threads        torch threads; 0 is all cores
+    device         auto, cpu or cuda[:n]
+    """
+
+    epochs: int = 3
+    batch_size: int = 32
+    lr: float = 5e-5
+    weight_decay: float = 0.01
+    schedule: str = "linear"
+    warmup: float = 0.06
+    clip: float = 1.0
+    patience: int = 0
+    evaluations: int = 2
+    max_steps: int = 0
+    max_length: int = 128
+    seed: int = 0
+    precision: str = "auto"
+    block_groups: int = 8
+    threads: int = 0
+    device: str = "auto"

@@ -1,0 +1,118 @@
+"""Where a student's word vectors start: word2vec/GloVe files, the teacher's own table, or chance; PCA makes them small."""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from data.errors import BAD_DATA, NO_INPUT, PotstillError
+from student_train.vocab import Subwords, Words
+
+# Names of the word table in the checkpoints of the families we read; the first one found counts.
+WORD_TABLES = ("word_embeddings.weight", "embeddings.tok_embeddings.weight", "embed_tokens.weight")
+# A table is scaled so that its numbers have this deviation. BERT's have about 0.04 (its layer norm brings them to 1);
+# an LSTM fed with 0.04 starts nearly blind.
+DEVIATION = 0.3
+
+
+def teacher_table(teacher: Path, vocabulary: Subwords) -> Tensor:
+    """Rows of the teacher's word table for the kept sub-words: [V, D] float32, rows 0 and 1 (pad, unknown) as means.
+
+    Reads the checkpoint once, by name and without building the model.
+    """
+    path = teacher / "model.safetensors"
+    if not path.is_file():
+        raise PotstillError(
+            f"{teacher} has no model.safetensors to take word vectors from",
+            hint="train with --set train.vocabulary=subwords for a random table",
+            code=NO_INPUT,
+        )
+    with safe_open(path, framework="pt") as tensors:
+        names = [name for ending in WORD_TABLES for name in tensors.keys() if name.endswith(ending)]  # noqa: SIM118
+        if not names:
+            raise PotstillError(f"{path} has no word embedding table", hint=f"looked for {', '.join(WORD_TABLES)}")
+        table = tensors.get_tensor(names[0]).float()
+    kept = table[list(vocabulary.kept)]
+    mean = kept.mean(dim=0, keepdim=True)
+    return torch.cat([torch.zeros_like(mean), mean, kept])
+
+
+def vector_table(path: Path, vocabulary: Words, *, seed: int) -> Tensor:
+    """Vectors of a word2vec/GloVe file for a word vocabulary: [V, D]; words not in the file start at random.
+
+    Text (`word v1 v2 …`, with or without a `count width` first line) or word2vec's binary form (`.bin`).
+    """
+    wanted = {word: number for number, word in enumerate(vocabulary.words, 2)}
+    rows = _read_binary(path, wanted) if path.suffix == ".bin" else _read_text(path, wanted)
+    if not rows:
+        raise PotstillError(f"{path} has a vector for none of the {len(wanted)} words", code=BAD_DATA)
+    width = len(next(iter(rows.values())))
+    table = random_table(vocabulary.size, width, seed=seed)
+    for number, vector in rows.items():
+        table[number] = torch.from_numpy(vector)
+    return table
+
+
+def random_table(size: int, dimensions: int, *, seed: int) -> Tensor:
+    """Normal numbers of deviation `DEVIATION`: [size, dimensions]."""
+    return torch.randn(size, dimensions, generator=torch.Generator().manual_seed(seed)) * DEVIATION
+
+
+def standardise(table: Tensor) -> Tensor:
+    """Centre the columns and bring all numbers to one deviation, keeping the vectors' directions: [V, D]."""
+    centred = table - table[2:].mean(dim=0, keepdim=True)
+    return centred * (DEVIATION / centred[2:].std())
+
+
+def project(table: Tensor, dimensions: int) -> Tensor:
+    """Keep the `dimensions` principal components of a table's rows: [V, D] -> [V, dimensions]."""
+    if not 0 < dimensions <= table.shape[1]:
+        raise PotstillError(f"dimensions {dimensions} is not between 1 and the table's {table.shape[1]}")
+    centred = (table - table[2:].mean(dim=0, keepdim=True)).double()
+    _, vectors = torch.linalg.eigh(centred[2:].T @ centred[2:])  # ascending eigenvalues
+    return (centred @ vectors.flip(1)[:, :dimensions]).float()
+
+
+def _read_text(path: Path, wanted: dict[str, int]) -> dict[int, np.ndarray]:
+    rows: dict[int, np.ndarray] = {}
+    width = 0
+    with _open(path).open(encoding="utf-8", errors="replace", newline="\n") as stream:
+        for line, text in enumerate(stream, 1):
+            word, *numbers = text.rstrip("\n").rstrip(" ").split(" ")
+            if line == 1 and len(numbers) == 1:
+                continue  # word2vec's "count width" header
+            width = width or len(numbers)
+            if len(numbers) != width:
+                raise PotstillError(f"{path} line {line}: {len(numbers)} numbers, not {width}", code=BAD_DATA)
+            number = wanted.get(word, wanted.get(word.lower()))
+            if number is not None and number not in rows:
+                rows[number] = np.array(numbers, np.float32)
+    return rows
+
+
+def _read_binary(path: Path, wanted: dict[str, int]) -> dict[int, np.ndarray]:
+    rows: dict[int, np.ndarray] = {}
+    with _open(path).open("rb") as stream:
+        try:
+            count, width = (int(number) for number in stream.readline().split())
+            for _ in range(count):
+                word = b""
+                while (byte := stream.read(1)) not in (b" ", b""):
+                    word += byte
+                values = struct.unpack(f"<{width}f", stream.read(4 * width))
+                name = word.strip().decode("utf-8", "replace")
+                number = wanted.get(name, wanted.get(name.lower()))
+                if number is not None and number not in rows:
+                    rows[number] = np.array(values, np.float32)
+        except (ValueError, struct.error) as error:
+            raise PotstillError(f"{path} is not a word2vec binary file: {error}", code=BAD_DATA) from None
+    return rows
+
+
+def _open(path: Path) -> Path:
+    if not path.is_file():
+        raise PotstillError(f"vector file {path} is not there", code=NO_INPUT)
+    return path

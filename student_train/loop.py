@@ -1,0 +1,116 @@
+"""The training loop: a generator of steps. Whoever runs it logs, saves and stops.
+
+The same loop trains students from a cache and fine-tunes teachers on labels; only model, stream and losses differ.
+Everything random in a step is keyed by (seed, step), and the plan of an epoch is a pure function, so a run resumed
+from a checkpoint equals an undisturbed one to the last bit on a CPU.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from data.errors import BAD_DATA, PotstillError
+from student_train.losses.table import Options, total_loss
+from student_train.measure import Labelled, measure
+from student_train.optim import Optimizer, rate_at
+from student_train.precision import products_in
+from student_train.stream import Stream
+
+
+@dataclass(frozen=True)
+class Course:
+    """How long, how fast and on what objective to train; see `TrainConfig` for the fields of the same names."""
+
+    losses: dict[str, float]
+    options: Options
+    epochs: int
+    lr: float
+    schedule: str
+    warmup: float
+    clip: float
+    evaluations: int
+    patience: int
+    max_steps: int
+    seed: int
+    device: torch.device
+    precision: torch.dtype
+
+
+@dataclass
+class State:
+    """Where training stands. Together with model and optimizer it is all a resume needs."""
+
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0
+    best: float = -math.inf
+    since_best: int = 0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step done: its number, loss (a tensor, read it seldom on a GPU), rows, rate, and dev metrics if measured."""
+
+    number: int
+    total: int
+    loss: Tensor
+    rows: int
+    lr: float
+    metrics: dict[str, float] | None
+    is_best: bool
+
+
+def train_steps(
+    model: nn.Module, optimizer: Optimizer, stream: Stream, dev: Labelled, *, course: Course, state: State
+) -> Iterator[Step]:
+    """Train from `state` on, yielding after each step; `state` is up to date whenever a step is yielded."""
+    main = dev.task.rules.main_metric
+    sizes = [sum(block.batches for block in stream.plan(epoch)) for epoch in range(course.epochs)]
+    total = min(sum(sizes), course.max_steps or sum(sizes))
+    evaluate_at = evaluation_steps(sizes, course.evaluations, total)
+    model.train()
+    while state.epoch < course.epochs and state.step < total:
+        for batch in stream.batches(state.epoch, start=state.batch):
+            torch.manual_seed(course.seed * 1_000_003 + state.step)  # dropout of this step, whatever came before
+            lr = rate_at(state.step, total, peak=course.lr, warmup=course.warmup, schedule=course.schedule)
+            batch = batch.to(course.device)
+            optimizer.zero_grad()
+            with products_in(course.precision, course.device):
+                outputs = model(batch.inputs)
+            loss = total_loss(course.losses, outputs, batch, course.options)
+            loss.backward()
+            optimizer.step(lr, clip=course.clip)
+            state.step, state.batch = state.step + 1, state.batch + 1
+            if state.batch == sizes[state.epoch]:
+                state.epoch, state.batch = state.epoch + 1, 0
+            metrics = None
+            if state.step in evaluate_at:
+                check_finite(float(loss.detach()), state.step)
+                metrics = measure(model, dev, device=course.device, precision=course.precision)
+                state.since_best = 0 if metrics[main] > state.best else state.since_best + 1
+                state.best = max(state.best, metrics[main])
+            yield Step(
+                state.step, total, loss.detach(), len(batch.rows), lr, metrics, bool(metrics) and not state.since_best
+            )
+            if state.step >= total or (metrics and course.patience and state.since_best >= course.patience):
+                return
+
+
+def evaluation_steps(sizes: list[int], evaluations: int, total: int) -> set[int]:
+    """Steps after which the dev set is measured: `evaluations` times an epoch, at its end, and at the last step."""
+    steps, start = {total}, 0
+    for size in sizes:
+        steps |= {start + math.ceil(size * part / evaluations) for part in range(1, evaluations + 1)}
+        start += size
+    return {step for step in steps if step <= total}
+
+
+def check_finite(loss: float, step: int) -> None:
+    """Stop a run that has diverged before it wastes the night."""
+    if not math.isfinite(loss):
+        raise PotstillError(
+            f"the loss is {loss} at step {step}", hint="lower lr, or use --set train.precision=float32", code=BAD_DATA
+        )

@@ -1,0 +1,53 @@
+"""Soft targets at a temperature (Hinton et al. 2015), under the reductions that papers and their codes really use.
+
+They differ by factors of C and T², which moves the best learning rate and loss weight: so each is a named preset.
+"""
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from data.errors import PotstillError
+
+
+@dataclass(frozen=True)
+class Preset:
+    """form: "kl" or "ce" (equal gradients); per_class: divide by B·C, not B; squared: multiply by T²."""
+
+    form: str
+    per_class: bool
+    squared: bool
+
+
+PRESETS: dict[str, Preset] = {
+    "hinton": Preset("ce", per_class=False, squared=True),
+    "distilbert": Preset("kl", per_class=False, squared=True),
+    "nlp_architect": Preset("kl", per_class=False, squared=True),
+    "pkd_ref": Preset("kl", per_class=True, squared=True),
+    "tinybert_ref": Preset("ce", per_class=True, squared=False),
+    "bert_emd_ref": Preset("ce", per_class=True, squared=True),
+    "textbrewer": Preset("ce", per_class=False, squared=False),
+}
+
+
+def kl(student: Tensor, teacher: Tensor, *, temperature: float = 1.0, preset: str = "hinton") -> Tensor:
+    """Match softmax(z_T/T) by softmax(z_S/T).
+
+    student, teacher: [B, C] raw logits. Gradient of the `kl` and `ce` forms with T²: T·(q - p)/B. At a high
+    temperature T²·KL tends to half the mean squared error of zero-mean logits (Hinton et al. 2015, section 2.1).
+    """
+    if preset not in PRESETS:
+        raise PotstillError(f"no kl preset {preset!r}", hint=f"presets: {', '.join(PRESETS)}")
+    if temperature <= 0:
+        raise PotstillError(f"temperature {temperature} is not above 0")
+    if student.shape[-1] < 2:
+        raise PotstillError("the kl loss needs at least two classes", hint="for scores use --losses logit_mse=1.0")
+    rule = PRESETS[preset]
+    wanted = F.softmax(teacher.float() / temperature, dim=-1)  # [B, C]
+    got = F.log_softmax(student.float() / temperature, dim=-1)  # [B, C]
+    total = -(wanted * got).sum()
+    if rule.form == "kl":
+        total = total + (wanted * F.log_softmax(teacher.float() / temperature, dim=-1)).sum()
+    rows = student.numel() // student.shape[-1]
+    return total / (rows * (student.shape[-1] if rule.per_class else 1)) * (temperature**2 if rule.squared else 1.0)

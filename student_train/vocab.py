@@ -1,0 +1,181 @@
+"""Text to ids for students: words, the teacher's sub-words, or (for a teacher) a joint encoding of both texts.
+
+All three give the same thing, one `Encoded` per side, and save themselves into a student's directory, which then needs
+nothing from anywhere else. Id 0 is padding and id 1 stands for the unknown word, in words and in kept sub-words.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from data import store
+from data.errors import NO_INPUT, PotstillError
+from data.example import MASK
+from data.words import split
+from student_train.batch import Encoded
+
+NAME = "vocabulary.json"
+PAD, UNKNOWN = 0, 1
+_CJK = re.compile(r"([\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])")
+
+
+class Vocabulary(Protocol):
+    """What the stream needs of a vocabulary."""
+
+    @property
+    def size(self) -> int:
+        """Number of ids V, padding and unknown included."""
+
+    def encode(self, texts: list[str], pairs: list[str] | None) -> list[Encoded]:
+        """Encode N rows: one `Encoded` per side (one in all for a joint encoding)."""
+
+    def save(self, directory: Path) -> None:
+        """Write what `load_vocabulary` needs."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """Lower-cased words of `data.words.split` (Chinese: characters); a masked word is an unknown word."""
+
+    words: tuple[str, ...]  # words[0] has id 2
+    longest: int
+
+    @property
+    def size(self) -> int:
+        return len(self.words) + 2
+
+    def encode(self, texts: list[str], pairs: list[str] | None) -> list[Encoded]:
+        index = {word: number for number, word in enumerate(self.words, 2)}
+        return [self._side(index, side) for side in ([texts] if pairs is None else [texts, pairs])]
+
+    def _side(self, index: dict[str, int], texts: list[str]) -> Encoded:
+        return Encoded.of([[index.get(word, UNKNOWN) for word in words_of(text)[: self.longest]] for text in texts])
+
+    def save(self, directory: Path) -> None:
+        store.write_json(directory / NAME, {"kind": "words", "words": list(self.words), "longest": self.longest})
+
+
+@dataclass(frozen=True)
+class Subwords:
+    """A tokenizer's sub-words without special tokens, renumbered to those kept; a masked word is its mask token."""
+
+    tokenizer: Tokenizer
+    kept: tuple[int, ...]  # the tokenizer's ids; kept[0] has id 2
+    mask: str
+    longest: int
+
+    @property
+    def size(self) -> int:
+        return len(self.kept) + 2
+
+    def encode(self, texts: list[str], pairs: list[str] | None) -> list[Encoded]:
+        renumber = np.full(self.tokenizer.get_vocab_size(with_added_tokens=True), UNKNOWN, np.int32)
+        renumber[list(self.kept)] = np.arange(2, self.size)
+        sides = [encode_side(self.tokenizer, side, self.mask, self.longest) for side in (texts, pairs) if side]
+        return [Encoded(renumber[side.flat], side.starts, side.lengths) for side in sides]
+
+    def save(self, directory: Path) -> None:
+        store.write_text(directory / "tokenizer.json", self.tokenizer.to_str())
+        values = {"kind": "subwords", "kept": list(self.kept), "mask": self.mask, "longest": self.longest}
+        store.write_json(directory / NAME, values)
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Both texts in one row with the tokenizer's special tokens and segment numbers, as a cross-encoder reads them."""
+
+    tokenizer: Tokenizer
+    longest: int
+
+    @property
+    def size(self) -> int:
+        return self.tokenizer.get_vocab_size(with_added_tokens=True)
+
+    def encode(self, texts: list[str], pairs: list[str] | None) -> list[Encoded]:
+        rows: Any = texts if pairs is None else list(zip(texts, pairs, strict=True))
+        self.tokenizer.enable_truncation(self.longest)
+        self.tokenizer.no_padding()
+        encoded = self.tokenizer.encode_batch(rows)
+        types = [row.type_ids for row in encoded] if pairs is not None else None
+        return [Encoded.of([row.ids for row in encoded], types)]
+
+    def save(self, directory: Path) -> None:
+        raise NotImplementedError("a teacher's directory keeps its tokenizer in Hugging Face's own form")
+
+
+def encode_side(tokenizer: Tokenizer, texts: list[str], mask: str, longest: int) -> Encoded:
+    """Sub-words of each text, at most `longest`, without special tokens. The Rust code runs outside the GIL."""
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    spelled = [text.replace(MASK, mask) if MASK in text else text for text in texts]
+    rows = tokenizer.encode_batch_fast(spelled, add_special_tokens=False)
+    return Encoded.of([row.ids[:longest] for row in rows])
+
+
+def words_of(text: str) -> list[str]:
+    """Lower-cased words; each Chinese character is a word; a mask is the empty word, which no vocabulary holds."""
+    words, _ = split(_CJK.sub(r" \1 ", text))
+    return ["" if word == MASK else word.lower() for word in words]
+
+
+def build_words(texts: Iterable[str], *, min_count: int, longest: int) -> Words:
+    """Collect the words seen at least `min_count` times, most frequent first, then alphabetically."""
+    counts = Counter(word for text in texts for word in words_of(text) if word)
+    kept = [word for word, count in counts.items() if count >= min_count]
+    return Words(tuple(sorted(kept, key=lambda word: (-counts[word], word))), longest)
+
+
+def build_subwords(teacher: Path, texts: Iterable[list[str]] | None, *, min_count: int, longest: int) -> Subwords:
+    """Take a teacher's sub-words: all of them, or with `texts` (in chunks) those seen at least `min_count` times."""
+    tokenizer, mask = open_tokenizer(teacher), mask_token(teacher)
+    counts = np.zeros(tokenizer.get_vocab_size(with_added_tokens=True), np.int64)
+    if texts is None or min_count <= 0:
+        counts += 1
+        min_count = 1
+    else:
+        for chunk in texts:
+            counts += np.bincount(encode_side(tokenizer, chunk, mask, longest).flat, minlength=len(counts))
+    masked = tokenizer.token_to_id(mask)
+    if masked is not None:
+        counts[masked] = max(counts[masked], min_count)
+    return Subwords(tokenizer, tuple(int(number) for number in np.flatnonzero(counts >= min_count)), mask, longest)
+
+
+def load_vocabulary(directory: Path) -> Words | Subwords:
+    """Open the vocabulary a student was saved with."""
+    values = store.read_json(directory / NAME)
+    if values["kind"] == "words":
+        return Words(tuple(values["words"]), values["longest"])
+    tokenizer = open_tokenizer(directory)
+    return Subwords(tokenizer, tuple(values["kept"]), values["mask"], values["longest"])
+
+
+def open_tokenizer(directory: Path) -> Tokenizer:
+    """Open a directory's `tokenizer.json`."""
+    path = directory / "tokenizer.json"
+    if not path.is_file():
+        raise PotstillError(
+            f"{directory} has no tokenizer.json",
+            hint="name a teacher with a fast tokenizer, or train with --set train.vocabulary=words",
+            code=NO_INPUT,
+        )
+    return Tokenizer.from_file(str(path))
+
+
+def mask_token(directory: Path) -> str:
+    """The mask token a Hugging Face directory names, else its unknown token, else `[UNK]`."""
+    for name in ("special_tokens_map.json", "tokenizer_config.json"):
+        path = directory / name
+        values = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+        for key in ("mask_token", "unk_token"):
+            token = values.get(key)
+            if token:
+                return token["content"] if isinstance(token, dict) else token
+    return "[UNK]"

@@ -1,0 +1,68 @@
+"""Run the teacher once over all examples and keep what it says: examples directory + teacher -> cache directory.
+
+    PLAN.json            what is computed, first
+    part-00000.parquet   the answers to examples part 0, row for row
+    commits/00000.json   that shard is done
+    MANIFEST.json        the seal, last
+
+A run that is broken off goes on at the first shard without a valid commit. A finished cache loads no teacher, nor
+torch: this module holds what that needs, `work.py` the rest.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from data.errors import PotstillError
+from data.manifest import NAME, Manifest, read_manifest
+from data.progress import Progress
+from teacher_cache import plan as plans
+from teacher_cache.config import CacheConfig
+from teacher_cache.estimate import estimate_of, refuse_size
+from teacher_cache.job import Job, open_job
+from teacher_cache.plan import Plan
+
+
+def build(config: CacheConfig, examples: Path, teacher: str | Path, out: Path, *, progress: Progress) -> Manifest:
+    """Make (or finish, or just find finished) the cache of a teacher's answers; return its manifest.
+
+    Errors: unfit teacher (see `inspect_teacher`, `check_labels`); a cache of another plan in `out` (STALE); larger than
+    config.max_bytes; too many rows without an answer (BAD_DATA); a signal to stop (TRY_AGAIN: run it again).
+    """
+    job = open_job(config, examples, teacher, out)
+    there = plans.read_plan(out)
+    if there is not None:
+        plans.refuse_difference(out, there.identity, expected(job, there).identity)
+        if (manifest := find_finished(job, progress)) is not None:
+            return manifest
+    guess = estimate_of(job)
+    progress.note(str(guess))
+    refuse_size(guess, config.max_bytes)
+
+    from teacher_cache import work  # torch and transformers from here on
+
+    return work.run(job, there, progress=progress)
+
+
+def expected(job: Job, there: Plan) -> Plan:
+    """The plan of this job, with what `auto` was resolved to when the cache was begun."""
+    return replace(
+        there,
+        examples=job.source.root,
+        teacher=job.files.files,
+        signals=job.columns,
+        dtype=there.dtype if job.config.dtype == "auto" else job.config.dtype,
+        max_length=job.config.max_length,
+        token_budget=job.config.token_budget or there.token_budget,
+    )
+
+
+def find_finished(job: Job, progress: Progress) -> Manifest | None:
+    """Return the seal of a finished cache; a seal over a missing or cut shard is taken off, to be made again."""
+    if not (job.out / NAME).exists():
+        return None
+    try:
+        return read_manifest(job.out, "teacher")
+    except PotstillError as error:
+        progress.note(f"{error.message}; it is computed again")
+        (job.out / NAME).unlink()
+        return None

@@ -1,0 +1,54 @@
+"""What the cache phase is asked to do. No heavy imports: `potstill --help` reads this."""
+
+from dataclasses import dataclass
+
+from data.errors import PotstillError
+
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+ATTENTIONS = ("auto", "sdpa", "eager")
+
+
+@dataclass(frozen=True)
+class CacheConfig:
+    """Options of `potstill cache`.
+
+    signals       what to store: logits (always), cls, mean; a layer may be named (`cls.6`)
+    layers        layers of the signals named without one; none: the teacher's last layer
+    dtype         the teacher's arithmetic: auto, float32, bfloat16, float16. auto: bfloat16 on a GPU, and on a CPU
+                  only where a short self-test shows that it pays
+    device        auto, cpu, cuda or cuda:N
+    attention     the attention kernel: auto, sdpa or eager
+    max_length    longest row in sub-words; longer ones are cut and flagged `truncated`
+    token_budget  sub-words of one batch, padding included; 0: by device
+    max_bytes     refuse to start when the cache would be larger; 0: no limit
+    max_rejected  highest share of rows without an answer (empty, damaged, not finite) of a cache that is sealed;
+                  ten such rows are always allowed
+    threads       CPU threads of the teacher; 0: all cores
+    """
+
+    signals: tuple[str, ...] = ("logits",)
+    layers: tuple[int, ...] = ()
+    dtype: str = "auto"
+    device: str = "auto"
+    attention: str = "auto"
+    max_length: int = 128
+    token_budget: int = 0
+    max_bytes: int = 0
+    max_rejected: float = 0.001
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        _one_of("dtype", self.dtype, DTYPES)
+        _one_of("attention", self.attention, ATTENTIONS)
+        if self.device not in ("auto", "cpu", "cuda") and not self.device.removeprefix("cuda:").isdigit():
+            raise PotstillError(f"device {self.device!r} is unknown", hint="devices: auto, cpu, cuda, cuda:N")
+        if self.max_length < 4:
+            raise PotstillError(f"max_length {self.max_length} leaves no room for words", hint="e.g. 128")
+        for name in ("token_budget", "max_bytes", "max_rejected", "threads"):
+            if getattr(self, name) < 0:
+                raise PotstillError(f"{name} = {getattr(self, name)} is negative")
+
+
+def _one_of(name: str, value: str, options: tuple[str, ...]) -> None:
+    if value not in options:
+        raise PotstillError(f"{name} {value!r} is unknown", hint=f"{name}: {', '.join(options)}")

@@ -1,0 +1,155 @@
+"""What a cache will cost, before the teacher is loaded: rows, bytes of each column, seconds.
+
+Reads config.json, the header of the weights and a sample of the texts. Seconds come from the cost of a forward pass per
+sub-word, 2·(encoder parameters) + 4·L·D·length multiply-adds, and a short matrix product on this machine.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from data.errors import BAD_DATA, USAGE, PotstillError
+from data.schema import split_signal
+from teacher_cache.config import CacheConfig
+from teacher_cache.fingerprint import TeacherFiles
+from teacher_cache.job import Job, open_job
+
+SAMPLE = 512  # texts whose sub-words are counted
+ROW_BYTES = 24.0  # id (32 hex digits, zstd), n_tokens and status of a row; measured 20 to 24
+# Share of the speed of a plain matrix product that a whole encoder reaches (layer norms, softmax, small batches).
+CPU_SHARE, GPU_SHARE = 0.5, 0.4
+GPU_FLOPS = 300e12  # an order of magnitude for a data-centre GPU in bfloat16; nothing is measured before it is loaded
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a cache will cost. bytes: column -> bytes on disk; tokens: mean sub-words of a row."""
+
+    rows: int
+    bytes: dict[str, int]
+    tokens: float
+    seconds: float
+
+    @property
+    def total(self) -> int:
+        return sum(self.bytes.values())
+
+    def __str__(self) -> str:
+        columns = ", ".join(f"{name} {_size(count)}" for name, count in self.bytes.items())
+        return (
+            f"{self.rows:,} rows of about {self.tokens:.0f} sub-words: {_size(self.total)} on disk ({columns}), "
+            f"about {_duration(self.seconds)} of teacher time"
+        )
+
+
+def estimate(config: CacheConfig, examples: Path, teacher: str | Path) -> Estimate:
+    """Estimate what `build` with the same arguments would cost."""
+    return estimate_of(open_job(config, examples, teacher, Path()))
+
+
+def estimate_of(job: Job) -> Estimate:
+    """Estimate the cost of a job; loads no weights."""
+    rows = job.source.rows
+    size = {name: rows * width * np.dtype(split_signal(name)[0].dtype).itemsize for name, width in job.widths.items()}
+    tokens = mean_tokens(job)
+    work = rows * tokens * flops_per_token(job.files, tokens)
+    return Estimate(rows, {"id": int(rows * ROW_BYTES), **size}, tokens, work / speed(job.config.device))
+
+
+def refuse_size(guess: Estimate, max_bytes: int) -> None:
+    """Refuse a cache larger than the budget (0: no limit)."""
+    if max_bytes and guess.total > max_bytes:
+        raise PotstillError(
+            f"the cache would be {_size(guess.total)}, above max_bytes {_size(max_bytes)}",
+            hint="ask for fewer signals or layers, or raise --set cache.max_bytes=" + str(guess.total),
+            code=USAGE,
+        )
+
+
+def flops_per_token(files: TeacherFiles, length: float) -> float:
+    """Floating-point operations of a forward pass for one sub-word in a text of `length`."""
+    return 2.0 * encoder_parameters(files) + 4.0 * files.depth * files.width * length
+
+
+def encoder_parameters(files: TeacherFiles) -> int:
+    """Count the weights that every sub-word is multiplied with: all but the embedding tables."""
+    shapes = (
+        (name, entry["shape"])
+        for file in files.files
+        if file.endswith(".safetensors")
+        for name, entry in header(files.path / file).items()
+        if name != "__metadata__"
+    )
+    return sum(int(np.prod(shape)) for name, shape in shapes if "embeddings" not in name and "embed_tokens" not in name)
+
+
+def header(path: Path) -> dict[str, Any]:
+    """Read the names and shapes in a safetensors file: 8 bytes of length, then JSON."""
+    try:
+        with path.open("rb") as stream:
+            return json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+    except (ValueError, MemoryError, OverflowError) as error:
+        raise PotstillError(f"{path} is not a safetensors file: {error}", code=BAD_DATA) from None
+
+
+def mean_tokens(job: Job) -> float:
+    """Mean sub-words of a row, cut at max_length, over a sample from the first row group of every few parts."""
+    texts = list(sample(job))
+    if not texts:
+        return 0.0
+    path = job.files.path / "tokenizer.json"
+    if not path.exists():
+        words = [len((" ".join(row) if job.source.task.pair else row).split()) for row in texts]
+        return float(np.minimum(1.3 * np.array(words) + 2, job.config.max_length).mean())
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    counts = [len(encoding) for encoding in tokenizer.encode_batch_fast(texts)]
+    return float(np.minimum(counts, job.config.max_length).mean())
+
+
+def sample(job: Job) -> Iterator[Any]:
+    """Draw about `SAMPLE` rows evenly from the first row groups of up to 8 parts: texts, or pairs of texts."""
+    columns = ["text", "pair"] if job.source.task.pair else ["text"]
+    parts = [part for part in job.source.parts[:: max(1, len(job.source.parts) // 8)] if part.rows]
+    for part in parts:
+        with pq.ParquetFile(job.examples / part.name, memory_map=True) as file:
+            table = file.read_row_group(0, columns=columns)
+        step = max(1, table.num_rows * len(parts) // SAMPLE)
+        rows = [table[name].to_pylist()[::step] for name in columns]
+        yield from ((a or "", b or "") for a, b in zip(*rows, strict=True)) if len(rows) == 2 else rows[0]
+
+
+def speed(device: str) -> float:
+    """Floating-point operations a second that an encoder reaches here: a matrix product of 30 ms, scaled."""
+    if device.startswith("cuda"):
+        return GPU_FLOPS * GPU_SHARE
+    left, right = np.ones((512, 384), np.float32), np.ones((384, 1536), np.float32)
+    times = []
+    for _ in range(8):
+        start = time.perf_counter()
+        left @ right
+        times.append(time.perf_counter() - start)
+    return CPU_SHARE * 2.0 * left.size * right.shape[1] / min(times)
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

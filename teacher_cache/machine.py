@@ -1,0 +1,86 @@
+"""What `auto` means on this machine: device, arithmetic, attention kernel, batch size. Config -> `Machine`."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from data.errors import PotstillError
+from teacher_cache.config import CacheConfig
+
+CPU_BUDGET = 4_096  # sub-words of a batch: a few MB of activations, near the caches
+GPU_BUDGET = 32_768
+BF16_GAIN = 1.3  # bfloat16 on a CPU must beat float32 by this in the self-test
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where and how the teacher runs; every field resolved."""
+
+    device: str
+    dtype: str
+    attention: str
+    token_budget: int
+
+
+def choose(config: CacheConfig, *, settled: dict[str, str | int] | None = None) -> Machine:
+    """Resolve the `auto` values of a config. `settled`: what a plan already holds and a resumed run keeps."""
+    device = choose_device(config.device)
+    gpu = device.startswith("cuda")
+    found: dict[str, str | int] = {
+        "dtype": config.dtype,
+        "attention": config.attention,
+        "token_budget": config.token_budget,
+    }
+    for name, value in (settled or {}).items():
+        if found[name] in ("auto", 0):
+            found[name] = value
+    if found["dtype"] == "auto":
+        found["dtype"] = "bfloat16" if gpu or bf16_gain() >= BF16_GAIN else "float32"
+    if found["attention"] == "auto":
+        found["attention"] = "sdpa"
+    return Machine(
+        device,
+        str(found["dtype"]),
+        str(found["attention"]),
+        int(found["token_budget"]) or (GPU_BUDGET if gpu else CPU_BUDGET),
+    )
+
+
+def choose_device(name: str) -> str:
+    """Resolve auto, and refuse a GPU that is not there."""
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name == "auto":
+        return "cuda:0" if count else "cpu"
+    if name.startswith("cuda") and int(name.partition(":")[2] or 0) >= count:
+        raise PotstillError(f"device {name} is not there: torch sees {count} GPUs", hint="devices: auto, cpu, cuda:N")
+    return name
+
+
+def bf16_gain() -> float:
+    """Measure how many times faster bfloat16 is than float32 on this CPU, on an encoder's widest layer (50 ms).
+
+    With AMX or AVX512-BF16 it pays; without them it is emulated, up to a hundred times slower.
+    """
+    times = {dtype: _seconds(dtype) for dtype in (torch.float32, torch.bfloat16)}
+    return times[torch.float32] / times[torch.bfloat16]
+
+
+def _seconds(dtype: torch.dtype) -> float:
+    rows = torch.full((512, 384), 0.5, dtype=dtype)  # [S, D] of MiniLM
+    layer = torch.nn.Linear(384, 1536, dtype=dtype)
+    with torch.inference_mode():
+        layer(rows[:32])  # makes the kernel
+        return _best(lambda: layer(rows), 0.02)
+
+
+def _best(work: Callable[[], object], seconds: float) -> float:
+    """Shortest of the runs that fit into `seconds` (at least one): other work on the machine only lengthens a run."""
+    end = time.perf_counter() + seconds
+    times: list[float] = []
+    while not times or time.perf_counter() < end:
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times)

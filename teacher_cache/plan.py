@@ -1,0 +1,102 @@
+"""The identity of a cache, written before its first shard: `PLAN.json`. Another plan never adds to the same cache.
+
+Identity: everything that decides a stored number. Beside it, provenance: what should not decide one (versions, device,
+attention kernel), compared with a warning.
+"""
+
+import importlib.metadata
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from data import store
+from data.errors import BAD_DATA, STALE, PotstillError
+from data.schema import SCHEMA_VERSION
+from teacher_cache.batching import RULE
+
+NAME = "PLAN.json"
+LIBRARIES = ("torch", "transformers", "tokenizers", "pyarrow", "numpy")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be computed. `teacher`: file -> {bytes, sha256}; `probe`: see `tokens.probe`."""
+
+    examples: str
+    teacher: dict[str, dict[str, Any]]
+    probe: str
+    signals: tuple[str, ...]
+    dtype: str
+    max_length: int
+    token_budget: int
+    provenance: dict[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Every value that decides a stored number, as JSON values."""
+        values = {name: value for name, value in vars(self).items() if name != "provenance"}
+        rules = {"version": SCHEMA_VERSION, "truncation": "longest_first", "batching": RULE}
+        return {**values, **rules, "signals": list(self.signals)}
+
+    @property
+    def digest(self) -> str:
+        return store.digest_of(self.identity)
+
+
+def versions() -> dict[str, str]:
+    """Versions of the libraries that compute or store a number."""
+    return {name: importlib.metadata.version(name) for name in LIBRARIES}
+
+
+def read_plan(directory: Path) -> Plan | None:
+    """Read the plan of a cache; None where there is none yet."""
+    if not (directory / NAME).exists():
+        return None
+    values = store.read_json(directory / NAME, hint=f"remove {directory} and make the cache again")
+    try:
+        plan = Plan(
+            **{
+                name: values["identity"][name]
+                for name in Plan.__dataclass_fields__
+                if name not in ("provenance", "signals")
+            },
+            signals=tuple(values["identity"]["signals"]),
+            provenance=values["provenance"],
+        )
+    except (KeyError, TypeError) as error:
+        raise PotstillError(f"{directory / NAME} is not a plan: {error!r}", code=BAD_DATA) from None
+    refuse_difference(directory, values["identity"], plan.identity)
+    return plan
+
+
+def write_plan(directory: Path, plan: Plan) -> None:
+    """Write a plan; it stands before the first shard."""
+    store.write_json(
+        directory / NAME, {"digest": plan.digest, "identity": plan.identity, "provenance": plan.provenance}
+    )
+
+
+def refuse_difference(directory: Path, there: dict[str, Any], now: dict[str, Any]) -> None:
+    """Stop where a directory was begun under another plan, and name every field that differs."""
+    lines = differences(there, now)
+    if lines:
+        raise PotstillError(
+            f"{directory} was made by another plan:\n    " + "\n    ".join(lines),
+            hint=f"name another output directory (-o), or remove {directory}",
+            code=STALE,
+        )
+
+
+def differences(there: Any, now: Any, name: str = "") -> list[str]:
+    """List the fields in which two JSON values differ: `max_length: 128 there, 64 now`."""
+    if isinstance(there, dict) and isinstance(now, dict):
+        found = []
+        for key in sorted({*there, *now}):
+            found += differences(there.get(key), now.get(key), f"{name}.{key}" if name else key)
+        return found
+    return [] if there == now else [f"{name}: {_short(there)} there, {_short(now)} now"]
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is None else value if isinstance(value, str) else repr(value)
+    return text[:12] + "…" if len(text) == 64 and " " not in text else text

@@ -1,0 +1,99 @@
+"""Close a cache: all commits folded into one manifest, and the numbers of the run."""
+
+import os
+import resource
+import sys
+from collections import Counter
+from typing import Any
+
+from data import config as configs
+from data.errors import BAD_DATA, PotstillError
+from data.manifest import Manifest, Part, write_manifest
+from teacher_cache.commits import read_commit
+from teacher_cache.job import Job
+from teacher_cache.plan import Plan
+from teacher_cache.tokens import OK, TRUNCATED
+
+ALWAYS_ALLOWED = 10  # rows without an answer that no share forbids, so that a small data set may have some
+
+
+def seal(job: Job, plan: Plan, device: str) -> Manifest:
+    """Write the manifest of a cache whose shards are all committed; refuse one with too many rows unanswered."""
+    parts, reports = [], []
+    for index, source in enumerate(job.source.parts):
+        found = read_commit(job.out, index, plan=plan.digest, source=source, whole=False)
+        assert not isinstance(found, str), f"shard {index} is not committed: {found}"
+        parts.append(found[0])
+        reports.append(found[1])
+    report = fold(parts, reports)
+    refuse_rejected(job, report["status"])
+    where = {"device": device, "versions": plan.provenance, "peak_memory_bytes": peak_memory(device)}
+    manifest = Manifest(
+        kind="teacher",
+        task=job.source.task,
+        parts=tuple(parts),
+        made_from={"examples": job.source.root, "teacher": job.files.digest},
+        config=resolved(job, plan),
+        report={**report, **where},
+    )
+    write_manifest(job.out, manifest)
+    return manifest
+
+
+def fold(parts: list[Part], reports: list[dict[str, Any]]) -> dict[str, Any]:
+    """Add up the measurements of all shards. seconds: teacher time, start-up not counted."""
+    rows, seconds = sum(part.rows for part in parts), sum(report["seconds"] for report in reports)
+    tokens, padded = (sum(report[name] for report in reports) for name in ("tokens", "padded_tokens"))
+    status: Counter[str] = Counter()
+    for report in reports:
+        status.update(report["status"])
+    return {
+        "rows": rows,
+        "seconds": round(seconds, 3),
+        "rows_per_second": round(rows / max(seconds, 1e-9), 1),
+        "tokens": tokens,
+        "tokens_per_second": round(tokens / max(seconds, 1e-9), 1),
+        "padding_waste": round(1 - tokens / max(padded, 1), 4),
+        "status": dict(sorted(status.items())),
+        "bytes": sum(part.bytes for part in parts),
+    }
+
+
+def refuse_rejected(job: Job, status: dict[str, int]) -> None:
+    """Refuse to seal when more rows than `max_rejected` have no answer: the texts or the teacher are broken."""
+    without = {state: count for state, count in status.items() if state not in (OK, TRUNCATED)}
+    allowed = max(ALWAYS_ALLOWED, int(job.config.max_rejected * job.source.rows))
+    if sum(without.values()) > allowed:
+        counts = ", ".join(f"{state} {count}" for state, count in without.items())
+        raise PotstillError(
+            f"{sum(without.values())} of {job.source.rows} rows have no answer ({counts}), {allowed} are allowed",
+            hint="mend the examples or the teacher, or allow more: --set cache.max_rejected=0.01",
+            code=BAD_DATA,
+        )
+
+
+def resolved(job: Job, plan: Plan) -> dict[str, Any]:
+    """The config with every `auto` resolved, and where the inputs lie, relative to the cache."""
+    return {
+        **configs.as_dict(job.config),
+        "signals": list(job.columns),
+        "layers": [],
+        "dtype": plan.dtype,
+        "token_budget": plan.token_budget,
+        "attention": plan.provenance["attention"],
+        "examples": os.path.relpath(job.examples, job.out),
+        "teacher": os.path.relpath(job.files.path, job.out),
+        "width": job.files.width,
+        "depth": job.files.depth,
+    }
+
+
+def peak_memory(device: str) -> dict[str, int]:
+    """Most memory held at once by this process, in bytes, on the host and on the device."""
+    unit = 1 if sys.platform == "darwin" else 1024  # Linux counts in KiB
+    peak = {"host": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
+    if device.startswith("cuda"):
+        import torch
+
+        peak["device"] = torch.cuda.max_memory_allocated(device)
+    return peak
