@@ -52,9 +52,11 @@ def expand(
                finished directory is this one (returned as it is) or another (refused: STALE)
 
     An interrupted run goes on with the chunks that are missing. Ids, order and content of the rows depend on
-    examples, excluded and config only: not on workers or chunks.
+    examples, excluded and config only: not on workers or chunks. Workers are spawned: a script that calls this
+    needs `if __name__ == "__main__":`.
     """
-    config = replace(config, tagger=choose(config.tagger, config.language, progress))
+    unused = not (config.n_iter and config.p_pos)
+    config = replace(config, tagger="none" if unused else choose(config.tagger, config.language, progress))
     identity = _identity(config, task, made_from)
     if (out / NAME).exists():
         return _finished(out, identity)

@@ -32,7 +32,7 @@ def with_blanks(tokens: list[str]) -> tuple[list[str], list[str]]:
             blank = " "
         else:
             words.append(token)
-            blanks.append(blank if words[1:] else "")
+            blanks.append(blank if len(words) > 1 else "")
             blank = ""
     return words, blanks
 

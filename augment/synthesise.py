@@ -37,8 +37,8 @@ def synthesise(original: Example, sides: tuple[Tagged, ...], rules: Rules) -> tu
     # The original as it stands and with its blanks folded: neither may come back as a synthetic row.
     seen = {original.id: "equals_original", example_id(rules.kind, *joined): "equals_original"}
     for k, text, pair, op, all_mask in _draws(original, sides, rules):
-        id = example_id(rules.kind, text, pair)
-        fault = "equals_original" if not op else seen.get(id)
+        id = example_id(rules.kind, text, pair) if op else original.id
+        fault = seen.get(id)
         if fault is None:
             seen[id] = "duplicate"
             fault = "all_mask" if all_mask else "excluded" if _leaks(text, pair, rules.guard) else None

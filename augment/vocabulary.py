@@ -73,7 +73,7 @@ def from_counts(counts: pa.Table) -> Vocabulary:
     ends = np.cumsum(counts["count"].to_numpy())
     tags, firsts = np.unique(np.array(counts["tag"].to_pylist(), object), return_index=True)
     starts = [int(ends[first - 1]) if first else 0 for first in firsts.tolist()]
-    stops = [*starts[1:], int(ends[-1]) if len(ends) else 0]
+    stops = [*starts[1:], *ends[-1:].tolist()]
     ranges = {tag: (start, stop - start) for tag, start, stop in zip(tags, starts, stops, strict=True)}
     return Vocabulary(counts["word"].to_pylist(), ends, ranges)
 

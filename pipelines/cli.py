@@ -11,6 +11,7 @@ import typer
 
 from data.errors import INTERNAL, OK
 from pipelines.commands import COMMANDS
+from pipelines.exits import Terminated, ending_of
 from pipelines.spread import command
 
 ABOUT = """Distil a large text encoder into a small student, offline.
@@ -34,8 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; say what went wrong, if anything, and return the exit code."""
-    from pipelines.exits import ending_of
-
+    if "--debug" in arguments:
+        os.environ["POTSTILL_DEBUG"] = "1"  # the phases' own processes look here
     try:
         app(args=list(arguments), prog_name="potstill", standalone_mode=False)
     except BrokenPipeError:
@@ -47,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
         from pipelines.console import complain
 
         ending = ending_of(error)
-        if ending.code == INTERNAL and ("--debug" in arguments or os.environ.get("POTSTILL_DEBUG")):
+        if ending.code == INTERNAL and os.environ.get("POTSTILL_DEBUG"):
             sys.stderr.write(traceback.format_exc())
         complain(ending, as_json="--json" in arguments)
         return ending.code
@@ -60,7 +61,7 @@ def _help_was_shown(error: BaseException) -> bool:
 
 
 def _interrupt(number: int, frame: Any) -> None:
-    raise KeyboardInterrupt
+    raise Terminated
 
 
 if __name__ == "__main__":

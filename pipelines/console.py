@@ -22,6 +22,8 @@ from pipelines.loglines import LogLines, number
 if TYPE_CHECKING:
     from pipelines.bars import Bars
 
+PIPE_WIDTH = 160  # columns of a table that goes to a file or a pipe
+
 Row = Mapping[str, Any]
 
 
@@ -31,8 +33,8 @@ class Console:
     def __init__(self, *, quiet: bool = False, as_json: bool = False) -> None:
         self.quiet = quiet
         self.as_json = as_json
-        self._out = RichConsole(soft_wrap=True, highlight=False, markup=False, emoji=False)
-        self._err = RichConsole(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
+        self._out = _screen(stderr=False)
+        self._err = _screen(stderr=True)
         self.progress = self._progress()
 
     def _progress(self) -> "Bars | LogLines | Silent":
@@ -90,7 +92,7 @@ class Console:
 
 def complain(ending: Ending, *, as_json: bool = False) -> None:
     """End a command badly: one message, its hint, and with --json one JSON object on stdout."""
-    err = RichConsole(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
+    err = _screen(stderr=True)
     err.print(f"error: {ending.message}", style="red" if err.is_terminal else None)
     if ending.hint:
         err.print(f"  {ending.hint}")
@@ -102,11 +104,19 @@ def cell(value: Any) -> str:
     """Write one value of a table."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
-    if isinstance(value, bool) or isinstance(value, str):
+    if isinstance(value, (bool, str)):
         return str(value)
     if isinstance(value, int):
         return f"{value:,}"
     return number(value) if isinstance(value, float) else str(value)
+
+
+def _screen(*, stderr: bool) -> RichConsole:
+    """Texts of users pass here: no markup, no emoji codes, no colours of its own, no wrapping of lines."""
+    screen = RichConsole(stderr=stderr, soft_wrap=True, highlight=False, markup=False, emoji=False)
+    if not screen.is_terminal:
+        screen.width = PIPE_WIDTH
+    return screen
 
 
 def _plain(value: Any) -> Any:

@@ -15,6 +15,10 @@ class Ending:
     code: int
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: a scheduler's "stop now", ending as Ctrl-C does."""
+
+
 def ending_of(error: BaseException) -> Ending:
     """Explain any exception; one that nobody foresaw is a bug of ours (code 70)."""
     if isinstance(error, PotstillError):

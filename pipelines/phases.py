@@ -1,118 +1,142 @@
 """The phases as plain functions over paths: what both the single commands and `potstill run` call.
 
-Each opens the files, hands them to its room and returns what the caller shows and keeps. The rooms are imported when
-a phase begins, so that `--help` is fast.
+Each opens the files, hands them to its room, keeps the resolved config beside the output and returns the manifest (or
+the numbers). The rooms are imported when a phase begins, so that `--help` is fast.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data import config as configs
+from data.example import Example
 from data.manifest import Manifest
 from data.progress import Progress
+from data.readers.examples import columns_of as columns_in
 from data.readers.source import Source
+from data.tasks.task import Task
 from pipelines import settings
-from pipelines.inputs import Reading, locate_teacher, texts_of
+from pipelines.inputs import Reading, fingerprint, locate_teacher, texts_of
 
 if TYPE_CHECKING:
     from augment.config import AugmentConfig
     from student_train.config import TeachConfig, TrainConfig
     from teacher_cache.config import CacheConfig
 
+Metrics = dict[str, float]
+BENCH_TEXTS = 1024  # rows a model is measured on
+
 
 @dataclass(frozen=True)
-class Texts:
-    """The files of the augment phase: what to multiply, and what must not come out of it."""
+class Files:
+    """The files of a dataset as sources: what to learn from, what to choose by, what must not come out."""
 
+    reading: Reading
     train: Source
+    dev: Source | None = None
     unlabelled: tuple[Source, ...] = ()
     exclude: tuple[Source, ...] = ()
 
 
-def teach(
-    config: "TeachConfig", train: Source, dev: Source, *, reading: Reading, model: str, out: Path, progress: Progress
-) -> Manifest:
+def teach(*, config: "TeachConfig", files: Files, model: str, out: Path, progress: Progress) -> Manifest:
     """Fine-tune an encoder as the teacher."""
     from student_train.teach import teach as run
 
-    manifest = run(config, reading.task(train), train, dev, locate_teacher(model), out, progress=progress)
-    settings.save(out, {"teach": {"model": model} | configs.as_dict(config), "data": files(train=train, dev=dev)})
+    task = files.reading.task(files.train)
+    manifest = run(config, task, files.train, files.dev, locate_teacher(model), out, progress=progress)
+    settings.save(out, {"data": table_of(files), "teach": {"model": model} | configs.as_dict(config)})
     return manifest
 
 
-def augment(config: "AugmentConfig", texts: Texts, *, reading: Reading, out: Path, progress: Progress) -> Manifest:
+def augment(*, config: "AugmentConfig", files: Files, out: Path, progress: Progress) -> Manifest:
     """Multiply the training texts; dev and test texts never come out."""
     from augment.expand import expand
 
-    task = reading.task(texts.train)
+    task = files.reading.task(files.train)
 
-    def examples() -> Any:
-        yield from texts_of([texts.train], task, split="train")
-        yield from texts_of(texts.unlabelled, task, split="unlabelled")
+    def examples() -> Iterator[Example]:
+        yield from texts_of([files.train], task, split="train")
+        yield from texts_of(files.unlabelled, task, split="unlabelled")
 
-    excluded = texts_of(texts.exclude, task, split="unlabelled")
-    manifest = expand(config, task, examples, excluded, out, made_from=_origins(texts), progress=progress)
-    named = files(train=texts.train, unlabelled=texts.unlabelled, exclude=texts.exclude)
-    settings.save(out, {"augment": configs.as_dict(config), "data": named})
+    def excluded() -> Iterator[Example]:
+        return texts_of(files.exclude, task, split="unlabelled")
+
+    manifest = expand(config, task, examples, excluded, out, made_from=_origins(files), progress=progress)
+    settings.save(out, {"data": table_of(files), "augment": configs.as_dict(config)})
     return manifest
 
 
-def cache(config: "CacheConfig", examples: Path, *, teacher: str, out: Path, progress: Progress) -> Manifest:
+def cache(*, config: "CacheConfig", examples: Path, teacher: str, out: Path, progress: Progress) -> Manifest:
     """Run the teacher over the examples once and keep what it says."""
     from teacher_cache.build import build
 
     manifest = build(config, examples, teacher, out, progress=progress)
-    settings.save(out, {"cache": configs.as_dict(config), "teacher": {"path": teacher}})
+    settings.save(out, {"teacher": {"path": teacher}, "cache": configs.as_dict(config)})
     return manifest
 
 
-def train(config: "TrainConfig", teacher: Path, *, dev: Source, out: Path, progress: Progress) -> Manifest:
+def train(*, config: "TrainConfig", teacher: Path, dev: Source, out: Path, progress: Progress) -> Manifest:
     """Train a student from the cache alone."""
     from student_train.train import train as run
 
     manifest = run(config, teacher, dev, out, progress=progress)
-    settings.save(out, {"train": configs.as_dict(config), "data": files(dev=dev)})
+    settings.save(out, {"data": {"dev": str(dev.path)} | columns_of(dev), "train": configs.as_dict(config)})
     return manifest
 
 
 def evaluate(
-    models: Mapping[str, Sequence[Path]], sources: Mapping[str, Source], *, progress: Progress
-) -> dict[str, dict[str, list[dict[str, float]]]]:
-    """Measure models on labelled files: name -> file -> one dict of metrics for each directory (seed)."""
+    *, models: Mapping[str, Path], sources: Mapping[str, Source], progress: Progress
+) -> dict[str, dict[str, list[Metrics]]]:
+    """Measure models on labelled files: name -> file -> one dict of metrics for each seed."""
     from student_train.evaluate import evaluate as run
 
     return {
         name: {
-            split: [run(directory, source, progress=progress) for directory in directories]
+            split: [run(seed, source, progress=progress) for seed in seeds_of(directory)]
             for split, source in sources.items()
         }
-        for name, directories in models.items()
+        for name, directory in models.items()
     }
 
 
+def bench(*, models: Mapping[str, Path], source: Source, threads: int, progress: Progress) -> dict[str, dict[str, Any]]:
+    """Measure size and speed of the first seed of each model on the same texts and threads: name -> numbers."""
+    from student_train.bench import bench as run
+
+    task = Task("classify", pair=columns_in(source).pair is not None)  # only texts are read: any kind will do
+    rows = list(islice(texts_of([source], task, split="unlabelled"), BENCH_TEXTS))
+    directories = [seeds_of(place)[0] for place in models.values()]
+    measured = run(directories, texts=[(row.text, row.pair) for row in rows], threads=threads, progress=progress)
+    return dict(zip(models, measured, strict=True))
+
+
 def seeds_of(directory: Path) -> list[Path]:
-    """List the trained models of a directory: itself, or `seed-0`, `seed-1`… inside it."""
-    seeds = sorted(directory.glob("seed-*"), key=lambda path: int(path.name.partition("-")[2]))
-    return [path for path in seeds if path.is_dir()] or [directory]
+    """List the trained models of a directory: `seed-0`, `seed-1`… inside it, or itself."""
+    seeds = [path for path in directory.glob("seed-*") if path.is_dir() and path.name[5:].isdigit()]
+    return sorted(seeds, key=lambda path: int(path.name[5:])) or [directory]
 
 
-def files(**sources: Source | tuple[Source, ...]) -> dict[str, Any]:
-    """Write sources as the [data] table of a recipe: paths, and the columns of the first."""
-    named = {key: value if isinstance(value, tuple) else (value,) for key, value in sources.items()}
-    first = next(source for group in named.values() for source in group)
-    paths = {key: [str(source.path) for source in group] for key, group in named.items() if group}
-    single = {key: value[0] if not isinstance(sources[key], tuple) else value for key, value in paths.items()}
-    columns = {key: getattr(first, key) for key in ("text", "pair", "label", "format", "header")}
-    return single | {key: value for key, value in columns.items() if value is not None}
+def table_of(files: Files) -> dict[str, Any]:
+    """Write files as the [data] table of a recipe."""
+    table: dict[str, Any] = {"train": str(files.train.path)}
+    if files.dev:
+        table["dev"] = str(files.dev.path)
+    for name, sources in (("unlabelled", files.unlabelled), ("exclude", files.exclude)):
+        if sources:
+            table[name] = [str(source.path) for source in sources]
+    return table | configs.as_dict(files.reading)
 
 
-def _origins(texts: Texts) -> dict[str, str]:
+def columns_of(source: Source) -> dict[str, Any]:
+    """Write what the user said of a file's columns."""
+    return {key: value for key, value in vars(source).items() if key != "path" and value is not None}
+
+
+def _origins(files: Files) -> dict[str, str]:
     """Name and hash every input file, as the manifest keeps it."""
-    from pipelines.inputs import fingerprint
-
-    roles = {"train": (texts.train,), "unlabelled": texts.unlabelled, "exclude": texts.exclude}
+    roles = {"train": (files.train,), "unlabelled": files.unlabelled, "exclude": files.exclude}
     return {
         f"{role}:{Path(source.path).name}": fingerprint(source.path)
         for role, sources in roles.items()

@@ -1,14 +1,14 @@
 """A recipe: one TOML file that says all a run needs. Tables → `Recipe` of resolved configs.
 
-    [run]      out: directory of the run
-    [data]     train, dev, test, unlabelled, exclude; root: folder they lie in; text, pair, label, format, header,
-               kind, labels: how to read them
-    [teach]    model: encoder to fine-tune; the fields of `TeachConfig`        (or [teacher] path: a finished teacher)
-    [augment]  the fields of `AugmentConfig`
-    [cache]    the fields of `CacheConfig`
-    [train]    the fields of `TrainConfig`
-    [arms.X]   a student named X: what differs from [train]; without arms there is one student
-    [bench]    threads
+[run]      out: directory of the run
+[data]     train, dev, test, unlabelled, exclude; root: folder they lie in; text, pair, label, format, header,
+           kind, labels: how to read them
+[teach]    model: encoder to fine-tune; the fields of `TeachConfig`        (or [teacher] path: a finished teacher)
+[augment]  the fields of `AugmentConfig`
+[cache]    the fields of `CacheConfig`
+[train]    the fields of `TrainConfig`
+[arms.X]   a student named X: what differs from [train]; without arms there is one student
+[bench]    threads
 """
 
 from collections.abc import Mapping, Sequence
@@ -97,6 +97,19 @@ class Recipe:
     def student_dir(self, arm: str) -> Path:
         return self.out / (ONLY if arm == ONLY else f"student-{arm}")
 
+    def tables(self) -> dict[str, Any]:
+        """Write the resolved recipe, every default spelled out, as the tables that give it again."""
+        teach = {"model": self.teacher} | configs.as_dict(self.teach) if self.teach else None
+        return {
+            "run": {"out": str(self.out)},
+            "data": configs.as_dict(self.files) | configs.as_dict(self.reading),
+            **({"teach": teach} if teach else {"teacher": {"path": self.teacher}}),
+            "augment": configs.as_dict(self.augment),
+            "cache": configs.as_dict(self.cache),
+            "arms": {arm: configs.as_dict(config) for arm, config in self.arms.items()},
+            "bench": configs.as_dict(self.bench),
+        }
+
     @property
     def teacher_dir(self) -> str:
         """Where the finished teacher is."""
@@ -150,7 +163,7 @@ def _data(table: Mapping[str, Any], name: str) -> tuple[FilesTable, Reading]:
 
 
 def _teacher(tables: Mapping[str, Any], name: str) -> tuple[str, TeachConfig | None]:
-    """Either [teacher] path, or [teach] model with how to fine-tune it; a path wins, so `--set teacher.path=…` works."""
+    """Either [teacher] path, or [teach] model and how to fine-tune it; a path wins: `--set teacher.path=…` works."""
     if "teacher" in tables:
         return configs.build(TeacherTable, tables["teacher"], where=f"recipe {name} [teacher]").path, None
     table = dict(tables.get("teach", {}))

@@ -1,9 +1,11 @@
 """Weights and training state on disk: safetensors and JSON only, so a checkpoint can hold no code."""
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
@@ -13,7 +15,7 @@ from student_train.loop import State
 from student_train.optim import Optimizer
 
 WEIGHTS = "model.safetensors"
-LAST, STATE = "last.safetensors", "last.json"
+LAST = "last.safetensors"
 
 
 def save_weights(directory: Path, model: nn.Module) -> None:
@@ -32,38 +34,35 @@ def load_weights(path: Path, model: nn.Module) -> None:
 
 
 def save_training(directory: Path, model: nn.Module, optimizer: Optimizer, state: State, *, key: str) -> None:
-    """Write everything a resume needs; `key` identifies config and data, so no other run picks it up."""
+    """Write everything a resume needs as one file; `key` identifies config and data, so no other run picks it up."""
     tensors = {f"model.{name}": tensor for name, tensor in _tensors(model).items()}
     tensors |= {f"optimizer.{name}": tensor.contiguous() for name, tensor in optimizer.state().items()}
-    content = save(tensors)
-    store.write_bytes(directory / LAST, content)
-    store.write_json(directory / STATE, {"key": key, "state": asdict(state), "bytes": len(content)})
+    note = {"key": key, "state": json.dumps(asdict(state))}
+    store.write_bytes(directory / LAST, save(tensors, metadata=note))
 
 
 def load_training(directory: Path, model: nn.Module, optimizer: Optimizer, *, key: str) -> State | None:
     """Take up an interrupted run, or None where there is none. A checkpoint of another config or data is refused."""
-    if not (directory / STATE).is_file():
+    path = directory / LAST
+    if not path.is_file():
         return None
-    noted = store.read_json(directory / STATE)
-    if noted["key"] != key:
-        raise PotstillError(
-            f"{directory} holds an unfinished run of another config or other data",
-            hint="name another output directory, or remove this one",
-            code=STALE,
-        )
-    content = (directory / LAST).read_bytes()
-    if len(content) != noted["bytes"]:
-        return None  # killed between the two files: the run starts afresh
-    tensors = load(content)
+    with safe_open(path, framework="pt") as file:
+        note = file.metadata() or {}
+        if note.get("key") != key:
+            raise PotstillError(
+                f"{directory} holds an unfinished run of another config or other data",
+                hint="name another output directory, or remove this one",
+                code=STALE,
+            )
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     model.load_state_dict({n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")})
     optimizer.load({n.removeprefix("optimizer."): t for n, t in tensors.items() if n.startswith("optimizer.")})
-    return State(**noted["state"])
+    return State(**json.loads(note["state"]))
 
 
 def clear_training(directory: Path) -> None:
     """Remove the resume state of a finished run: it is several times the size of the student."""
-    for name in (STATE, LAST):
-        (directory / name).unlink(missing_ok=True)
+    (directory / LAST).unlink(missing_ok=True)
 
 
 def _tensors(model: nn.Module) -> dict[str, Tensor]:

@@ -41,7 +41,6 @@ class TrainConfig:
     block_groups   row groups shuffled together: the shuffle buffer, 8,192 rows each
     threads        torch threads; 0 is all cores
     device         auto, cpu or cuda[:n]
-    teacher_files  directory of the teacher, for its tokenizer and embedding table; "" takes the one the cache notes
     """
 
     model: str = "auto"
@@ -76,7 +75,6 @@ class TrainConfig:
     block_groups: int = 8
     threads: int = 0
     device: str = "auto"
-    teacher_files: str = ""
 
 
 @dataclass(frozen=True)

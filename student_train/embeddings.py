@@ -1,43 +1,37 @@
-"""Where a student's word vectors start: word2vec/GloVe files, the teacher's own table, or chance; PCA makes them small."""
+"""Where a student's word vectors start: word2vec/GloVe files, the teacher's own table, or chance; PCA narrows them."""
 
 import struct
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors.torch import load
 from torch import Tensor
 
 from data.errors import BAD_DATA, NO_INPUT, PotstillError
 from student_train.vocab import Subwords, Words
 
-# Names of the word table in the checkpoints of the families we read; the first one found counts.
-WORD_TABLES = ("word_embeddings.weight", "embeddings.tok_embeddings.weight", "embed_tokens.weight")
+TABLE = "word_embeddings.safetensors"  # one tensor, `weight` [V, D]; written by the cache phase
 # A table is scaled so that its numbers have this deviation. BERT's have about 0.04 (its layer norm brings them to 1);
 # an LSTM fed with 0.04 starts nearly blind.
 DEVIATION = 0.3
 
 
-def teacher_table(teacher: Path, vocabulary: Subwords) -> Tensor:
-    """Rows of the teacher's word table for the kept sub-words: [V, D] float32, rows 0 and 1 (pad, unknown) as means.
+def teacher_table(files: Path, vocabulary: Subwords) -> Tensor:
+    """Rows of the teacher's word table for the kept sub-words: [V, D] float32, rows 0 and 1 (pad, unknown) their mean.
 
-    Reads the checkpoint once, by name and without building the model.
+    `files` is the cache's own copy of what a student may start from, so that the teacher need not be there any more.
     """
-    path = teacher / "model.safetensors"
+    path = files / TABLE
     if not path.is_file():
         raise PotstillError(
-            f"{teacher} has no model.safetensors to take word vectors from",
+            f"{files} has no {TABLE} to take word vectors from",
             hint="train with --set train.vocabulary=subwords for a random table",
             code=NO_INPUT,
         )
-    with safe_open(path, framework="pt") as tensors:
-        names = [name for ending in WORD_TABLES for name in tensors.keys() if name.endswith(ending)]  # noqa: SIM118
-        if not names:
-            raise PotstillError(f"{path} has no word embedding table", hint=f"looked for {', '.join(WORD_TABLES)}")
-        table = tensors.get_tensor(names[0]).float()
-    kept = table[list(vocabulary.kept)]
+    kept = load(path.read_bytes())["weight"].float()[list(vocabulary.kept)]
     mean = kept.mean(dim=0, keepdim=True)
-    return torch.cat([torch.zeros_like(mean), mean, kept])
+    return torch.cat([mean, mean, kept])
 
 
 def vector_table(path: Path, vocabulary: Words, *, seed: int) -> Tensor:

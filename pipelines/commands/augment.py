@@ -55,12 +55,13 @@ def augment(
 
     config = settings.resolve(AugmentConfig, "augment", defaults, vars(options))
     reading = settings.reading(columns, defaults)
-    texts = phases.Texts(
+    files = phases.Files(
+        reading,
         reading.source(train),
-        tuple(reading.unlabelled(path) for path in unlabelled or ()),
-        tuple(reading.unlabelled(path) for path in exclude or ()),
+        unlabelled=tuple(reading.unlabelled(path) for path in unlabelled or ()),
+        exclude=tuple(reading.unlabelled(path) for path in exclude or ()),
     )
-    manifest = phases.augment(config, texts, reading=reading, out=out, progress=console.progress)
+    manifest = phases.augment(config=config, files=files, out=out, progress=console.progress)
     show_manifest(console, out, manifest)
     following = f"potstill cache {out} -t TEACHER_DIR -o {out.parent / 'teacher'}"
     console.done("augment", {"out": out, "rows": manifest.rows, "root": manifest.root}, following=following)

@@ -25,7 +25,7 @@ def bench(
     from pipelines import phases, settings
 
     source = settings.reading(columns, defaults).unlabelled(on)
-    directories = [phases.seeds_of(model)[0] for model in models]
-    rows = phases.bench(directories, source, threads=threads, progress=console.progress)
-    console.table([{"model": str(model)} | row for model, row in zip(models, rows, strict=True)])
+    places = {str(model): model for model in models}
+    rows = phases.bench(models=places, source=source, threads=threads, progress=console.progress)
+    console.table([{"model": name} | numbers for name, numbers in rows.items()])
     console.done("bench", {"threads": threads, "models": rows})

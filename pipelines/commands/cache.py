@@ -55,10 +55,10 @@ def cache(
         from teacher_cache.estimate import estimate as guess
 
         expected = guess(config, examples, teacher)
-        console.facts("estimate", {"rows": expected.rows, "seconds": expected.seconds, **expected.bytes})
+        console.say(str(expected))
         console.done("cache", {"estimate": vars(expected)}, following="the same command without --estimate")
         return
-    manifest = phases.cache(config, examples, teacher=teacher, out=out, progress=console.progress)
+    manifest = phases.cache(config=config, examples=examples, teacher=teacher, out=out, progress=console.progress)
     show_manifest(console, out, manifest)
     following = f"potstill train {out} --dev DEV -o {out.parent / 'student'}"
     console.done("cache", {"out": out, "rows": manifest.rows, "root": manifest.root}, following=following)

@@ -27,7 +27,7 @@ def evaluate(
     reading = settings.reading(columns, defaults)
     sources = {path: reading.source(path) for path in tests}
     seeds = phases.seeds_of(model)
-    measured = phases.evaluate({"model": seeds}, sources, progress=console.progress)["model"]
+    measured = phases.evaluate(models={"model": model}, sources=sources, progress=console.progress)["model"]
     for path, runs in measured.items():
         rows = [{"model": seed.name} | metrics for seed, metrics in zip(seeds, runs, strict=True)]
         console.table(rows + averages(runs), title=path)

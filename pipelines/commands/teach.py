@@ -43,8 +43,8 @@ def teach(
 
     config = settings.resolve(TeachConfig, "teach", defaults, vars(options))
     reading = settings.reading(columns, defaults)
-    sources = reading.source(train), reading.source(dev)
-    manifest = phases.teach(config, *sources, reading=reading, model=model, out=out, progress=console.progress)
+    files = phases.Files(reading, reading.source(train), reading.source(dev))
+    manifest = phases.teach(config=config, files=files, model=model, out=out, progress=console.progress)
     show_manifest(console, out, manifest)
     following = f"potstill augment {train} --exclude {dev} -o {out.parent / 'examples'}"
     console.done("teach", {"out": out, "root": manifest.root, **manifest.report}, following=following)

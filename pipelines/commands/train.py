@@ -54,7 +54,7 @@ def train(
 
     config = settings.resolve(TrainConfig, "train", defaults, options.values())
     source = settings.reading(columns, defaults).source(dev)
-    manifest = phases.train(config, teacher, dev=source, out=out, progress=console.progress)
+    manifest = phases.train(config=config, teacher=teacher, dev=source, out=out, progress=console.progress)
     show_manifest(console, out, manifest)
     result = {"out": out, "root": manifest.root, **manifest.report}
     console.done("train", result, following=f"potstill evaluate {out} {dev}")

@@ -70,7 +70,7 @@ def test_labels_of_unlabelled_texts_are_not_looked_at(file: Path) -> None:
 
 
 def test_a_label_the_task_does_not_know_is_refused_with_the_known_ones(file: Path) -> None:
-    with pytest.raises(PotstillError, match="f.tsv, line 3, column 'label' label '2' is none of 0, 1") as error:
+    with pytest.raises(PotstillError, match=r"f\.tsv, line 3, column 'label' label '2' is none of 0, 1") as error:
         list(read(source(file, labelled(["1", "2"])), SENTIMENT, split="dev"))
     assert error.value.code == BAD_DATA
 
@@ -101,7 +101,7 @@ def test_a_text_that_is_a_number_or_missing_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "f.jsonl"
     for value in (3, None, ["a"]):
         path.write_text(json.dumps({"text": value}) + "\n")
-        with pytest.raises(PotstillError, match="line 1, column 'text' holds .*, expected a text"):
+        with pytest.raises(PotstillError, match=r"line 1, column 'text' holds .*, expected a text"):
             list(read(Source(path), SENTIMENT, split="train"))
 
 

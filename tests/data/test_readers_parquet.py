@@ -22,9 +22,7 @@ def test_rows_of_all_row_groups_are_counted_from_one(tmp_path: Path) -> None:
 
 
 def test_columns_of_lists_and_bytes_are_not_read_and_categories_are(tmp_path: Path) -> None:
-    table = pa.table(
-        {"text": pa.array(["a", "a"]).dictionary_encode(), "vector": [[1.0], [2.0]], "raw": [b"x", b"y"]}
-    )
+    table = pa.table({"text": pa.array(["a", "a"]).dictionary_encode(), "vector": [[1.0], [2.0]], "raw": [b"x", b"y"]})
     pq.write_table(table, tmp_path / "t.parquet")
     assert [row.values for row in read_rows(Source(tmp_path / "t.parquet"))] == [{"text": "a"}, {"text": "a"}]
 

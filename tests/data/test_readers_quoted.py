@@ -15,7 +15,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_cells_may_hold_commas_quotes_and_line_breaks(file: Path) -> None:
-    file.write_bytes('text,label\n"one, ""two""\nthree",pos\nplain,neg\n'.encode())
+    file.write_bytes(b'text,label\n"one, ""two""\nthree",pos\nplain,neg\n')
     assert list(read_rows(Source(file))) == [
         Row(2, {"text": 'one, "two"\nthree', "label": "pos"}),
         Row(4, {"text": "plain", "label": "neg"}),

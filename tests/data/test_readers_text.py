@@ -35,7 +35,9 @@ def test_the_ending_names_the_format(name: str, found: str) -> None:
     assert found in READERS
 
 
-@pytest.mark.parametrize(("content", "found"), [("1\tgood\n0\tbad\n", "tsv"), ("good\nbad\tish\n", "text"), ("", "text")])
+@pytest.mark.parametrize(
+    ("content", "found"), [("1\tgood\n0\tbad\n", "tsv"), ("good\nbad\tish\n", "text"), ("", "text")]
+)
 def test_a_txt_file_is_tsv_only_if_every_line_has_a_tab(tmp_path: Path, content: str, found: str) -> None:
     (tmp_path / "a.txt").write_text(content)
     assert format_of(Source(tmp_path / "a.txt")) == found

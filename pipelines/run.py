@@ -1,0 +1,130 @@
+"""All phases of a recipe, in order, into one run directory. Recipe → phases.json, results.json and the report.
+
+A step that is finished and unchanged is skipped; a stale one stops the run before anything is computed, naming what
+changed, or is moved aside with `force`.
+"""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from data import store
+from data.errors import STALE, TRY_AGAIN, PotstillError
+from data.manifest import read_manifest
+from pipelines import ledger, results, toml
+from pipelines.apart import Runner, run_apart
+from pipelines.console import Console
+from pipelines.ledger import State, Step
+from pipelines.loglines import duration
+from pipelines.recipe import Recipe
+from pipelines.steps import steps_of
+
+SAVED = "recipe.toml"
+
+
+def plan_of(recipe: Recipe) -> list[tuple[Step, State]]:
+    """Look at every step: done, missing, unfinished, stale, or waiting for one before it."""
+    records, unmade = ledger.read(recipe.out), set()
+    plan = []
+    for step in steps_of(recipe):
+        state = ledger.state_of(step, records.get(step.name), frozenset(unmade))
+        if state.word != ledger.DONE:
+            unmade.add(str(step.out))
+        plan.append((step, state))
+    return plan
+
+
+def show_plan(recipe: Recipe, console: Console) -> None:
+    """Print what a run would do, and do nothing."""
+    plan = plan_of(recipe)
+    rows = [
+        {
+            "phase": step.name,
+            "state": state.word,
+            "inputs": ", ".join(dict.fromkeys(Path(place).name for place in step.inputs.values())),
+            "output": step.out.name,
+            "why": "; ".join(state.why),
+        }
+        for step, state in plan
+    ]
+    console.table(rows, title=f"{recipe.name} → {recipe.out}")
+    console.done("run", {"out": recipe.out, "plan": rows}, following="the same command without --dry-run")
+
+
+def execute(recipe: Recipe, console: Console, *, force: bool = False, runner: Runner = run_apart) -> dict[str, Any]:
+    """Make what is missing, measure all models, write the report; return the final table.
+
+    Errors: STALE before any work when something was made from other inputs or another config (unless `force`);
+    TRY_AGAIN when another process holds the run.
+    """
+    with _held(recipe.out):
+        store.write_text(recipe.out / SAVED, toml.write(recipe.tables()))
+        if not force:
+            refuse_stale(plan_of(recipe))
+        for step in steps_of(recipe):
+            _make(recipe, step, console, force=force, runner=runner)
+        found = results.collect(recipe.out, read_manifest(recipe.out / "teacher", "teacher").task)
+    show_results(recipe, found, console)
+    from pipelines.report.write import write_report
+
+    return found | {"report": write_report(recipe.out)}
+
+
+def refuse_stale(plan: list[tuple[Step, State]]) -> None:
+    """Stop when anything is stale, naming all that changed."""
+    stale = [(step, state) for step, state in plan if state.word == ledger.STALE]
+    if stale:
+        why = "; ".join(dict.fromkeys(reason for _, state in stale for reason in state.why))
+        raise PotstillError(
+            f"{', '.join(str(step.out) for step, _ in stale)} made otherwise than asked now: {why}",
+            hint="--force moves it aside (NAME.stale-N) and makes it again; -o DIR starts another run",
+            code=STALE,
+        )
+
+
+def _make(recipe: Recipe, step: Step, console: Console, *, force: bool, runner: Runner) -> None:
+    """Bring one step to its end, if it is not there yet."""
+    record = ledger.read(recipe.out).get(step.name)
+    state = ledger.state_of(step, record)
+    if state.word == ledger.DONE:
+        console.progress.note(f"{step.name}: finished and unchanged")
+        return
+    if state.word == ledger.STALE:
+        if not force:
+            refuse_stale([(step, state)])
+        console.progress.note(f"{step.name}: {'; '.join(state.why)}; moved aside to {ledger.set_aside(step.out)}")
+        record = None
+    started = ledger.begun(step, record)
+    ledger.write(recipe.out, step, started)
+    console.progress.note(f"{step.name}: {', '.join(step.inputs.values())} → {step.out}")
+    measured = runner(step.work, step.arguments, quiet=console.quiet)
+    ended = ledger.finished(step, started, measured)
+    ledger.write(recipe.out, step, ended)
+    console.progress.note(f"{step.name}: {duration(measured.seconds)}, peak {ended['peak_megabytes']:,.0f} MB")
+
+
+def show_results(recipe: Recipe, found: dict[str, Any], console: Console) -> None:
+    """Print what each phase cost, and the models side by side."""
+    records = ledger.read(recipe.out)
+    costs = ("seconds", "rows", "rows_per_second", "peak_megabytes")
+    phases = [
+        {"phase": step.name} | {key: records[step.name].get(key) for key in costs}
+        for step in steps_of(recipe)
+        if step.name in records
+    ]
+    console.table(phases, title="phases")
+    console.table(found["rows"], title=f"models ({found['metric']})")
+
+
+@contextmanager
+def _held(out: Path) -> Iterator[None]:
+    """Hold the run directory: two runs at once would write the same files."""
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PotstillError(f"{out} is in use by another run", hint="try again later", code=TRY_AGAIN) from None
+        yield

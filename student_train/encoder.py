@@ -1,0 +1,82 @@
+"""Open a Hugging Face encoder for fine-tuning or measuring, or make a small new one where no weights exist."""
+
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+from data.errors import BAD_DATA, PotstillError
+from data.examples import read_examples
+from data.tasks.task import Task
+
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+NEW_VOCABULARY = 8_000
+
+
+def load_encoder(name: str, task: Task) -> tuple[Any, Any]:
+    """A pretrained encoder with a head of the task's width, and its fast tokenizer. Safetensors only, no remote code."""
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, use_fast=True)
+        model = AutoModelForSequenceClassification.from_pretrained(
+            name, use_safetensors=True, trust_remote_code=False, dtype="float32", **head(task)
+        )
+    except (OSError, ValueError, ImportError) as error:
+        raise PotstillError(
+            f"cannot open encoder {name!r}: {str(error).splitlines()[0]}",
+            hint="name a directory with config.json, model.safetensors and tokenizer.json, or a hub model",
+            code=BAD_DATA,
+        ) from None
+    if not getattr(tokenizer, "is_fast", False):
+        raise PotstillError(f"{name} has no fast tokenizer", hint="convert it to a tokenizer.json first", code=BAD_DATA)
+    return model, tokenizer
+
+
+def new_encoder(size: str, task: Task, examples: Path, *, longest: int) -> tuple[Any, Any]:
+    """A BERT of random weights, `LAYERSxWIDTH`, with a WordPiece tokenizer trained on the examples' texts.
+
+    For languages and machines without a pretrained encoder at hand. Chinese characters are words of their own.
+    """
+    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+
+    try:
+        layers, width = (int(number) for number in size.split("x"))
+    except ValueError:
+        raise PotstillError(f"scratch size {size!r} is not LAYERSxWIDTH", hint="e.g. -m scratch:4x256") from None
+    tokenizer = BertTokenizerFast(tokenizer_object=_train_tokenizer(examples), do_lower_case=True)
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=width,
+        num_hidden_layers=layers,
+        num_attention_heads=max(1, width // 64),
+        intermediate_size=4 * width,
+        max_position_embeddings=max(512, longest),
+        pad_token_id=0,
+        **head(task),
+    )
+    return BertForSequenceClassification(config), tokenizer
+
+
+def head(task: Task) -> dict[str, Any]:
+    """What a Hugging Face config must say of the task: names in the order of the logits."""
+    names = dict(enumerate(task.labels)) or {0: "score"}
+    return {"num_labels": task.width, "id2label": names, "label2id": {name: number for number, name in names.items()}}
+
+
+def _train_tokenizer(examples: Path) -> Tokenizer:
+    _, rows = read_examples(examples)
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    trainer = trainers.WordPieceTrainer(vocab_size=NEW_VOCABULARY, special_tokens=list(SPECIAL), show_progress=False)
+    texts = (text for row in rows for text in (row.text, row.pair) if text)
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    return tokenizer

@@ -1,0 +1,82 @@
+"""Finished students as directories: one is sealed with its numbers and card, several with mean and spread."""
+
+import math
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from data import store
+from data.config import as_dict
+from data.manifest import NAME, Manifest, Part, read_manifest, write_manifest
+from data.tasks.task import Task
+from student_train.card import card
+from student_train.checkpoint import WEIGHTS
+from student_train.config import TrainConfig
+from student_train.models.shape import Shape
+from student_train.models.table import build_model, count_parameters
+
+CONFIG = "config.json"
+
+
+def seal_one(
+    out: Path, shape: Shape, task: Task, config: TrainConfig, origins: dict[str, str], numbers: dict[str, Any]
+) -> Manifest:
+    """Write a student's config, card and manifest beside its weights."""
+    body, table = count_parameters(build_model(shape))
+    store.write_json(out / CONFIG, {"potstill": potstill_version(), "shape": vars(shape), "task": task.to_dict()})
+    weights = out / WEIGHTS
+    parts = (Part(WEIGHTS, 0, weights.stat().st_size, store.sha256_file(weights), ""),)
+    size = sum(path.stat().st_size for path in out.iterdir() if path.name in STUDENT_FILES)
+    report = numbers | {"parameters": body, "embedding_parameters": table, "bytes": size}
+    manifest = Manifest("student", task, parts, origins, as_dict(config), report)
+    store.write_text(out / "README.md", card(manifest, shape))
+    write_manifest(out, manifest)
+    return manifest
+
+
+STUDENT_FILES = (WEIGHTS, CONFIG, "vocabulary.json", "tokenizer.json")
+
+
+def seal_many(out: Path, directories: list[Path], origins: dict[str, str]) -> Manifest:
+    """Write the manifest over the students of several seeds: mean and standard deviation of their dev metrics."""
+    students = [read_manifest(directory, "student") for directory in directories]
+    main = students[0].task.rules.main_metric
+    values = [student.report["dev"] for student in students]
+    best = max(range(len(values)), key=lambda number: values[number][main])
+    report = {
+        "seeds": {directory.name: student.report for directory, student in zip(directories, students, strict=True)},
+        "dev": {name: spread([value[name] for value in values]) for name in values[0]},
+        "best": directories[best].name,
+    }
+    roots = {directory.name: student.root for directory, student in zip(directories, students, strict=True)}
+    manifest = Manifest("students", students[0].task, (), origins | roots, students[0].config, report)
+    write_manifest(out, manifest)
+    return manifest
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    """Mean and sample standard deviation (0 for one value)."""
+    mean = sum(values) / len(values)
+    variance = sum((value - mean) ** 2 for value in values) / max(1, len(values) - 1)
+    return {"mean": mean, "std": math.sqrt(variance)}
+
+
+def student_directories(directory: Path) -> list[Path]:
+    """The student a directory is, or those of its seeds."""
+    kind = store.read_json(directory / NAME, hint="potstill train makes a student").get("kind")
+    if kind != "students":
+        return [directory]
+    return [directory / name for name in read_manifest(directory, "students").report["seeds"]]
+
+
+def best_student(directory: Path) -> Path:
+    """The student a directory is, or the one of its seeds with the best dev metric."""
+    kind = store.read_json(directory / NAME, hint="potstill train makes a student").get("kind")
+    return directory if kind != "students" else directory / read_manifest(directory, "students").report["best"]
+
+
+def potstill_version() -> str:
+    try:
+        return version("potstill")
+    except PackageNotFoundError:
+        return "uninstalled"

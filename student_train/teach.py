@@ -1,0 +1,132 @@
+"""Fine-tune a Hugging Face encoder on labels: the teacher. The same loop as a student's, with `ce` and no cache.
+
+out/  model.safetensors config.json tokenizer.json …   a plain Hugging Face directory, plus our manifest
+      examples/                                        the training rows, as the loop streams them
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from data import store
+from data.config import as_dict
+from data.errors import NO_INPUT, STALE, PotstillError
+from data.examples import describe, write_parts
+from data.manifest import NAME, Manifest, Part, read_manifest, write_manifest
+from data.progress import Progress
+from data.readers.examples import read
+from data.readers.source import Source
+from data.tasks.task import Task
+from student_train.checkpoint import WEIGHTS
+from student_train.config import TeachConfig
+from student_train.encoder import load_encoder, new_encoder
+from student_train.fit import Fit, run
+from student_train.losses.table import Options
+from student_train.measure import encode_labelled
+from student_train.models.transformer import Transformer
+from student_train.optim import Optimizer
+from student_train.precision import choose_device, choose_precision
+from student_train.reader import open_examples
+from student_train.vocab import Joint
+
+SCRATCH = "scratch"  # `-m scratch` or `-m scratch:4x256`: a small BERT with a tokenizer of the training texts
+
+
+def teach(
+    config: TeachConfig, task: Task, train: Source, dev: Source, model: str, out: Path, *, progress: Progress
+) -> Manifest:
+    """Fine-tune `model` (hub name, directory or `scratch[:LAYERSxWIDTH]`) and keep its best evaluation.
+
+    A finished directory of the same config and data is returned as it is; another one's is refused (STALE).
+    """
+    examples = list(read(dev, task, split="dev"))
+    origins = {
+        "train": store.sha256_file(_file(train)),
+        "dev": store.digest_of([[example.id, example.label] for example in examples]),
+        "model": model,
+    }
+    if (manifest := _find_finished(out, config, origins)) is not None:
+        return manifest
+    started = time.monotonic()
+    torch.set_num_threads(config.threads or torch.get_num_threads())
+    parts = write_parts(out / "examples", read(train, task, split="train"), task)
+    write_manifest(out / "examples", Manifest("examples", task, tuple(parts), {"train": origins["train"]}))
+    network, tokenizer = _open_model(model, config, task, out / "examples")
+    numbers = _train(config, network, tokenizer, (task, examples, origins), out, progress=progress)
+    return _seal(out, network, tokenizer, config, origins, numbers | {"seconds": round(time.monotonic() - started, 1)})
+
+
+def _train(
+    config: TeachConfig,
+    network: nn.Module,
+    tokenizer: Any,
+    about: tuple[Task, list, dict[str, str]],
+    out: Path,
+    *,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Run the loop; the network holds its best weights afterwards."""
+    task, examples, origins = about
+    vocabulary = Joint(tokenizer.backend_tokenizer, config.max_length)
+    device = choose_device(config.device)
+    wrapped = Transformer(network).to(device)
+    what = Fit(
+        losses={"ce": 1.0},
+        options=Options(task),
+        precision=choose_precision(config.precision, device),
+        device=device,
+        seed=config.seed,
+        key=store.digest_of([as_dict(config), origins]),
+    )
+    optimizer = Optimizer(wrapped, "adamw", weight_decay=config.weight_decay)
+    rows = (open_examples(out / "examples"), vocabulary, encode_labelled(examples, task, vocabulary))
+    numbers = run(what, config, (wrapped, optimizer), rows, out, progress=progress)
+    wrapped.load_state_dict(load_file(out / WEIGHTS))
+    return numbers
+
+
+def _seal(
+    out: Path, network: Any, tokenizer: Any, config: TeachConfig, origins: dict[str, str], numbers: dict[str, Any]
+) -> Manifest:
+    """Turn the directory into a plain Hugging Face one and write its manifest."""
+    network.to("cpu").save_pretrained(out)
+    tokenizer.save_pretrained(out)
+    task = read_manifest(out / "examples", "examples").task
+    report = numbers | {"parameters": sum(parameter.numel() for parameter in network.parameters())}
+    part: Part = describe(out / WEIGHTS, 0, "")
+    manifest = Manifest("encoder", task, (part,), origins, as_dict(config), report)
+    write_manifest(out, manifest)
+    return manifest
+
+
+def _open_model(model: str, config: TeachConfig, task: Task, examples: Path) -> tuple[Any, Any]:
+    """The network with a fresh head for the task, and its tokenizer; the head's start depends on the seed alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        if model == SCRATCH or model.startswith(f"{SCRATCH}:"):
+            return new_encoder(model.partition(":")[2] or "4x256", task, examples, longest=config.max_length)
+        return load_encoder(model, task)
+
+
+def _find_finished(out: Path, config: TeachConfig, origins: dict[str, str]) -> Manifest | None:
+    if not (out / NAME).is_file():
+        return None
+    manifest = read_manifest(out, "encoder")
+    if manifest.made_from != origins or manifest.config != as_dict(config):
+        raise PotstillError(
+            f"{out} holds a teacher of another config or other data",
+            hint="name another output directory, or move this one away",
+            code=STALE,
+        )
+    return manifest
+
+
+def _file(source: Source) -> Path:
+    path = Path(source.path)
+    if not path.is_file():
+        raise PotstillError(f"{path} is not a file", hint="potstill teach reads a labelled file", code=NO_INPUT)
+    return path

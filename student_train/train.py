@@ -1,0 +1,150 @@
+"""Train students from a sealed cache: cache directory + labelled dev file -> student directories. No teacher needed.
+
+out/                 one seed: the student itself; several: seed-0/ seed-1/ … and a manifest over them
+  model.safetensors  weights of the best evaluation
+  config.json        shape and task      vocabulary.json, tokenizer.json   how texts become ids
+  metrics.jsonl      the learning curve  README.md                         model card with its numbers
+  last.safetensors   only while unfinished: what a resume needs
+"""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from data import store
+from data.config import as_dict
+from data.errors import PotstillError
+from data.example import Example
+from data.manifest import NAME, Manifest, read_manifest
+from data.progress import Progress
+from data.readers.examples import read
+from data.readers.source import Source
+from student_train.config import TrainConfig
+from student_train.fit import Fit, fit
+from student_train.losses.table import Options, check_losses, required_signals
+from student_train.measure import Labelled, encode_labelled
+from student_train.models.shape import Shape
+from student_train.models.table import choose_model
+from student_train.optim import USUAL_RATES
+from student_train.precision import choose_device, choose_precision
+from student_train.reader import Reader, open_cache
+from student_train.start import build_vocabulary, starting_table
+from student_train.students import seal_many, seal_one
+from student_train.vocab import Subwords, Words
+
+
+def train(config: TrainConfig, teacher: Path, dev: Source, out: Path, *, progress: Progress) -> Manifest:
+    """Train one student per seed; finished ones of the same config and data are left as they are.
+
+    Errors: a cache that is unfinished, damaged or stale; a loss whose signal the cache lacks; a student that does not
+    fit the task; a directory that holds another run (STALE); a signal to stop (TRY_AGAIN: run it again).
+    """
+    reader, cache = open_cache(teacher, rows=config.rows)
+    config = resolve(config, reader)
+    check_losses(config.losses, reader.task)
+    check_signals(config, cache)
+    examples = list(read(dev, reader.task, split="dev"))
+    origins = {"teacher": cache.root, "dev": store.digest_of([[e.id, e.label] for e in examples])}
+    targets = [out] if len(config.seeds) == 1 else [out / f"seed-{seed}" for seed in config.seeds]
+    jobs = [(replace(config, seeds=(seed,)), target) for seed, target in zip(config.seeds, targets, strict=True)]
+    missing = [job for job in jobs if find_finished(job[1], job[0], origins) is None]
+    if missing:
+        _train_missing(missing, reader, examples, origins, progress=progress)
+    if len(jobs) == 1:
+        return read_manifest(out, "student")
+    return seal_many(out, [target for _, target in jobs], origins)
+
+
+def _train_missing(
+    jobs: list[tuple[TrainConfig, Path]],
+    reader: Reader,
+    examples: list[Example],
+    origins: dict[str, str],
+    *,
+    progress: Progress,
+) -> None:
+    """Train the students that are not there yet. They share the vocabulary and the encoded dev set."""
+    config = jobs[0][0]
+    torch.set_num_threads(config.threads or torch.get_num_threads())
+    vocabulary = build_vocabulary(config, reader, progress=progress)
+    dev = encode_labelled(examples, reader.task, vocabulary)
+    if not len(dev.labels):
+        raise PotstillError("the dev file has no labelled row", hint="--dev FILE with a label column")
+    for config, target in jobs:
+        train_one(config, reader, vocabulary, dev, (target, origins), progress=progress)
+
+
+def train_one(
+    config: TrainConfig,
+    reader: Reader,
+    vocabulary: Words | Subwords,
+    dev: Labelled,
+    place: tuple[Path, dict[str, str]],
+    *,
+    progress: Progress,
+) -> None:
+    """Train the student of one seed into `place` = (directory, origins), or go on where it was broken off."""
+    out, origins = place
+    device = choose_device(config.device)
+    table = starting_table(config, vocabulary, reader, seed=config.seeds[0])
+    shape = Shape(
+        model=config.model,
+        vocabulary=vocabulary.size,
+        dimensions=table.shape[1],
+        hidden=config.hidden,
+        dense=config.dense,
+        classes=reader.task.width,
+        dropout=config.dropout,
+        multichannel=config.multichannel,
+    )
+    started = time.monotonic()
+    what = Fit(
+        losses=config.losses,
+        options=Options(reader.task, config.temperature, config.preset, config.mse_reduction),
+        precision=choose_precision(config.precision, device),
+        device=device,
+        seed=config.seeds[0],
+        key=store.digest_of([as_dict(config), origins]),
+    )
+    result = fit(what, config, (shape, table), (reader, vocabulary, dev), out, progress=progress)
+    vocabulary.save(out)
+    seal_one(out, shape, reader.task, config, origins, result | {"seconds": round(time.monotonic() - started, 1)})
+
+
+def resolve(config: TrainConfig, reader: Reader) -> TrainConfig:
+    """Fill in what `auto` and 0 stand for, so that the config kept with a student says what was done."""
+    if not config.seeds:
+        raise PotstillError("seeds is empty", hint="e.g. --seeds 0,1,2")
+    if config.optimizer not in USUAL_RATES:
+        raise PotstillError(f"no optimizer {config.optimizer!r}", hint=f"optimizers: {', '.join(USUAL_RATES)}")
+    return replace(config, model=choose_model(config.model, reader.task), lr=config.lr or USUAL_RATES[config.optimizer])
+
+
+def check_signals(config: TrainConfig, cache: Manifest) -> None:
+    """Refuse losses that need what the cache does not hold."""
+    has = tuple(cache.config.get("signals", ["logits"]))
+    for signal in required_signals(config.losses):
+        if signal not in has and not any(name.startswith(f"{signal}.") for name in has):
+            raise PotstillError(
+                f"cache has no signal {signal!r} (has: {', '.join(has)})",
+                hint=f"potstill cache … --signals {','.join([*has, signal])}",
+            )
+
+
+def find_finished(out: Path, config: TrainConfig, origins: dict[str, str]) -> Manifest | None:
+    """The manifest of a finished student of this config and data; one of another config or data is refused."""
+    if not (out / NAME).is_file():
+        return None
+    manifest = read_manifest(out, "student")
+    if manifest.made_from != origins or manifest.config != as_dict(config):
+        now = as_dict(config) | origins
+        was = manifest.config | manifest.made_from
+        changed = sorted(key for key in now.keys() | was.keys() if now.get(key) != was.get(key))
+        raise PotstillError(
+            f"{out} holds a student of another run: {', '.join(f'{k} {was.get(k)} → {now.get(k)}' for k in changed)}",
+            hint="name another output directory, or move this one away",
+            code=78,
+        )
+    return manifest

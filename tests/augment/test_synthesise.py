@@ -1,0 +1,157 @@
+"""One original and its synthetic rows: what is kept, what is dropped, and the cycle over the sides of a pair."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from augment import vocabulary
+from augment.clean import guard_keys, original_fault, text_key
+from augment.config import AugmentConfig
+from augment.synthesise import Rules, synthesise
+from augment.tagged import Tagged
+from data.example import MASK, Example, example_id
+from data.words import split
+
+NOUNS = [f"noun{i}" for i in range(2000)]
+VOCABULARY = vocabulary.from_counts(
+    vocabulary.merge([vocabulary.count([Tagged(NOUNS, [" "] * len(NOUNS), ["N"] * len(NOUNS))])])
+)
+
+
+def tagged(text):
+    words, blanks = split(text)
+    return Tagged(words, blanks, ["N"] * len(words))
+
+
+def original(text, pair=None, **values):
+    return Example(example_id("classify", text, pair), text, pair, **values)
+
+
+def rows_of(example, *, guard=(), words=VOCABULARY, **options):
+    sides = tuple(tagged(text) for text in (example.text, example.pair) if text is not None)
+    return synthesise(example, sides, Rules(AugmentConfig(**options), "classify", words, frozenset(guard)))
+
+
+A, B = "one two three four five six seven", "red green blue black white grey"
+
+
+def test_a_synthetic_row_carries_its_provenance_and_no_label():
+    """EDA and PaddleNLP copy the label onto the changed text."""
+    source = original(A, label=1, split="train")
+    rows, _ = rows_of(source)
+    assert rows
+    for row in rows:
+        assert row.label is None and row.split == "train" and row.source_id == source.id
+        assert row.op and 0 <= row.k < 20 and row.id == example_id("classify", row.text)
+    assert {row.split for row in rows_of(original(A, split="unlabelled"))[0]} == {"unlabelled"}
+
+
+def test_every_draw_is_a_row_or_counted_with_its_reason():
+    for text in ("one", "one two", A, A + " " + B):
+        rows, dropped = rows_of(original(text))
+        assert len(rows) + dropped.total() == 20
+        assert len({row.id for row in rows}) == len(rows) and original(text).id not in {row.id for row in rows}
+
+
+def test_twice_as_many_draws_keep_the_first_rows():
+    ten, _ = rows_of(original(A), n_iter=10)
+    twenty, _ = rows_of(original(A), n_iter=20)
+    assert twenty[: len(ten)] == ten and all(row.k >= 10 for row in twenty[len(ten) :])
+
+
+def test_another_seed_draws_other_rows():
+    assert rows_of(original(A), seed=1)[0] != rows_of(original(A))[0]
+
+
+def test_global_random_state_is_neither_used_nor_touched():
+    """EDA and iclassifier reseed the global generators in constructors."""
+    import random
+
+    random.seed(1), np.random.seed(1)
+    state, numpy_state = random.getstate(), np.random.get_state()[1].copy()
+    first = rows_of(original(A))
+    assert random.getstate() == state and (np.random.get_state()[1] == numpy_state).all()
+    random.seed(2), np.random.seed(2)
+    assert rows_of(original(A)) == first
+
+
+@pytest.mark.parametrize(("n_iter", "length", "expected"), [
+    *((10, 1, 1.6), (10, 3, 5.0), (10, 5, 7.1), (10, 10, 9.1), (10, 20, 9.9)),
+    *((20, 1, 2.9), (20, 3, 9.2), (20, 5, 13.8), (20, 10, 18.0), (20, 20, 19.8)),
+])  # fmt: skip
+def test_as_many_unique_rows_come_out_as_the_simulation_says(n_iter, length, expected):
+    """The table counts the rows of all masks, which are dropped and counted apart."""
+    found = []
+    for i in range(300):
+        rows, dropped = rows_of(original(" ".join(f"w{i}x{j}" for j in range(length))), n_iter=n_iter)
+        found.append(len(rows) + dropped["all_mask"])
+    assert np.mean(found) == pytest.approx(expected, abs=0.25)
+
+
+def test_a_draw_that_changes_nothing_is_dropped_even_where_blanks_differ():
+    source = original("  one   two  ")
+    rows, dropped = rows_of(source, p_mask=0, p_pos=0, p_ng=0)
+    assert rows == [] and dropped == {"equals_original": 20}
+    assert "one two" not in {row.text for row in rows_of(source)[0]}
+
+
+def test_a_row_of_nothing_but_masks_is_dropped():
+    rows, dropped = rows_of(original("one two"), p_mask=0.9)
+    assert dropped["all_mask"] >= 1 and all(set(row.text.split()) != {MASK} for row in rows)
+
+
+def test_a_row_equal_to_a_dev_or_test_text_is_dropped_but_for_case_and_blanks():
+    source = original("one two three")
+    rows, _ = rows_of(source, p_mask=0, p_pos=0, p_ng=1, ngram_max=1)
+    assert {row.text for row in rows} == {"one", "two", "three"}
+    guard = guard_keys([original(" TWO ")])
+    rows, dropped = rows_of(source, guard=guard, p_mask=0, p_pos=0, p_ng=1, ngram_max=1)
+    assert {row.text for row in rows} == {"one", "three"} and dropped["excluded"] == 1
+
+
+def test_an_original_equal_to_a_dev_or_test_text_is_found():
+    guard = guard_keys([original("Good  film ")])
+    assert original_fault(original("good film"), guard) == "excluded_original"
+    assert original_fault(original("good films"), guard) is None
+    assert original_fault(original(" \u2028 "), guard) == "empty"
+    assert original_fault(original("a", " "), guard) == "empty"
+
+
+def test_a_pair_leaks_only_when_both_its_texts_do():
+    assert text_key("A b", "C") == text_key("a  B", "c") != text_key("a b", "d")
+    assert text_key("a", None) != text_key("a", "")
+
+
+def test_pairs_cycle_through_a_only_b_only_and_both_one_third_each():
+    rows, dropped = rows_of(original(A, B), n_iter=30, p_mask=0.5)
+    assert not dropped - Counter(equals_original=30)
+    sides = {row.k: tuple(part[0] for part in row.op.split("|")) for row in rows}
+    wanted = [("A",), ("B",), ("A", "B")]
+    assert all(set(side) <= set(wanted[k % 3]) for k, side in sides.items())
+    assert Counter(sides.values())[("A",)] >= 9 and Counter(sides.values())[("A", "B")] >= 8
+
+
+def test_the_side_that_is_not_edited_is_the_original_text():
+    """TinyBERT's data_augmentation.py leaves A at its last augmented form while B is being augmented."""
+    source = original(A + "  !", B)
+    for row in rows_of(source, n_iter=60)[0]:
+        sides = {part[0] for part in row.op.split("|")}
+        assert (row.text == source.text) == ("A" not in sides)
+        assert (row.pair == source.pair) == ("B" not in sides)
+
+
+def test_both_sides_draw_for_themselves():
+    """With one stream for both sides, equal texts would be edited alike."""
+    rows = [row for row in rows_of(original(A, A), n_iter=60)[0] if "|" in row.op]
+    assert rows and all(row.text != row.pair for row in rows)
+
+
+def test_the_cycle_of_a_pair_can_be_chosen():
+    rows, _ = rows_of(original(A, B), pair_cycle=("B",))
+    assert rows and all(row.op.startswith("B:") and row.text == A for row in rows)
+
+
+def test_a_pair_with_one_side_all_masks_is_dropped():
+    rows, dropped = rows_of(original("one", B), p_mask=1, p_pos=0, p_ng=0, n_iter=3)
+    assert rows == [] and dropped["all_mask"] == 3
