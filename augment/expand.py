@@ -114,6 +114,7 @@ def _finished(out: Path, identity: dict[str, Any]) -> Manifest:
         for key in sorted({*there[name], *wanted})
         if there[name].get(key) != wanted.get(key)
     ]
+    shutil.rmtree(out / "work", ignore_errors=True)  # left when a run was ended just after its seal
     if changed:
         message = f"{out} holds another set: {'; '.join(changed)}"
         raise PotstillError(message, hint="name another directory or remove it", code=STALE)

@@ -58,6 +58,7 @@ def open_work(root: Path, identity: dict[str, Any]) -> Work:
     """Go on in a work directory of the same identity; anything else in it is removed."""
     note = root / "identity.json"
     if not note.exists() or store.read_json(note) != identity:
+        note.unlink(missing_ok=True)  # first, so that half a removal is never taken for a run to go on with
         shutil.rmtree(root, ignore_errors=True)
         store.write_json(note, identity)
     store.sweep(root)

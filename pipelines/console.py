@@ -69,7 +69,7 @@ class Console:
         names = list(dict.fromkeys(name for row in rows for name in row))
         table = Table(title=title or None, title_justify="left", title_style="bold", header_style="bold")
         for name in names:
-            numeric = all(isinstance(row.get(name), (int, float, type(None))) for row in rows)
+            numeric = all(is_number(row.get(name)) for row in rows)
             table.add_column(name, justify="right" if numeric else "left", overflow="fold")
         for row in rows:
             table.add_row(*(cell(row.get(name)) for name in names))
@@ -109,6 +109,11 @@ def cell(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return number(value) if isinstance(value, float) else str(value)
+
+
+def is_number(value: Any) -> bool:
+    """Tell what stands better at the right: numbers, and cells that begin with one."""
+    return not isinstance(value, str) or value[:1].isdigit() or value == "–"
 
 
 def _screen(*, stderr: bool) -> RichConsole:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
@@ -20,7 +21,14 @@ REMOTE = ("hf:", "disk:")
 
 @dataclass(frozen=True)
 class Reading:
-    """How to read the files of one dataset: columns and format as `Source` has them, and what task they are for."""
+    """How to read the files of one dataset, and what task they are for; what is not said is found out from the file.
+
+    text, pair, label  column names, or 0-based numbers where there is no header
+    format             tsv, csv, jsonl, parquet, text or hub; else by the ending of the name
+    header             whether the first line of a TSV or CSV file names its columns
+    kind               classify or regress
+    labels             label names in the order of the logits
+    """
 
     text: str | None = None
     pair: str | None = None
@@ -79,12 +87,19 @@ def fingerprint(place: str | Path) -> str:
     if str(place).startswith(REMOTE):
         return f"name:{place}"
     if path.is_file():
-        return store.sha256_file(path)
+        about = path.stat()
+        return _hash_file(path, about.st_size, about.st_mtime_ns)
     if path.is_dir():
         return _directory(path)
     if path.suffix or str(place).startswith((".", "/")):
         raise PotstillError(f"{place} is not there", code=NO_INPUT)
     return f"name:{place}"
+
+
+@lru_cache(maxsize=256)
+def _hash_file(path: Path, size: int, changed: int) -> str:
+    """Hash a file's bytes once a process; another size or time of change is another file."""
+    return store.sha256_file(path)
 
 
 def sealed(directory: Path) -> manifest.Manifest:
@@ -103,4 +118,4 @@ def _directory(path: Path) -> str:
     if seals:
         return store.digest_of({seal.parent.name: store.read_json(seal).get("root") for seal in seals})
     files = sorted(file for file in path.iterdir() if file.is_file())
-    return store.digest_of({file.name: store.sha256_file(file) for file in files})
+    return store.digest_of({file.name: fingerprint(file) for file in files})

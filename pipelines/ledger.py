@@ -100,12 +100,24 @@ def differences(step: Step, record: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def finished(step: Step, record: Mapping[str, Any], measured: Measured) -> dict[str, Any]:
-    """Make the record of a step that ended well: what it took, and the hash of what it made."""
-    total = record["seconds"] + measured.seconds
-    rows = getattr(measured.result, "rows", 0)
-    speed = {"rows": rows, "rows_per_second": round(rows / total, 1)} if rows and total else {}
-    costs = {"seconds": round(total, 2), "peak_megabytes": round(measured.peak_bytes / 1e6, 1)}
-    return dict(record) | {"finished": True, "hash": _hash(step.out)} | costs | speed
+    """Make the record of a step that ended well: what it took, and the hash of what it made.
+
+    A phase that found its output finished took no time now: then the time its manifest notes is what it took.
+    """
+    report = getattr(measured.result, "report", {})
+    seconds = max(record["seconds"] + measured.seconds, report.get("seconds", 0.0))
+    costs = {"seconds": round(seconds, 2), "peak_megabytes": round(measured.peak_bytes / 1e6, 1)}
+    if rows := getattr(measured.result, "rows", 0):
+        costs["rows"] = rows
+    if speeds := _speeds(report):
+        costs["rows_per_second"] = round(sum(speeds) / len(speeds), 1)
+    return dict(record) | {"finished": True, "hash": _hash(step.out)} | costs
+
+
+def _speeds(report: Mapping[str, Any]) -> list[float]:
+    """Find a phase's own rows per second, or those of each seed."""
+    found = [report, *report.get("seeds", {}).values()]
+    return [float(item["rows_per_second"]) for item in found if item.get("rows_per_second")]
 
 
 def set_aside(out: Path) -> Path:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from student_train.config import TeachConfig, TrainConfig
     from teacher_cache.config import CacheConfig
 
-Metrics = dict[str, float]
 BENCH_TEXTS = 1024  # rows a model is measured on
 
 
@@ -44,6 +43,7 @@ def teach(*, config: "TeachConfig", files: Files, model: str, out: Path, progres
     """Fine-tune an encoder as the teacher."""
     from student_train.teach import teach as run
 
+    assert files.dev is not None
     task = files.reading.task(files.train)
     manifest = run(config, task, files.train, files.dev, locate_teacher(model), out, progress=progress)
     settings.save(out, {"data": table_of(files), "teach": {"model": model} | configs.as_dict(config)})
@@ -88,34 +88,26 @@ def train(*, config: "TrainConfig", teacher: Path, dev: Source, out: Path, progr
 
 def evaluate(
     *, models: Mapping[str, Path], sources: Mapping[str, Source], progress: Progress
-) -> dict[str, dict[str, list[Metrics]]]:
-    """Measure models on labelled files: name -> file -> one dict of metrics for each seed."""
-    from student_train.evaluate import evaluate as run
+) -> dict[str, dict[str, Any]]:
+    """Measure models on labelled files: name -> file -> metrics of each seed, and under `all` their mean and spread."""
+    from student_train.evaluate import evaluate_seeds
 
     return {
-        name: {
-            split: [run(seed, source, progress=progress) for seed in seeds_of(directory)]
-            for split, source in sources.items()
-        }
-        for name, directory in models.items()
+        name: {split: evaluate_seeds(place, source, progress=progress) for split, source in sources.items()}
+        for name, place in models.items()
     }
 
 
 def bench(*, models: Mapping[str, Path], source: Source, threads: int, progress: Progress) -> dict[str, dict[str, Any]]:
-    """Measure size and speed of the first seed of each model on the same texts and threads: name -> numbers."""
+    """Measure size and speed of models (of several seeds the best one) on the same texts and threads."""
     from student_train.bench import bench as run
 
     task = Task("classify", pair=columns_in(source).pair is not None)  # only texts are read: any kind will do
     rows = list(islice(texts_of([source], task, split="unlabelled"), BENCH_TEXTS))
-    directories = [seeds_of(place)[0] for place in models.values()]
-    measured = run(directories, texts=[(row.text, row.pair) for row in rows], threads=threads, progress=progress)
+    pairs = [row.pair or "" for row in rows] if task.pair else None
+    texts = [row.text for row in rows]
+    measured = run(list(models.values()), texts=texts, pairs=pairs, threads=threads, progress=progress)
     return dict(zip(models, measured, strict=True))
-
-
-def seeds_of(directory: Path) -> list[Path]:
-    """List the trained models of a directory: `seed-0`, `seed-1`… inside it, or itself."""
-    seeds = [path for path in directory.glob("seed-*") if path.is_dir() and path.name[5:].isdigit()]
-    return sorted(seeds, key=lambda path: int(path.name[5:])) or [directory]
 
 
 def table_of(files: Files) -> dict[str, Any]:

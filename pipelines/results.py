@@ -1,37 +1,66 @@
 """The final table of a run: evaluate.json and bench.json → one row a model, and `results.json`."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
 from data import store
 from data.tasks.task import Task
-from pipelines.steps import BENCHED, EVALUATED
+from pipelines.console import cell
+from pipelines.steps import BENCHED, EVALUATED, TEACHER
 
 NAME = "results.json"
-# Columns of the table in the order a person reads them; what else was measured stands in results.json.
-FIRST = ("model", "seeds")
+SHOWN = {
+    "parameters": "parameters",
+    "embedding_parameters": "+ embedding",
+    "megabytes": "MB",
+    "p50_ms": "p50 ms",
+    "p95_ms": "p95 ms",
+    "rows_per_second": "rows/s",
+}
 
 
-def collect(run: Path, task: Task) -> dict[str, Any]:
-    """Join what was measured and keep it: {"metric", "rows"}; scores are means over the seeds, `_std` their spread."""
+def collect(run: Path, task: Task, names: Sequence[str]) -> dict[str, Any]:
+    """Join what was measured of the models `names` and keep it: {"metric", "rows", "evaluated"}.
+
+    Scores are means over the seeds, `_std` their spread; `of_teacher` is a model's score over the teacher's, on test
+    where there is one, else on dev.
+    """
     evaluated, benched = store.read_json(run / EVALUATED), store.read_json(run / BENCHED)
     metric = task.rules.main_metric
-    rows = [
-        {"model": name, "seeds": len(next(iter(splits.values())))} | _scores(splits, metric) | benched.get(name, {})
-        for name, splits in evaluated.items()
-    ]
+    rows = [_row(name, evaluated[name], benched.get(name, {}), metric) for name in names if name in evaluated]
+    split = "test" if "test" in rows[0] else "dev"
+    best = next((row[split] for row in rows if row["model"] == TEACHER), 0.0)
+    for row in rows:
+        row["of_teacher"] = row[split] / best if best else None
     results = {"metric": metric, "rows": rows, "evaluated": evaluated}
     store.write_json(run / NAME, results)
     return results
 
 
-def _scores(splits: dict[str, list[dict[str, float]]], metric: str) -> dict[str, float]:
-    """Summarise the seeds: `dev`, and `dev_std` (n - 1) where there are several."""
+def shown(row: dict[str, Any]) -> dict[str, str | int | None]:
+    """Write one row for a person: scores in percent with their spread, what is known in the order of `SHOWN`."""
+    cells: dict[str, str | int | None] = {"model": row["model"], "seeds": row["seeds"]}
+    for split in ("dev", "test"):
+        if split in row:
+            spread = f" ± {100 * row[f'{split}_std']:.2f}" if f"{split}_std" in row else ""
+            cells[f"{split} %"] = f"{100 * row[split]:.2f}{spread}"
+    if row.get("of_teacher") is not None:
+        cells["of teacher %"] = f"{100 * row['of_teacher']:.1f}"
+    return cells | {title: cell(row.get(name)) for name, title in SHOWN.items()}
+
+
+def _row(name: str, splits: dict[str, Any], numbers: dict[str, Any], metric: str) -> dict[str, Any]:
+    seeds = len(next(iter(splits.values()))) - 1  # less the entry `all`
+    measured = {key: value for key, value in numbers.items() if key != "name"}
+    return {"model": name, "seeds": seeds} | _scores(splits, metric) | measured
+
+
+def _scores(splits: dict[str, dict[str, Any]], metric: str) -> dict[str, float]:
+    """Take the mean over the seeds of each split (`dev`, `test`); of several also the spread (`dev_std`)."""
     scores: dict[str, float] = {}
-    for split, runs in splits.items():
-        values = [run[metric] for run in runs]
-        scores[split] = mean(values)
-        if len(values) > 1:
-            scores[f"{split}_std"] = stdev(values)
+    for split, found in splits.items():
+        scores[split] = found["all"][metric]["mean"]
+        if len(found) > 2:
+            scores[f"{split}_std"] = found["all"][metric]["std"]
     return scores

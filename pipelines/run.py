@@ -5,7 +5,7 @@ changed, or is moved aside with `force`.
 """
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,20 @@ from data import store
 from data.errors import STALE, TRY_AGAIN, PotstillError
 from data.manifest import read_manifest
 from pipelines import ledger, results, toml
-from pipelines.apart import Runner, run_apart
+from pipelines.apart import Measured, Runner, run_apart
 from pipelines.console import Console
 from pipelines.ledger import State, Step
 from pipelines.loglines import duration
 from pipelines.recipe import Recipe
-from pipelines.steps import steps_of
+from pipelines.steps import TEACHER, steps_of
 
 SAVED = "recipe.toml"
 
 
 def plan_of(recipe: Recipe) -> list[tuple[Step, State]]:
     """Look at every step: done, missing, unfinished, stale, or waiting for one before it."""
-    records, unmade = ledger.read(recipe.out), set()
+    records = ledger.read(recipe.out)
+    unmade: set[str] = set()
     plan = []
     for step in steps_of(recipe):
         state = ledger.state_of(step, records.get(step.name), frozenset(unmade))
@@ -65,11 +66,18 @@ def execute(recipe: Recipe, console: Console, *, force: bool = False, runner: Ru
             refuse_stale(plan_of(recipe))
         for step in steps_of(recipe):
             _make(recipe, step, console, force=force, runner=runner)
-        found = results.collect(recipe.out, read_manifest(recipe.out / "teacher", "teacher").task)
+        task = read_manifest(recipe.out / "teacher", "teacher").task
+        found = results.collect(recipe.out, task, [TEACHER, *recipe.arms])
     show_results(recipe, found, console)
-    from pipelines.report.write import write_report
+    return found | {"report": _report(recipe.out)}
 
-    return found | {"report": write_report(recipe.out)}
+
+def _report(run: Path) -> Path | None:
+    try:
+        from pipelines.report.write import write_report
+    except ModuleNotFoundError:
+        return None
+    return write_report(run)
 
 
 def refuse_stale(plan: list[tuple[Step, State]]) -> None:
@@ -86,23 +94,34 @@ def refuse_stale(plan: list[tuple[Step, State]]) -> None:
 
 def _make(recipe: Recipe, step: Step, console: Console, *, force: bool, runner: Runner) -> None:
     """Bring one step to its end, if it is not there yet."""
-    record = ledger.read(recipe.out).get(step.name)
+    record, say = ledger.read(recipe.out).get(step.name), console.progress.note
     state = ledger.state_of(step, record)
     if state.word == ledger.DONE:
-        console.progress.note(f"{step.name}: finished and unchanged")
+        say(f"{step.name}: finished and unchanged")
         return
     if state.word == ledger.STALE:
         if not force:
             refuse_stale([(step, state)])
-        console.progress.note(f"{step.name}: {'; '.join(state.why)}; moved aside to {ledger.set_aside(step.out)}")
+        say(f"{step.name}: {'; '.join(state.why)}; moved aside to {ledger.set_aside(step.out)}")
         record = None
     started = ledger.begun(step, record)
     ledger.write(recipe.out, step, started)
-    console.progress.note(f"{step.name}: {', '.join(step.inputs.values())} → {step.out}")
-    measured = runner(step.work, step.arguments, quiet=console.quiet)
+    say(f"{step.name}: {', '.join(step.inputs.values())} → {step.out}")
+    measured = _run(step, say, force=force, runner=runner, quiet=console.quiet)
     ended = ledger.finished(step, started, measured)
     ledger.write(recipe.out, step, ended)
-    console.progress.note(f"{step.name}: {duration(measured.seconds)}, peak {ended['peak_megabytes']:,.0f} MB")
+    say(f"{step.name}: {duration(measured.seconds)}, peak {ended['peak_megabytes']:,.0f} MB")
+
+
+def _run(step: Step, say: Callable[[str], None], *, force: bool, runner: Runner, quiet: bool) -> Measured:
+    """Run a step; where the phase itself finds its output stale (made outside this run), `force` holds for it too."""
+    try:
+        return runner(step.work, step.arguments, quiet=quiet)
+    except PotstillError as error:
+        if error.code != STALE or not force or not step.out.exists():
+            raise
+        say(f"{step.name}: {error.message}; moved aside to {ledger.set_aside(step.out)}")
+        return runner(step.work, step.arguments, quiet=quiet)
 
 
 def show_results(recipe: Recipe, found: dict[str, Any], console: Console) -> None:
@@ -115,7 +134,7 @@ def show_results(recipe: Recipe, found: dict[str, Any], console: Console) -> Non
         if step.name in records
     ]
     console.table(phases, title="phases")
-    console.table(found["rows"], title=f"models ({found['metric']})")
+    console.table([results.shown(row) for row in found["rows"]], title=f"models ({found['metric']})")
 
 
 @contextmanager

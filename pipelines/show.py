@@ -30,7 +30,7 @@ def show_report(console: Console, title: str, report: Mapping[str, Any], *, fact
 def as_rows(value: Any) -> list[dict[str, Any]]:
     """Lay out a nested value: a list of dicts as it is, a dict of dicts with its keys in front, else two columns."""
     keyed = isinstance(value, Mapping)
-    items = [({"": key}, item) for key, item in value.items()] if keyed else [({}, item) for item in value]
+    items = [({"": key}, item) for key, item in _in_order(value)] if keyed else [({}, item) for item in value]
     rows = [key | (dict(item) if isinstance(item, Mapping) else {"value": item}) for key, item in items]
     return [{name: flat(item) for name, item in row.items()} for row in rows]
 
@@ -40,3 +40,11 @@ def flat(value: Any) -> Any:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {flat(item)}" for key, item in value.items())
     return ", ".join(str(flat(item)) for item in value) if isinstance(value, (list, tuple)) else value
+
+
+def _in_order(value: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Sort keys such as `2`, `4-5`, `11-20` by their number; a stored manifest has them in the order of letters."""
+    starts = [key.partition("-")[0].rstrip("+") for key in value]
+    if not all(start.isdigit() for start in starts):
+        return list(value.items())
+    return sorted(value.items(), key=lambda item: int(item[0].partition("-")[0].rstrip("+")))

@@ -21,7 +21,9 @@ from pipelines.options import Common
 def command(body: Callable[..., None]) -> Callable[..., None]:
     """Make a Typer command of `body(…, common: Common, console)`; the console comes from the common options."""
     parameters = inspect.signature(body).parameters
-    groups = {name: item.annotation for name, item in parameters.items() if dataclasses.is_dataclass(item.annotation)}
+    groups: dict[str, Any] = {
+        name: item.annotation for name, item in parameters.items() if dataclasses.is_dataclass(item.annotation)
+    }
 
     def run(**values: Any) -> None:
         for name, group in groups.items():

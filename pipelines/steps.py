@@ -1,14 +1,16 @@
 """A recipe → the steps of its run, in order. The only place that knows which phase reads what of which."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from data import config as configs
 from data import store
+from data.errors import NO_INPUT, PotstillError
 from data.progress import Progress
 from pipelines import phases
-from pipelines.inputs import locate, locate_teacher
+from pipelines.inputs import REMOTE, locate, locate_teacher
 from pipelines.ledger import Step
 from pipelines.recipe import Recipe
 
@@ -51,9 +53,23 @@ def _augment(recipe: Recipe) -> Step:
 
 def _cache(recipe: Recipe) -> Step:
     examples, out = recipe.out / "examples", recipe.out / "teacher"
-    arguments = {"config": recipe.cache, "examples": examples, "teacher": recipe.teacher_dir, "out": out}
+    config = replace(recipe.cache, signals=needed_signals(recipe))
+    arguments = {"config": config, "examples": examples, "teacher": recipe.teacher_dir, "out": out}
     inputs = {"examples": str(examples), "teacher": recipe.teacher_dir}
-    return Step("cache", out, configs.as_dict(recipe.cache), inputs, phases.cache, arguments)
+    return Step("cache", out, configs.as_dict(config), inputs, phases.cache, arguments)
+
+
+def needed_signals(recipe: Recipe) -> tuple[str, ...]:
+    """Name what the cache must hold: what the recipe asks for, and what the losses of its students need.
+
+    This is the one wire that runs backwards, from the students to the teacher.
+    """
+    from student_train.losses.table import required_signals
+
+    asked = recipe.cache.signals
+    wanted = [signal for config in recipe.arms.values() for signal in required_signals(config.losses)]
+    held = {name.partition(".")[0] for name in asked}
+    return tuple(dict.fromkeys([*asked, *(name for name in wanted if name not in held)]))
 
 
 def _train(recipe: Recipe, arm: str) -> Step:
@@ -92,4 +108,10 @@ def _models(recipe: Recipe) -> dict[str, Path]:
 
 
 def _placed(recipe: Recipe, named: Mapping[str, str]) -> dict[str, str]:
-    return {role: str(locate(recipe.place(path))) for role, path in named.items()}
+    """Find files of [data]; a missing one is refused before anything runs."""
+    places = {role: str(locate(recipe.place(path))) for role, path in named.items()}
+    for place in places.values():
+        if not place.startswith(REMOTE) and not Path(place).exists():
+            hint = "the files of a recipe lie under [data] root: --set data.root=FOLDER"
+            raise PotstillError(f"{place} is not there", hint=hint, code=NO_INPUT)
+    return places

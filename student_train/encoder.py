@@ -14,7 +14,7 @@ NEW_VOCABULARY = 8_000
 
 
 def load_encoder(name: str, task: Task) -> tuple[Any, Any]:
-    """A pretrained encoder with a head of the task's width, and its fast tokenizer. Safetensors only, no remote code."""
+    """A pretrained encoder with a head of the task's width, and its fast tokenizer. Safetensors, no remote code."""
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
     from transformers.utils import logging
 
@@ -41,13 +41,14 @@ def new_encoder(size: str, task: Task, examples: Path, *, longest: int) -> tuple
 
     For languages and machines without a pretrained encoder at hand. Chinese characters are words of their own.
     """
-    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+    from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
     try:
         layers, width = (int(number) for number in size.split("x"))
     except ValueError:
         raise PotstillError(f"scratch size {size!r} is not LAYERSxWIDTH", hint="e.g. -m scratch:4x256") from None
-    tokenizer = BertTokenizerFast(tokenizer_object=_train_tokenizer(examples), do_lower_case=True)
+    roles = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), SPECIAL, strict=True))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=_train_tokenizer(examples), **roles)
     config = BertConfig(
         vocab_size=len(tokenizer),
         hidden_size=width,

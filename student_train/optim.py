@@ -21,7 +21,7 @@ class RowAdam:
 
     betas, eps = (0.9, 0.999), 1e-8
 
-    def __init__(self, table: nn.Parameter) -> None:
+    def __init__(self, table: Tensor) -> None:
         self.first, self.second = torch.zeros_like(table.data), torch.zeros_like(table.data)
         self.steps = 0
 
@@ -40,7 +40,7 @@ class RowAdadelta:
 
     rho, eps = 0.95, 1e-6
 
-    def __init__(self, table: nn.Parameter) -> None:
+    def __init__(self, table: Tensor) -> None:
         self.first, self.second = torch.zeros_like(table.data), torch.zeros_like(table.data)
         self.steps = 0
 
@@ -54,7 +54,7 @@ class RowAdadelta:
         return step
 
 
-ROW_RULES = {"adamw": RowAdam, "adadelta": RowAdadelta}
+ROW_RULES: dict[str, type[RowAdam] | type[RowAdadelta]] = {"adamw": RowAdam, "adadelta": RowAdadelta}
 
 
 class Optimizer:
@@ -98,8 +98,8 @@ class Optimizer:
         for number, rule in enumerate(self.rows):
             tensors[f"rows.{number}.first"], tensors[f"rows.{number}.second"] = rule.first, rule.second
             tensors[f"rows.{number}.steps"] = torch.tensor(rule.steps)
-        for number, values in self.dense.state_dict()["state"].items():
-            tensors |= {f"dense.{number}.{key}": value for key, value in values.items()}
+        for place, values in self.dense.state_dict()["state"].items():
+            tensors |= {f"dense.{place}.{key}": value for key, value in values.items()}
         return tensors
 
     def load(self, tensors: dict[str, Tensor]) -> None:
@@ -111,8 +111,8 @@ class Optimizer:
         states: dict[int, dict[str, Any]] = {}
         for name, tensor in tensors.items():
             if name.startswith("dense."):
-                _, number, key = name.split(".", 2)
-                states.setdefault(int(number), {})[key] = tensor.clone()
+                _, place, key = name.split(".", 2)
+                states.setdefault(int(place), {})[key] = tensor.clone()
         self.dense.load_state_dict({"state": states, "param_groups": self.dense.state_dict()["param_groups"]})
 
     @staticmethod

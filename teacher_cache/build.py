@@ -3,6 +3,7 @@
     PLAN.json            what is computed, first
     part-00000.parquet   the answers to examples part 0, row for row
     commits/00000.json   that shard is done
+    files/               the teacher's tokenizer and word table, for students to start from
     MANIFEST.json        the seal, last
 
 A run that is broken off goes on at the first shard without a valid commit. A finished cache loads no teacher, nor
@@ -19,6 +20,7 @@ from teacher_cache import plan as plans
 from teacher_cache.config import CacheConfig
 from teacher_cache.estimate import estimate_of, refuse_size
 from teacher_cache.job import Job, open_job
+from teacher_cache.keep import FOLDER, kept
 from teacher_cache.plan import Plan
 
 
@@ -61,8 +63,12 @@ def find_finished(job: Job, progress: Progress) -> Manifest | None:
     if not (job.out / NAME).exists():
         return None
     try:
-        return read_manifest(job.out, "teacher")
+        manifest = read_manifest(job.out, "teacher")
+        if kept(job.out):
+            return manifest
+        problem = f"{job.out / FOLDER} is not whole"
     except PotstillError as error:
-        progress.note(f"{error.message}; it is computed again")
-        (job.out / NAME).unlink()
-        return None
+        problem = error.message
+    progress.note(f"{problem}: made again")
+    (job.out / NAME).unlink()
+    return None

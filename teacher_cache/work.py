@@ -22,14 +22,15 @@ from data.examples import describe, hash_ids, part_name, read_groups
 from data.manifest import Manifest
 from data.progress import Progress
 from data.schema import teacher_schema
+from data.stop import Stop, stoppable
 from teacher_cache import plan as plans
 from teacher_cache.commits import read_commit, write_commit
 from teacher_cache.job import Job
+from teacher_cache.keep import keep, kept
 from teacher_cache.machine import Machine, choose
 from teacher_cache.plan import Plan
 from teacher_cache.seal import seal
 from teacher_cache.shard import Answers, answer, write_shard
-from teacher_cache.stop import Stop, stoppable
 from teacher_cache.teacher import load_model, load_tokenizer
 from teacher_cache.tokens import Tokeniser, Tokens, concatenate, prepare, probe, tokenise
 
@@ -45,7 +46,7 @@ class Rows:
 
 def run(job: Job, there: Plan | None, *, progress: Progress) -> Manifest:
     """Compute the missing shards and seal the cache. there: the plan of a cache begun before."""
-    with stoppable() as stop, _threads(job.config.threads):
+    with stoppable("finished shards are kept") as stop, _threads(job.config.threads):
         machine = choose(job.config, settled=_settled(there))
         tokenizer = load_tokenizer(job.files)
         plan = make_plan(job, machine, probe(tokenizer))
@@ -55,8 +56,9 @@ def run(job: Job, there: Plan | None, *, progress: Progress) -> Manifest:
             plans.refuse_difference(job.out, there.identity, plan.identity)
             _note_provenance(there, plan, progress)
         missing = find_missing(job, plan, progress)
-        if missing:
+        if missing or not kept(job.out):
             model = load_model(job.files, device=machine.device, dtype=machine.dtype, attention=machine.attention)
+            keep(job.out, model, tokenizer, job.files)
             types = "token_type_ids" in inspect.signature(model.forward).parameters
             tokeniser = prepare(tokenizer, job.config.max_length, types=types)
             compute(job, plan, model, tokeniser, missing, stop=stop, progress=progress)
@@ -94,6 +96,8 @@ def compute(
     job: Job, plan: Plan, model: Any, tokeniser: Tokeniser, missing: list[int], *, stop: Stop, progress: Progress
 ) -> None:
     """Compute and commit the shards named by `missing`, in order."""
+    if not missing:
+        return
     progress.start("teacher", total=sum(job.source.parts[index].rows for index in missing), unit="rows")
 
     def on_batch(rows: int) -> None:

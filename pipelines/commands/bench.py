@@ -27,5 +27,10 @@ def bench(
     source = settings.reading(columns, defaults).unlabelled(on)
     places = {str(model): model for model in models}
     rows = phases.bench(models=places, source=source, threads=threads, progress=console.progress)
-    console.table([{"model": name} | numbers for name, numbers in rows.items()])
-    console.done("bench", {"threads": threads, "models": rows})
+    console.table(
+        [
+            {"model": name} | {key: value for key, value in numbers.items() if key != "name"}
+            for name, numbers in rows.items()
+        ]
+    )
+    console.done("bench", {"threads": threads, "models": rows}, following=f"potstill evaluate {models[0]} TEST")

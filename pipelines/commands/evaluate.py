@@ -1,8 +1,7 @@
 """`potstill evaluate`: measure a student, or a teacher, on labelled files."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,22 +25,16 @@ def evaluate(
 
     reading = settings.reading(columns, defaults)
     sources = {path: reading.source(path) for path in tests}
-    seeds = phases.seeds_of(model)
     measured = phases.evaluate(models={"model": model}, sources=sources, progress=console.progress)["model"]
-    for path, runs in measured.items():
-        rows = [{"model": seed.name} | metrics for seed, metrics in zip(seeds, runs, strict=True)]
-        console.table(rows + averages(runs), title=path)
+    for path, found in measured.items():
+        console.table(table(found), title=path)
     console.done("evaluate", {"model": model, "metrics": measured}, following=f"potstill predict {model} FILE")
 
 
-def averages(runs: Sequence[dict[str, float]]) -> list[dict[str, object]]:
-    """Summarise several seeds: a row of means and one of standard deviations (n - 1)."""
-    from statistics import mean, stdev
-
-    if len(runs) < 2:
-        return []
-    columns = {name: [run[name] for run in runs] for name in runs[0]}
-    return [
-        {"model": "mean"} | {name: mean(values) for name, values in columns.items()},
-        {"model": "std"} | {name: stdev(values) for name, values in columns.items()},
-    ]
+def table(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Lay out the metrics of each seed, and of several the mean and the spread."""
+    rows = [{"model": name} | metrics for name, metrics in found.items() if name != "all"]
+    if len(rows) == 1:
+        return rows
+    kinds = next(iter(found["all"].values()))
+    return rows + [{"model": kind} | {name: item[kind] for name, item in found["all"].items()} for kind in kinds]

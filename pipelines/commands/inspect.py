@@ -8,6 +8,14 @@ import typer
 from pipelines.console import Console
 from pipelines.options import Common
 
+NEXT = {
+    "encoder": "potstill cache EXAMPLES -t {} -o DIR",
+    "examples": "potstill cache {} -t TEACHER -o DIR",
+    "teacher": "potstill train {} --dev DEV -o DIR",
+    "student": "potstill predict {} FILE",
+    "students": "potstill predict {} FILE",
+}
+
 
 def inspect(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Examples, cache, student or teacher directory.")],
@@ -32,4 +40,5 @@ def inspect(
     show_manifest(console, directory, manifest)
     for title, rows in tables.items():
         console.table(rows, title=title)
-    console.done("inspect", {"directory": directory, **facts, "tables": tables})
+    following = NEXT.get(manifest.kind, "potstill --help").format(directory)
+    console.done("inspect", {"directory": directory, **facts, "tables": tables}, following=following)

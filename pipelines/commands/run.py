@@ -32,5 +32,5 @@ def run(
         show_plan(loaded, console)
         return
     results = execute(loaded, console, force=force)
-    page = results["report"]
-    console.done("run", {"out": loaded.out, **results}, following=f"open {page} in a browser")
+    console.say(f"report: {results['report']}")
+    console.done("run", {"out": loaded.out, **results}, following=f"potstill inspect {loaded.out / 'teacher'}")

@@ -7,7 +7,7 @@ KS = np.arange(20, dtype=np.uint64)
 
 def test_draws_are_uniform_and_independent_of_each_other():
     u = np.stack([uniforms(draw_key(0, f"{i:032x}", "A"), KS, 30) for i in range(500)])  # [500, 20, 30]
-    assert 0 <= u.min() and u.max() < 1
+    assert u.min() >= 0 and u.max() < 1
     assert abs(u.mean() - 0.5) < 0.002
     assert np.abs(np.histogram(u, 100)[0] / u.size - 0.01).max() < 0.0008
     for a, b in [(u[:-1], u[1:]), (u[:, :-1], u[:, 1:]), (u[..., :-1], u[..., 1:])]:  # sources, draws, slots
