@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import psutil
@@ -58,14 +59,20 @@ def run_apart(work: Callable[..., Result], arguments: Mapping[str, Any], *, quie
     except KeyboardInterrupt as interrupt:
         if isinstance(interrupt, Terminated):  # Ctrl-C reaches the child by itself, a scheduler's signal does not
             process.terminate()
-        process.join(GRACE)
         raise
     finally:
+        _end(process)
+    return _opened(answer, process.exitcode, time.monotonic() - began, peak)
+
+
+def _end(process: BaseProcess) -> None:
+    """Let the child stop in good order; whoever presses Ctrl-C once more does not want to wait."""
+    try:
+        process.join(GRACE)
+    finally:
         if process.is_alive():
-            process.join(GRACE)
             process.kill()
         process.join()
-    return _opened(answer, process.exitcode, time.monotonic() - began, peak)
 
 
 def _watch(pid: int, receiver: Connection) -> tuple[dict[str, Any] | None, int]:

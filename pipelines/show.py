@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from data.manifest import Manifest
-from pipelines.console import Console
+from pipelines.console import Console, cell
+
+HIDDEN = ("versions",)  # kept in the manifest, of no use on the screen
 
 
 def show_manifest(console: Console, out: Path, manifest: Manifest) -> None:
@@ -14,17 +16,27 @@ def show_manifest(console: Console, out: Path, manifest: Manifest) -> None:
     if manifest.task.labels:
         facts["labels"] = ", ".join(manifest.task.labels)
     if manifest.parts:
-        facts |= {"rows": manifest.rows, "megabytes": sum(part.bytes for part in manifest.parts) / 1e6}
-    show_report(console, f"{manifest.kind}: {out}", manifest.report, facts=facts)
+        facts["megabytes"] = sum(part.bytes for part in manifest.parts) / 1e6
+    if manifest.rows:
+        facts["rows"] = manifest.rows
+    report = {name: value for name, value in manifest.report.items() if name not in HIDDEN}
+    show_report(console, f"{manifest.kind}: {out}", report, facts=facts)
 
 
 def show_report(console: Console, title: str, report: Mapping[str, Any], *, facts: Mapping[str, Any]) -> None:
-    """Show single values as facts, and nested ones as one table each."""
-    single = {name: value for name, value in report.items() if not isinstance(value, (Mapping, list, tuple))}
+    """Show single values and small groups of them as facts, and what is larger as one table each."""
+    single = {name: flat(value) for name, value in report.items() if _small(value)}
     console.facts(title, {**facts, **single})
     for name, value in report.items():
         if name not in single and value:
             console.table(as_rows(value), title=name)
+
+
+def _small(value: Any) -> bool:
+    """Tell what fits on one line: single values, and up to four of them together."""
+    if isinstance(value, Mapping):
+        return len(value) <= 4 and not any(isinstance(item, (Mapping, list, tuple)) for item in value.values())
+    return not isinstance(value, (list, tuple))
 
 
 def as_rows(value: Any) -> list[dict[str, Any]]:
@@ -38,8 +50,8 @@ def as_rows(value: Any) -> list[dict[str, Any]]:
 def flat(value: Any) -> Any:
     """Write what is nested deeper in one cell."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {flat(item)}" for key, item in value.items())
-    return ", ".join(str(flat(item)) for item in value) if isinstance(value, (list, tuple)) else value
+        return ", ".join(f"{key} {cell(flat(item))}" for key, item in value.items())
+    return ", ".join(cell(flat(item)) for item in value) if isinstance(value, (list, tuple)) else value
 
 
 def _in_order(value: Mapping[str, Any]) -> list[tuple[str, Any]]:

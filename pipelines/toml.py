@@ -22,7 +22,7 @@ def _lines(table: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
 
 def _key(key: str) -> str:
     bare = key and all(letter.isascii() and (letter.isalnum() or letter in "_-") for letter in key)
-    return key if bare else json.dumps(key)
+    return key if bare else _text(key)
 
 
 def _value(value: Any) -> str:
@@ -30,5 +30,9 @@ def _value(value: Any) -> str:
         return f"[{', '.join(_value(item) for item in value)}]"
     if isinstance(value, (bool, int, float)):
         return str(value).lower()
-    # A JSON string is a TOML string, but for DEL, which TOML wants escaped.
-    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+    return _text(str(value))
+
+
+def _text(text: str) -> str:
+    """A JSON string is a TOML string, but for DEL, which TOML wants escaped, and for escaped pairs of surrogates."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,7 +1,8 @@
 """What `auto` means on this machine: device, arithmetic, attention kernel, batch size. Config -> `Machine`."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +12,7 @@ from teacher_cache.config import CacheConfig
 
 CPU_BUDGET = 4_096  # sub-words of a batch: a few MB of activations, near the caches
 GPU_BUDGET = 32_768
+SUBWORDS, TURNS = 256, 8  # size of the self-test
 BF16_GAIN = 1.3  # bfloat16 on a CPU must beat float32 by this in the self-test
 
 
@@ -59,28 +61,30 @@ def choose_device(name: str) -> str:
 
 
 def bf16_gain() -> float:
-    """Measure how many times faster bfloat16 is than float32 on this CPU, on an encoder's widest layer (50 ms).
+    """Measure how many times faster bfloat16 is than float32 on this CPU, on an encoder's widest layer.
 
-    With AMX or AVX512-BF16 it pays; without them it is emulated, up to a hundred times slower.
+    With AMX or AVX512-BF16 it pays; without them it is emulated, up to a hundred times slower. The two take turns and
+    the best of each counts, as other work on the machine only lengthens a run. One thread: on a busy machine threads
+    wait for each other, and all numbers become the same. About 50 ms.
     """
-    times = {dtype: _seconds(dtype) for dtype in (torch.float32, torch.bfloat16)}
-    return times[torch.float32] / times[torch.bfloat16]
+    layers = {dtype: torch.nn.Linear(384, 1536, dtype=dtype) for dtype in (torch.float32, torch.bfloat16)}
+    best = dict.fromkeys(layers, float("inf"))
+    with torch.inference_mode(), cpu_threads(1):
+        for _ in range(TURNS):
+            for dtype, layer in layers.items():
+                rows = torch.full((SUBWORDS, 384), 0.5, dtype=dtype)  # [S, D] of MiniLM
+                start = time.perf_counter()
+                layer(rows)
+                best[dtype] = min(best[dtype], time.perf_counter() - start)
+    return best[torch.float32] / best[torch.bfloat16]
 
 
-def _seconds(dtype: torch.dtype) -> float:
-    rows = torch.full((512, 384), 0.5, dtype=dtype)  # [S, D] of MiniLM
-    layer = torch.nn.Linear(384, 1536, dtype=dtype)
-    with torch.inference_mode():
-        layer(rows[:32])  # makes the kernel
-        return _best(lambda: layer(rows), 0.02)
-
-
-def _best(work: Callable[[], object], seconds: float) -> float:
-    """Shortest of the runs that fit into `seconds` (at least one): other work on the machine only lengthens a run."""
-    end = time.perf_counter() + seconds
-    times: list[float] = []
-    while not times or time.perf_counter() < end:
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)
+@contextmanager
+def cpu_threads(count: int) -> Iterator[None]:
+    """Set torch's CPU threads for the length of a block; 0 leaves them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -7,14 +7,11 @@ sub-words, one writes shard i - 1. Memory is two shards of answers and two of su
 import hashlib
 import inspect
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-import torch
 
 from data import store
 from data.errors import BAD_DATA, PotstillError
@@ -27,7 +24,7 @@ from teacher_cache import plan as plans
 from teacher_cache.commits import read_commit, write_commit
 from teacher_cache.job import Job
 from teacher_cache.keep import keep, kept
-from teacher_cache.machine import Machine, choose
+from teacher_cache.machine import Machine, choose, cpu_threads
 from teacher_cache.plan import Plan
 from teacher_cache.seal import seal
 from teacher_cache.shard import Answers, answer, write_shard
@@ -46,7 +43,7 @@ class Rows:
 
 def run(job: Job, there: Plan | None, *, progress: Progress) -> Manifest:
     """Compute the missing shards and seal the cache. there: the plan of a cache begun before."""
-    with stoppable("finished shards are kept") as stop, _threads(job.config.threads):
+    with stoppable("finished shards are kept") as stop, cpu_threads(job.config.threads):
         machine = choose(job.config, settled=_settled(there))
         tokenizer = load_tokenizer(job.files)
         plan = make_plan(job, machine, probe(tokenizer))
@@ -169,14 +166,3 @@ def _note_provenance(there: Plan, now: Plan, progress: Progress) -> None:
 
 def _one_thread() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="teacher-cache")
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Set torch's CPU threads for the length of a block; 0 leaves them."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -44,10 +44,12 @@ def kl(student: Tensor, teacher: Tensor, *, temperature: float = 1.0, preset: st
     if student.shape[-1] < 2:
         raise PotstillError("the kl loss needs at least two classes", hint="for scores use --losses logit_mse=1.0")
     rule = PRESETS[preset]
-    wanted = F.softmax(teacher.float() / temperature, dim=-1)  # [B, C]
-    got = F.log_softmax(student.float() / temperature, dim=-1)  # [B, C]
+    # float64: the sum cancels and T² magnifies what is left; at T = 1,000 float32 has no right digit
+    wanted = F.softmax(teacher.double() / temperature, dim=-1)  # [B, C]
+    got = F.log_softmax(student.double() / temperature, dim=-1)  # [B, C]
     total = -(wanted * got).sum()
     if rule.form == "kl":
-        total = total + (wanted * F.log_softmax(teacher.float() / temperature, dim=-1)).sum()
+        total = total + (wanted * F.log_softmax(teacher.double() / temperature, dim=-1)).sum()
     rows = student.numel() // student.shape[-1]
-    return total / (rows * (student.shape[-1] if rule.per_class else 1)) * (temperature**2 if rule.squared else 1.0)
+    divisor = rows * (student.shape[-1] if rule.per_class else 1)
+    return (total / divisor * (temperature**2 if rule.squared else 1.0)).float()

@@ -1,0 +1,101 @@
+"""What the models of a run scored and cost: one row a model, measured where it was, else what the manifests say."""
+
+from typing import Any
+
+from pipelines import results
+from pipelines.console import cell
+from pipelines.report.gather import Arm, Run
+from pipelines.steps import TEACHER
+
+Row = dict[str, Any]
+
+
+def rows_of(run: Run) -> list[Row]:
+    """One row a model, teacher first; a student that is not in the final table comes with its dev score."""
+    rows = [dict(row) for row in run.results.get("rows", [])]
+    named = {row["model"] for row in rows}
+    if TEACHER not in named and run.encoder is not None:
+        rows.insert(0, {"model": TEACHER, "seeds": 1, "dev": run.encoder.report["dev"][run.metric]})
+    return rows + [_from_manifests(arm, run.metric) for arm in run.arms if arm.seeds and arm.name not in named]
+
+
+def teacher_of(rows: list[Row]) -> Row | None:
+    return next((row for row in rows if row["model"] == TEACHER), None)
+
+
+def shown(row: Row, teacher: Row | None) -> Row:
+    """A row for a person, with how many times smaller (bytes) and faster (one text) than the teacher."""
+    cells: Row = dict(results.shown(row))
+    for title, value in (("× smaller", smaller(row, teacher)), ("× faster", faster(row, teacher))):
+        cells[title] = cell(value)
+    return {name: value for name, value in cells.items() if value is not None}
+
+
+def smaller(row: Row, teacher: Row | None) -> float | None:
+    """The teacher's bytes over this model's."""
+    return _ratio(teacher, row, "megabytes")
+
+
+def faster(row: Row, teacher: Row | None) -> float | None:
+    """The teacher's median latency of one text over this model's."""
+    return _ratio(teacher, row, "p50_ms")
+
+
+def score(row: Row, split: str) -> float | None:
+    """The main metric on a split, in percent."""
+    return 100 * row[split] if split in row else None
+
+
+def score_text(row: Row, split: str) -> str:
+    """`89.7 %`, or `89.7 ± 0.2 %` over several seeds."""
+    spread = f" ± {100 * row[f'{split}_std']:.1f}" if row.get(f"{split}_std") else ""
+    return f"{100 * row[split]:.1f}{spread} %"
+
+
+def labels_only(run: Run) -> list[str]:
+    """Students whose losses ask nothing of the teacher: what a distilled one is compared with."""
+    from student_train.losses.table import required_signals
+
+    return [arm.name for arm in run.arms if arm.config and not required_signals(arm.config["losses"])]
+
+
+def every_seed(run: Run) -> list[Row]:
+    """The metric of each seed of each model on each split, in percent; of unmeasured models the dev metric."""
+    rows = []
+    measured = run.results.get("evaluated", {})
+    for model, splits in measured.items():
+        names = [name for name in next(iter(splits.values())) if name != "all"]
+        for name in names:
+            scores = {f"{split} %": f"{100 * found[name][run.metric]:.2f}" for split, found in splits.items()}
+            rows.append({"model": model, "seed": name.removeprefix("seed-") if len(names) > 1 else "–"} | scores)
+    for arm in run.arms:
+        if arm.name not in measured and len(arm.seeds) > 1:
+            rows += [
+                {"model": arm.name, "seed": key.removeprefix("seed-"), "dev %": f"{100 * dev(seed, run.metric):.2f}"}
+                for key, seed in arm.seeds.items()
+            ]
+    order = {row["model"]: place for place, row in enumerate(rows_of(run))}
+    return sorted(rows, key=lambda row: order.get(row["model"], 0))
+
+
+def dev(seed: Any, metric: str) -> float:
+    return float(seed.report["dev"][metric])
+
+
+def _from_manifests(arm: Arm, metric: str) -> Row:
+    """A row of what training itself noted."""
+    from student_train.students import spread
+
+    found = spread([dev(seed, metric) for seed in arm.seeds.values()])
+    report = next(iter(arm.seeds.values())).report
+    row: Row = {"model": arm.name, "seeds": len(arm.seeds), "dev": found["mean"]}
+    if len(arm.seeds) > 1:
+        row["dev_std"] = found["std"]
+    sizes = {key: report.get(key) for key in ("parameters", "embedding_parameters")}
+    return row | sizes | {"megabytes": report["bytes"] / 1e6}
+
+
+def _ratio(above: Row | None, below: Row, key: str) -> float | None:
+    if above is None or above is below or not above.get(key) or not below.get(key):
+        return None
+    return float(above[key]) / float(below[key])

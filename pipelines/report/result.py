@@ -1,0 +1,137 @@
+"""The first section: what came out, in one sentence, a few numbers, one table, and the models by size and speed."""
+
+from collections.abc import Callable
+
+from pipelines.console import cell
+from pipelines.report import models, pictures
+from pipelines.report.document import Alert, Block, Facts, Paragraph, Picture, Section, Table
+from pipelines.report.gather import Run
+from pipelines.report.models import Row
+
+
+def section(run: Run) -> Section | None:
+    """Say what the students gained. None where no model has a score."""
+    rows = models.rows_of(run)
+    if not rows:
+        return None
+    teacher = models.teacher_of(rows)
+    blocks: list[Block] = [Paragraph(sentence(run, rows))]
+    if facts := _facts(run, rows):
+        blocks.append(Facts(facts))
+    named = ", ".join(f"the mean of {row['seeds']} seeds" for row in rows[-1:] if row["seeds"] > 1)
+    title = f"All models: {run.metric}{f', {named}' if named else ''}"
+    blocks.append(Table(title, [models.shown(row, teacher) for row in rows]))
+    if measured := _measured(rows):
+        blocks.append(Paragraph(measured))
+    if not run.results:
+        blocks.append(Alert("The models have not been measured yet: these are the dev scores noted in training."))
+    if len(seeds := models.every_seed(run)) > len(rows):
+        blocks.append(Table("Every seed", seeds, folded=True))
+    blocks += _by_cost(run, rows)
+    return Section("Result", tuple(blocks))
+
+
+def sentence(run: Run, rows: list[Row]) -> str:
+    """What was gained, in plain words with numbers."""
+    teacher, best = models.teacher_of(rows), headline(run, rows)
+    if best is None:
+        if teacher is None:
+            return "No student has a score yet."
+        return f"The teacher reaches {models.score_text(teacher, _split(run, teacher))} {run.metric}; no student yet."
+    split = _split(run, best)
+    parts = [f"The student {best['model']} reaches {models.score_text(best, split)} {split} {run.metric}"]
+    if teacher is not None and teacher is not best and teacher.get(split):
+        kept = 100 * best[split] / teacher[split]
+        parts[0] += f", {kept:.1f} % of the teacher's {models.score_text(teacher, split)}"
+    if costs := _costs(best, teacher):
+        parts.append(f"it is {costs}")
+    if gained := _gained(run, rows, best, split):
+        parts.append(gained)
+    return "; ".join(parts) + "."
+
+
+def headline(run: Run, rows: list[Row]) -> Row | None:
+    """The student to speak of: the best distilled one by its dev score (the test score must not choose)."""
+    plain = models.labels_only(run)
+    students = [row for row in rows if row is not models.teacher_of(rows)]
+    distilled = [row for row in students if row["model"] not in plain]
+    return max(distilled or students, key=lambda row: row.get("dev", row.get("test", 0.0)), default=None)
+
+
+def _split(run: Run, row: Row) -> str:
+    return run.split if run.split in row else "dev"
+
+
+def _gained(run: Run, rows: list[Row], best: Row, split: str) -> str:
+    """Compare with the best student that learned from labels alone."""
+    plain = [row for row in rows if row["model"] in models.labels_only(run) and row is not best and split in row]
+    if not plain:
+        return ""
+    other = max(plain, key=lambda row: row.get("dev", 0.0))
+    gain = 100 * (best[split] - other[split])
+    how = f"gains {gain:.1f} points over" if gain > 0 else f"loses {-gain:.1f} points against"
+    return f"it {how} the student trained on labels alone ({other['model']}, {models.score_text(other, split)})"
+
+
+def _costs(best: Row, teacher: Row | None) -> str:
+    size, speed = models.smaller(best, teacher), models.faster(best, teacher)
+    said = [f"{cell(size)} × smaller" if size else "", f"{cell(speed)} × faster on one text" if speed else ""]
+    return " and ".join(part for part in said if part)
+
+
+def _facts(run: Run, rows: list[Row]) -> tuple[tuple[str, str], ...]:
+    best, teacher = headline(run, rows), models.teacher_of(rows)
+    if best is None:
+        return ()
+    split = _split(run, best)
+    facts = [(f"{100 * best[split]:.1f} %", f"{split} {run.metric} of {best['model']}")]
+    if teacher is not None and teacher.get(split):
+        facts.append((f"{100 * best[split] / teacher[split]:.1f} %", "of the teacher's score"))
+    if size := models.smaller(best, teacher):
+        facts.append((f"{cell(size)} ×", "smaller than the teacher"))
+    if speed := models.faster(best, teacher):
+        facts.append((f"{cell(speed)} ×", "faster on one text"))
+    return tuple(facts)
+
+
+def _measured(rows: list[Row]) -> str:
+    """How speed was measured, where it was."""
+    threads = next((row["threads"] for row in rows if row.get("threads")), None)
+    if threads is None:
+        return ""
+    return (
+        f"Speed: float32 on {threads} CPU thread{'s' if threads > 1 else ''}, tokenisation included, all models "
+        "interleaved on the same texts; p50 and p95 are of single texts, rows/s of batches of 256."
+    )
+
+
+COSTS: dict[str, tuple[str, Callable[[Row], float]]] = {
+    "parameters": (
+        "parameters, embeddings included (logarithmic)",
+        lambda row: (row.get("parameters") or 0) + (row.get("embedding_parameters") or 0),
+    ),
+    "latency": ("milliseconds for one text, median (logarithmic)", lambda row: row.get("p50_ms") or 0),
+}
+
+
+def _by_cost(run: Run, rows: list[Row]) -> list[Block]:
+    """Draw score against parameters and against latency, where two models or more have both."""
+    drawn: list[Block] = []
+    for name, (label, cost) in COSTS.items():
+        points = [
+            pictures.Point(
+                row["model"],
+                run.tone(row["model"]),
+                float(cost(row)),
+                100 * row[run.split],
+                100 * row.get(f"{run.split}_std", 0.0),
+            )
+            for row in rows
+            if run.split in row and cost(row)
+        ]
+        if len(points) > 1:
+            svg = pictures.models(points, x_label=label, y_label=f"{run.split} {run.metric} %")
+            said = "; ".join(f"{point.name} {point.y:.1f} % at {cell(point.x)}" for point in points)
+            title = f"{run.metric.capitalize()} against {name}"
+            drawn.append(Picture(f"by-{name}", title, f"Up and to the left is better: {said}.", svg))
+    return drawn

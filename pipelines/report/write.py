@@ -1,0 +1,61 @@
+"""Write a run as a page to read: run directory → report.md with its pictures, and one self-contained report.html."""
+
+from pathlib import Path
+
+from data import store
+from pipelines.report import agreement, augmentation, chain, costs, learning, result, teacher
+from pipelines.report.document import Page, Section
+from pipelines.report.gather import Run, gather
+from pipelines.report.markdown import to_markdown
+from pipelines.report.page import to_html
+from pipelines.report.pictures import standing_alone
+
+FOLDER, PAGE, TEXT = "report", "report.html", "report.md"
+
+
+def write_report(run: Path) -> Path:
+    """Write `report.html`, `report.md` and `report/*.svg` into a run directory; return the HTML file.
+
+    Whatever of a run exists is shown: examples alone, a cache without students, all. Errors: nothing finished is there
+    (NO_INPUT).
+    """
+    page = page_of(gather(run))
+    folder = run / FOLDER
+    for picture in page.pictures:
+        store.write_text(folder / f"{picture.name}.svg", standing_alone(picture.svg, picture.name, picture.about))
+    _remove_others(folder, {picture.name for picture in page.pictures})
+    store.write_text(run / TEXT, to_markdown(page, FOLDER))
+    store.write_text(run / PAGE, to_html(page))
+    return run / PAGE
+
+
+def page_of(run: Run) -> Page:
+    """Put the sections of a run together."""
+    links = chain.links_of(run)
+    sections: list[Section | None] = [
+        result.section(run),
+        learning.section(run),
+        augmentation.section(run),
+        teacher.section(run),
+        agreement.section(run),
+        costs.section(run),
+        chain.section(run, links),
+    ]
+    alerts = (*chain.alerts_of(links), *(f"{problem}." for problem in run.problems))
+    return Page(run.path.resolve().name, _about(run), alerts, tuple(section for section in sections if section))
+
+
+def _about(run: Run) -> str:
+    task = run.task
+    texts = "pairs of texts" if task.pair else "texts"
+    labels = f" ({', '.join(task.labels)})" if 0 < len(task.labels) <= 12 else ""
+    students = f", {len(run.arms)} student{'s' if len(run.arms) != 1 else ''}" if run.arms else ""
+    rows = f", {run.examples.rows:,} rows" if run.examples else ""
+    return f"{task.kind} on {texts}{labels}{rows}{students}"
+
+
+def _remove_others(folder: Path, names: set[str]) -> None:
+    """Remove drawings that an earlier report had and this one has not."""
+    for path in folder.glob("*.svg"):
+        if path.stem not in names:
+            path.unlink()

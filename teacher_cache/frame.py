@@ -1,0 +1,118 @@
+"""A cache to look at: examples beside what the teacher said of them, as a polars LazyFrame.
+
+    open_frame("runs/x/teacher").filter(pl.col("agrees").not_()).sort("entropy").head(20).collect()
+
+Cache directory -> LazyFrame, one row an example, in the order of the examples. All numbers are lazy expressions:
+nothing is read before `collect`, and only the columns that are asked for. Float16 vectors need polars 1.36.
+"""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+
+from data.errors import BAD_DATA, PotstillError
+from data.manifest import Manifest, check_made_from, read_manifest
+from data.schema import SIGNALS, split_signal
+from data.tasks.task import Task
+from teacher_cache.tokens import OK, TRUNCATED
+
+
+def open_frame(directory: Path) -> pl.LazyFrame:
+    """Open a sealed cache beside its examples; ids are compared in order, part by part.
+
+    Columns: all of the examples; n_tokens, status, logits; what the kind of task adds (see `class_columns` and
+    `score_columns`; null where the teacher has no answer); cls.<layer> and mean.<layer> as float16 [D].
+    Errors: examples that changed since; rows that are not the examples' (BAD_DATA).
+    """
+    manifest = read_manifest(directory, "teacher")
+    examples = (directory / str(manifest.config["examples"])).resolve()
+    source = read_manifest(examples, "examples")
+    check_made_from(directory, manifest, "examples", source.root)
+    check_ids(directory, manifest, examples, source)
+    asked = _scan(examples, source)
+    said = _scan(directory, manifest).drop("id").with_columns(_vectors(manifest))
+    frame = pl.concat([asked, said], how="horizontal")
+    return VIEWS[manifest.task.kind](frame, manifest.task)
+
+
+def check_ids(directory: Path, manifest: Manifest, examples: Path, source: Manifest) -> None:
+    """Refuse a cache whose rows are not the rows of the examples, in the same order."""
+    for part, asked in zip(manifest.parts, source.parts, strict=True):
+        ours, theirs = [_ids(path) for path in (directory / part.name, examples / asked.name)]
+        if not ours.equals(theirs):
+            raise PotstillError(
+                f"{directory / part.name} does not hold the ids of {examples / asked.name}",
+                hint="one of them was damaged or replaced: run potstill cache again into another directory",
+                code=BAD_DATA,
+            )
+
+
+def class_columns(frame: pl.LazyFrame, task: Task) -> pl.LazyFrame:
+    """Add what a distribution over C classes says.
+
+    probabilities  softmax of the logits, float64 [C]
+    prediction     name of the most probable class
+    entropy        -Σ p ln p, in nats: 0 is certain, ln C knows nothing
+    margin         probability of the first class minus that of the second
+    agrees         prediction is the label; null where there is no label
+    """
+    classes = range(task.width)
+    logits = [pl.col("logits").arr.get(index).cast(pl.Float64) for index in classes]
+    shifted = [(logit - pl.max_horizontal(logits)).exp() for logit in logits]
+    shares = [(share / pl.sum_horizontal(shifted)).alias(f"_p{index}") for index, share in enumerate(shifted)]
+    p = [pl.col(f"_p{index}") for index in classes]
+    surprise = [pl.when(share > 0).then(-share * share.log()).otherwise(0.0) for share in p]  # 0 ln 0 is 0
+    best = pl.col("probabilities").arr.arg_max()
+    ranked = pl.col("probabilities").arr.sort(descending=True)
+    names = best.replace_strict(list(classes), list(task.labels), return_dtype=pl.String)
+    return (
+        frame.with_columns(shares)
+        .with_columns(_answered(pl.concat_arr(p)).alias("probabilities"))
+        .with_columns(
+            names.alias("prediction"),
+            _answered(pl.sum_horizontal(surprise)).alias("entropy"),
+            (ranked.arr.get(0) - ranked.arr.get(1)).alias("margin"),
+            (best == pl.col("label")).alias("agrees"),
+        )
+        .drop(f"_p{index}" for index in classes)
+    )
+
+
+def score_columns(frame: pl.LazyFrame, task: Task) -> pl.LazyFrame:
+    """Add a regression's `score` and its `error`, score minus label (null where there is no label)."""
+    score = _answered(pl.col("logits").arr.get(0)).alias("score")
+    return frame.with_columns(score).with_columns((pl.col("score") - pl.col("label")).alias("error"))
+
+
+# One line per kind of task.
+VIEWS: dict[str, Callable[[pl.LazyFrame, Task], pl.LazyFrame]] = {
+    "classify": class_columns,
+    "regress": score_columns,
+}
+
+
+def most_entropy(task: Task) -> float:
+    """The entropy of knowing nothing, ln C nats."""
+    return math.log(task.width)
+
+
+def _answered(value: pl.Expr) -> pl.Expr:
+    """Null where the teacher has no answer (the stored numbers are NaN)."""
+    return pl.when(pl.col("status").is_in([OK, TRUNCATED])).then(value)
+
+
+def _scan(directory: Path, manifest: Manifest) -> pl.LazyFrame:
+    return pl.scan_parquet([directory / part.name for part in manifest.parts], glob=False)
+
+
+def _ids(path: Path) -> pl.Series:
+    return pl.scan_parquet(path, glob=False).select("id").collect()["id"]
+
+
+def _vectors(manifest: Manifest) -> list[pl.Expr]:
+    width = int(manifest.config["width"])
+    halves = pl.Array(pl.Float16, width)
+    columns = [name for name in manifest.config["signals"] if split_signal(name)[0] is not SIGNALS["logits"]]
+    return [pl.col(name).bin.reinterpret(dtype=halves, endianness="little") for name in columns]

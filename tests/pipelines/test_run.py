@@ -1,0 +1,264 @@
+"""A run with stand-ins for the phases: order, skipping, staleness, resuming, what is recorded."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data import errors, store
+from data.errors import PotstillError
+from data.manifest import Manifest, Part, write_manifest
+from data.progress import Silent
+from data.tasks.task import Task
+from pipelines import phases, recipe
+from pipelines.apart import Measured
+from pipelines.console import Console
+from pipelines.run import execute, plan_of, show_plan
+from pipelines.steps import needed_signals
+
+TASK = Task("classify", ("bad", "good"))
+
+
+class Rooms:
+    """Stand-ins that write what the phases would write, and note that they were called."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.fail: str | None = None
+
+    def seal(self, kind: str, out: Path, content: object) -> Manifest:
+        self.calls.append(out.name)
+        if self.fail == out.name:
+            raise KeyboardInterrupt
+        out.mkdir(parents=True, exist_ok=True)
+        store.write_json(out / "content.json", content)
+        part = Part("content.json", 3, (out / "content.json").stat().st_size, store.digest_of(content), "")
+        manifest = Manifest(kind, TASK, (part,), report={"rows_per_second": 12.0})
+        write_manifest(out, manifest)
+        return manifest
+
+    def teach(self, *, config: Any, files: Any, model: str, out: Path, progress: Any) -> Manifest:
+        return self.seal("encoder", out, [model, config.epochs])
+
+    def augment(self, *, config: Any, files: Any, out: Path, progress: Any) -> Manifest:
+        return self.seal("examples", out, [config.n_iter, Path(files.train.path).read_text()])
+
+    def cache(self, *, config: Any, examples: Path, teacher: str, out: Path, progress: Any) -> Manifest:
+        return self.seal("teacher", out, [config.signals, (examples / "MANIFEST.json").read_text()])
+
+    def train(self, *, config: Any, teacher: Path, dev: Any, out: Path, progress: Any) -> Manifest:
+        return self.seal("student", out, [config.epochs, (teacher / "MANIFEST.json").read_text()])
+
+    def evaluate(self, *, models: Mapping[str, Path], sources: Mapping[str, Any], progress: Any) -> dict:
+        self.calls.append("evaluate")
+        score = {"teacher": 0.9}
+        one = {name: {"accuracy": score.get(name, 0.81)} for name in models}
+        return {
+            name: {split: {"seed": one[name], "all": {"accuracy": {"mean": one[name]["accuracy"], "std": 0.0}}}}
+            for name in models
+            for split in sources
+        }
+
+    def bench(self, *, models: Mapping[str, Path], source: Any, threads: int, progress: Any) -> dict:
+        self.calls.append("bench")
+        return {name: {"name": name, "parameters": 10, "megabytes": 0.5} for name in models}
+
+
+@pytest.fixture
+def rooms(monkeypatch: pytest.MonkeyPatch) -> Rooms:
+    made = Rooms()
+    for name in ("teach", "augment", "cache", "train", "evaluate", "bench"):
+        monkeypatch.setattr(phases, name, getattr(made, name))
+    monkeypatch.setattr("pipelines.run._report", lambda run: run / "report.html")
+    return made
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Iterator[Path]:
+    for split in ("train", "dev"):
+        (tmp_path / f"{split}.tsv").write_text("text\tlabel\na lovely film\tgood\na dull film\tbad\n")
+    yield tmp_path
+
+
+def here(work: Callable[..., Any], arguments: Mapping[str, Any], *, quiet: bool = False) -> Measured:
+    """Run a step in this process, as if it took 2 seconds and 5 MB."""
+    return Measured(work(**arguments, progress=Silent()), 2.0, 5_000_000)
+
+
+def loaded(files: Path, **changes: Any) -> recipe.Recipe:
+    tables = {
+        "data": {"root": str(files), "train": "train.tsv", "dev": "dev.tsv"},
+        "teach": {"model": "scratch"},
+        "arms": {"labels": {}, "distilled": {}},
+    }
+    return recipe.from_tables(tables | changes, name="x", out=files / "run")
+
+
+def run(made: recipe.Recipe, *, force: bool = False) -> dict[str, Any]:
+    return execute(made, Console(quiet=True, as_json=True), force=force, runner=here)
+
+
+def words(made: recipe.Recipe) -> dict[str, str]:
+    return {step.name: state.word for step, state in plan_of(made)}
+
+
+ALL = ["encoder", "examples", "teacher", "student-labels", "student-distilled", "evaluate", "bench"]
+
+
+def test_all_phases_run_in_order_once_and_a_second_run_does_nothing(rooms: Rooms, files: Path) -> None:
+    run(loaded(files))
+    assert rooms.calls == ALL
+    assert set(words(loaded(files)).values()) == {"done"}
+    run(loaded(files))
+    assert rooms.calls == ALL
+
+
+def test_before_the_first_run_everything_is_missing(rooms: Rooms, files: Path) -> None:
+    assert set(words(loaded(files)).values()) == {"missing"}
+
+
+def test_a_dry_run_shows_the_plan_and_makes_nothing(
+    rooms: Rooms, files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_plan(loaded(files), Console())
+    out = capsys.readouterr().out
+    assert all(name in out for name in ("augment", "train distilled", "missing", "after encoder"))
+    assert rooms.calls == []
+    assert not (files / "run").exists()
+
+
+def test_a_changed_config_stops_before_any_work_naming_the_field(rooms: Rooms, files: Path) -> None:
+    run(loaded(files))
+    changed = loaded(files, augment={"n_iter": 3})
+    with pytest.raises(PotstillError, match="n_iter was 20, is 3") as error:
+        run(changed)
+    assert error.value.code == errors.STALE
+    assert "--force" in error.value.hint
+    assert rooms.calls == ALL
+    assert words(changed)["augment"] == "stale"
+    assert words(changed)["cache"] == "waits"
+
+
+def test_a_changed_input_file_makes_what_was_made_from_it_stale(rooms: Rooms, files: Path) -> None:
+    run(loaded(files))
+    (files / "train.tsv").write_text("text\tlabel\na new film\tgood\na dull film\tbad\n")
+    with pytest.raises(PotstillError, match=r"train .*train.tsv has changed"):
+        run(loaded(files))
+
+
+def test_force_moves_stale_outputs_aside_and_makes_them_and_what_follows_again(rooms: Rooms, files: Path) -> None:
+    run(loaded(files))
+    run(loaded(files, augment={"n_iter": 3}), force=True)
+    assert rooms.calls == [*ALL, *ALL[1:]]
+    for name in ("examples", "teacher", "student-labels", "student-distilled", "evaluate.json"):
+        assert (files / "run" / f"{name}.stale-1").exists(), name
+    assert not (files / "run" / "encoder.stale-1").exists()
+    run(loaded(files, augment={"n_iter": 4}), force=True)
+    assert (files / "run" / "examples.stale-2").exists()
+
+
+def test_a_changed_arm_leaves_the_other_arm_alone(rooms: Rooms, files: Path) -> None:
+    run(loaded(files))
+    rooms.calls.clear()
+    run(loaded(files, arms={"labels": {"epochs": 9}, "distilled": {}}), force=True)
+    assert rooms.calls == ["student-labels", "evaluate", "bench"]
+
+
+def test_how_many_workers_or_threads_does_not_matter(rooms: Rooms, files: Path) -> None:
+    run(loaded(files))
+    other = loaded(files, augment={"workers": 7}, cache={"threads": 3}, train={"threads": 5})
+    assert set(words(other).values()) == {"done"}
+
+
+def test_an_interrupted_run_goes_on_with_the_phase_it_was_in(rooms: Rooms, files: Path) -> None:
+    rooms.fail = "teacher"
+    with pytest.raises(KeyboardInterrupt):
+        run(loaded(files))
+    rooms.fail = None
+    assert words(loaded(files))["augment"] == "done"
+    run(loaded(files))
+    assert rooms.calls == ["encoder", "examples", "teacher", *ALL[2:]]
+
+
+def test_a_phase_begun_with_another_config_is_stale_too(rooms: Rooms, files: Path) -> None:
+    rooms.fail = "teacher"
+    with pytest.raises(KeyboardInterrupt):
+        run(loaded(files))
+    (files / "run" / "teacher").mkdir()  # what the interrupted phase left
+    with pytest.raises(PotstillError, match="max_length was 128, is 64"):
+        run(loaded(files, cache={"max_length": 64}))
+
+
+def test_an_output_that_is_gone_is_made_again_and_what_follows_stays(rooms: Rooms, files: Path) -> None:
+    run(loaded(files))
+    rooms.calls.clear()
+    (files / "run" / "examples").rename(files / "elsewhere")
+    run(loaded(files))
+    assert rooms.calls == ["examples"]  # the same content: the cache made from it is still right
+
+
+def test_an_output_that_was_replaced_is_stale(rooms: Rooms, files: Path) -> None:
+    run(loaded(files))
+    rooms.seal("examples", files / "run" / "examples", ["other"])
+    with pytest.raises(PotstillError, match="is not what this run made"):
+        run(loaded(files))
+
+
+def test_phases_that_were_run_by_hand_are_taken_over(rooms: Rooms, files: Path) -> None:
+    run(loaded(files))
+    (files / "run" / "phases.json").unlink()
+    assert words(loaded(files))["teach"] == "unfinished"  # the phase itself finds that there is nothing to do
+    run(loaded(files))
+    assert set(words(loaded(files)).values()) == {"done"}
+
+
+def test_times_speeds_and_memory_of_each_phase_are_kept(rooms: Rooms, files: Path) -> None:
+    run(loaded(files))
+    records = json.loads((files / "run" / "phases.json").read_text())
+    record = records["augment"]
+    assert (record["seconds"], record["rows"], record["rows_per_second"], record["peak_megabytes"]) == (2.0, 3, 12.0, 5)
+    assert record["inputs"]["train"]["hash"] == store.sha256_file(files / "train.tsv")
+
+
+def test_the_final_table_has_the_teacher_first_and_every_arm(
+    rooms: Rooms, files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = execute(loaded(files), Console(quiet=True), runner=here)
+    assert [row["model"] for row in found["rows"]] == ["teacher", "labels", "distilled"]
+    assert found["rows"][1]["of_teacher"] == pytest.approx(0.9)
+    stored = json.loads((files / "run" / "results.json").read_text())
+    assert stored["metric"] == "accuracy" and stored["rows"][2]["parameters"] == 10
+    out = capsys.readouterr().out
+    assert "90.00" in out and "81.00" in out and "of teacher %" in out
+
+
+def test_the_resolved_recipe_lies_in_the_run_and_gives_the_same_run(rooms: Rooms, files: Path) -> None:
+    made = loaded(files)
+    run(made)
+    again = recipe.load(str(files / "run" / "recipe.toml"))
+    assert set(words(again).values()) == {"done"}
+
+
+def test_two_runs_at_once_are_refused(rooms: Rooms, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = loaded(files)
+
+    def second(**arguments: Any) -> Manifest:
+        with pytest.raises(PotstillError, match="in use by another run") as error:
+            run(made)
+        assert error.value.code == errors.TRY_AGAIN
+        return rooms.teach(**arguments)
+
+    monkeypatch.setattr(phases, "teach", second)
+    run(made)
+
+
+def test_the_losses_of_the_students_say_what_the_cache_must_hold(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    needs = {"ce": (), "cls_mse": ("logits", "cls")}
+    monkeypatch.setattr(
+        "student_train.losses.table.required_signals", lambda losses: [item for name in losses for item in needs[name]]
+    )
+    arms = {"labels": {"losses": {"ce": 1.0}}, "distilled": {"losses": {"cls_mse": 1.0}}}
+    assert needed_signals(loaded(files, arms=arms)) == ("logits", "cls")
+    assert needed_signals(loaded(files, arms=arms, cache={"signals": ["cls.3"]})) == ("cls.3", "logits")

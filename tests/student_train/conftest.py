@@ -1,0 +1,248 @@
+"""What the tests of this room stand on: a tokenizer of a few words, a BERT of two layers, and a sealed cache.
+
+The cache is written by hand, row group by row group, so that a test can say what the teacher answered; `teacher.py`'s
+own cache is built where a test is about both rooms together.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from safetensors.torch import save
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+
+from data import store
+from data.example import Example, example_id
+from data.examples import describe, hash_ids, part_name, to_table, write_groups
+from data.manifest import Manifest, write_manifest
+from data.readers.source import Source
+from data.schema import examples_schema, teacher_schema
+from data.tasks.task import Task
+from student_train.config import TrainConfig
+
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+WORDS = ("good", "bad", "film", "plot", "scene", "actor", "story", "music", "the", "a", "and", "was", "is", "very")
+VOCABULARY = (*SPECIAL, *WORDS, *"abcdefghijklmnopqrstuvwxyz", *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"))
+WIDTH = 16  # of the teacher's word table
+
+SENTIMENT = Task("classify", ("neg", "pos"))
+SAME = Task("classify", ("other", "same"), pair=True)
+SCORE = Task("regress")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """The numbers of a run may depend on the number of threads, and the machine is shared."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Tokenizer:
+    """WordPiece over `VOCABULARY`: a handful of words, and letters for all others."""
+    made = Tokenizer(models.WordPiece({word: number for number, word in enumerate(VOCABULARY)}, unk_token="[UNK]"))
+    made.normalizer = normalizers.BertNormalizer(lowercase=True)
+    made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    made.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    made.add_special_tokens(list(SPECIAL))
+    return made
+
+
+@pytest.fixture(scope="session")
+def save_bert(tokenizer: Tokenizer) -> Callable[..., Path]:
+    """Write a BERT of random weights as a plain Hugging Face directory."""
+
+    def make(directory: Path, task: Task, *, layers: int = 2, width: int = 32) -> Path:
+        names = dict(enumerate(task.labels)) or {0: "score"}
+        config = BertConfig(
+            vocab_size=len(VOCABULARY),
+            hidden_size=width,
+            num_hidden_layers=layers,
+            num_attention_heads=2,
+            intermediate_size=2 * width,
+            max_position_embeddings=64,
+            id2label=names,
+            label2id={name: number for number, name in names.items()},
+        )
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            BertForSequenceClassification(config).save_pretrained(directory)
+        roles = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), SPECIAL, strict=True))
+        PreTrainedTokenizerFast(tokenizer_object=tokenizer, **roles).save_pretrained(directory)
+        return directory
+
+    return make
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Examples with what the teacher is to have said of them. logits [N, C]; status: "ok" where not given."""
+
+    examples: list[Example]
+    logits: np.ndarray
+    task: Task = SENTIMENT
+    status: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="session")
+def make_cache(tokenizer: Tokenizer) -> Callable[..., Path]:
+    """Write examples and a sealed cache over them: `make_cache(directory, rows)` -> directory / "teacher"."""
+
+    def make(directory: Path, rows: Rows, *, group_rows: int = 64, part_rows: int = 256) -> Path:
+        starts = range(0, len(rows.examples), part_rows)
+        cut = [slice(start, min(start + part_rows, len(rows.examples))) for start in starts]
+        parts = [_write_part(directory / "examples", i, rows, cut[i], group_rows) for i in range(len(cut))]
+        source = Manifest("examples", rows.task, tuple(parts))
+        write_manifest(directory / "examples", source)
+        shards = [_write_shard(directory / "teacher", i, rows, cut[i], group_rows) for i in range(len(cut))]
+        config = {"signals": ["logits"], "examples": "../examples"}
+        origins = {"examples": source.root, "teacher": "0" * 64}
+        write_manifest(directory / "teacher", Manifest("teacher", rows.task, tuple(shards), origins, config))
+        _write_files(directory / "teacher" / "files", tokenizer)
+        return directory / "teacher"
+
+    return make
+
+
+def _write_part(directory: Path, index: int, rows: Rows, at: slice, group_rows: int) -> Any:
+    schema, mine = examples_schema(rows.task), rows.examples[at]
+    groups = (to_table(mine[start : start + group_rows], schema) for start in range(0, len(mine), group_rows))
+    return write_groups(directory / part_name(index), groups, schema)
+
+
+def _write_shard(directory: Path, index: int, rows: Rows, at: slice, group_rows: int) -> Any:
+    import hashlib
+
+    schema, digest = teacher_schema(rows.task, ("logits",), 0), hashlib.sha256()
+    ids, logits = [example.id for example in rows.examples[at]], rows.logits[at].astype(np.float32)
+    status = (rows.status or ["ok"] * len(rows.examples))[at]
+    path = directory / part_name(index)
+    with store.parquet_writer(path, schema) as writer:
+        for start in range(0, len(ids), group_rows):
+            piece = slice(start, start + group_rows)
+            flat = pa.array(logits[piece].reshape(-1))
+            columns = [
+                pa.array(ids[piece]),
+                pa.array([5] * len(ids[piece]), pa.int32()),
+                pa.array(status[piece]),
+                pa.FixedSizeListArray.from_arrays(flat, type=schema.field("logits").type),
+            ]
+            writer.write_table(pa.table(columns, schema=schema))
+        hash_ids(digest, pa.chunked_array([ids]))
+    return describe(path, len(ids), digest.hexdigest())
+
+
+def _write_files(directory: Path, tokenizer: Tokenizer) -> None:
+    store.write_text(directory / "tokenizer.json", tokenizer.to_str())
+    store.write_json(directory / "tokenizer_config.json", {"mask_token": "[MASK]", "unk_token": "[UNK]"})
+    table = torch.randn(len(VOCABULARY), WIDTH, generator=torch.Generator().manual_seed(7)) * 0.04
+    store.write_bytes(directory / "word_embeddings.safetensors", save({"weight": table.half()}))
+
+
+def _sentence(random: np.random.Generator) -> list[str]:
+    return [str(word) for word in random.choice(WORDS[2:], size=int(random.integers(2, 8)))]
+
+
+def _rows_of(texts: Sequence[tuple[str, str | None]], labels: Sequence[float | int | None], task: Task) -> list[Example]:
+    """Examples of distinct ids; every third is an augmented row, which has no label."""
+    made = []
+    for number, ((text, pair), label) in enumerate(zip(texts, labels, strict=True)):
+        example = Example(example_id(task.kind, f"{number} {text}", pair), text, pair, None, label)
+        if number % 3 == 2:
+            example = dataclasses.replace(example, label=None, source_id=made[-1].id, op="mask", k=0)
+        made.append(example)
+    return made
+
+
+@pytest.fixture(scope="session")
+def sentiment_rows() -> Callable[..., Rows]:
+    """Rows that hold either "good" (pos, logits -2, 2) or "bad" (neg, logits 2, -2)."""
+
+    def make(count: int = 200, seed: int = 0) -> Rows:
+        random = np.random.default_rng(seed)
+        texts: list[tuple[str, str | None]] = []
+        labels = random.integers(0, 2, count).tolist()
+        for label in labels:
+            words = _sentence(random)
+            words.insert(int(random.integers(0, len(words) + 1)), "good" if label else "bad")
+            texts.append((" ".join(words), None))
+        side = np.array(labels) * 4.0 - 2.0
+        return Rows(_rows_of(texts, labels, SENTIMENT), np.stack([-side, side], axis=1))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def pair_rows() -> Callable[..., Rows]:
+    """Pairs of which both texts say the same of a film ("same") or not ("other")."""
+
+    def make(count: int = 200, seed: int = 0) -> Rows:
+        random = np.random.default_rng(seed)
+        sides = random.integers(0, 2, (count, 2))
+        texts: list[tuple[str, str | None]] = []
+        for one, two in sides:
+            words = [[*_sentence(random)[:3], "good" if side else "bad"] for side in (one, two)]
+            texts.append((" ".join(words[0]), " ".join(words[1])))
+        labels = (sides[:, 0] == sides[:, 1]).astype(int).tolist()
+        side = np.array(labels) * 4.0 - 2.0
+        return Rows(_rows_of(texts, labels, SAME), np.stack([-side, side], axis=1), SAME)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def score_rows() -> Callable[..., Rows]:
+    """Texts whose score is the share of "good" among their words."""
+
+    def make(count: int = 200, seed: int = 0) -> Rows:
+        random = np.random.default_rng(seed)
+        goods = random.integers(0, 5, count)
+        texts = [(" ".join(random.permutation(["good"] * n + ["bad"] * (4 - n))), None) for n in goods.tolist()]
+        labels = (goods / 4.0).tolist()
+        return Rows(_rows_of(texts, labels, SCORE), np.array(labels)[:, None], SCORE)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def write_source() -> Callable[..., Source]:
+    """Write labelled rows as a TSV file; rows without a label are left out."""
+
+    def make(path: Path, rows: Rows) -> Source:
+        known = [example for example in rows.examples if example.label is not None]
+        names = rows.task.labels
+        lines = ["\t".join(("text", "pair", "label") if rows.task.pair else ("text", "label"))]
+        for example in known:
+            label = names[int(example.label)] if names else f"{example.label:g}"  # type: ignore[arg-type]
+            lines.append("\t".join(field for field in (example.text, example.pair, label) if field is not None))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(lines) + "\n", "utf-8")
+        return Source(path)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def sentiment(
+    tmp_path_factory: pytest.TempPathFactory, make_cache: Any, sentiment_rows: Any, write_source: Any
+) -> tuple[Path, Source]:
+    """A cache of 240 one-text rows in 4 row groups of 2 parts, and a dev file of other rows. Read it, change nothing."""
+    directory = tmp_path_factory.mktemp("sentiment")
+    teacher = make_cache(directory, sentiment_rows(240), group_rows=64, part_rows=128)
+    return teacher, write_source(directory / "dev.tsv", sentiment_rows(60, seed=1))
+
+
+@pytest.fixture(scope="session")
+def small() -> TrainConfig:
+    """A student that trains in a second: 8 states, 3 epochs of a few steps, float32."""
+    return TrainConfig(
+        hidden=8, dense=8, epochs=3, batch_size=32, lr=0.01, block_groups=2, threads=1, precision="float32", device="cpu"
+    )

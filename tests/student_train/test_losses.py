@@ -1,0 +1,233 @@
+"""Every loss against numbers computed by hand, its gradient, and what it must refuse."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from data.errors import PotstillError
+from data.tasks.task import Task
+from student_train.batch import Batch, Inputs
+from student_train.losses.argmax import ce_argmax
+from student_train.losses.hard import cross_entropy, mean_squared_error
+from student_train.losses.kl import PRESETS, kl
+from student_train.losses.logit_mse import logit_mse
+from student_train.losses.table import LOSSES, Options, check_losses, required_signals, total_loss
+from student_train.outputs import Outputs
+
+# Two rows, three classes. The numbers below were computed from them with plain Python mathematics.
+TEACHER = [[2.0, 0.5, -1.0], [0.1, 0.2, 0.3]]
+STUDENT = [[1.5, -0.5, 0.25], [0.0, 1.0, -1.0]]
+LABELS = [0, 2]
+THREE = Task("classify", ("a", "b", "c"))
+
+
+def student() -> torch.Tensor:
+    return torch.tensor(STUDENT, requires_grad=True)
+
+
+def teacher() -> torch.Tensor:
+    return torch.tensor(TEACHER)
+
+
+def batch(labels: Any = LABELS, logits: Any = TEACHER) -> Batch:
+    label = torch.tensor(labels)
+    inputs = Inputs((torch.ones(len(label), 1, dtype=torch.long),), (torch.ones(len(label), dtype=torch.long),))
+    return Batch(inputs, label, Outputs(torch.tensor(logits)), np.arange(len(label)))
+
+
+def gradient(loss: torch.Tensor, of: torch.Tensor) -> torch.Tensor:
+    return torch.autograd.grad(loss, of)[0]
+
+
+def test_cross_entropy_on_gold_labels() -> None:
+    assert cross_entropy(student(), torch.tensor(LABELS)).item() == pytest.approx(1.379779, abs=1e-6)
+
+
+@pytest.mark.parametrize(("temperature", "value"), [(1.0, 0.238549), (2.0, 0.322114), (10.0, 0.400791)])
+@pytest.mark.parametrize("preset", ["distilbert", "nlp_architect"])
+def test_kl_by_rows_times_t_squared(preset: str, temperature: float, value: float) -> None:
+    assert kl(student(), teacher(), temperature=temperature, preset=preset).item() == pytest.approx(value, abs=1e-6)
+
+
+@pytest.mark.parametrize(("temperature", "value"), [(1.0, 1.096985), (2.0, 4.386330)])
+def test_soft_cross_entropy_by_rows_times_t_squared(temperature: float, value: float) -> None:
+    assert kl(student(), teacher(), temperature=temperature, preset="hinton").item() == pytest.approx(value, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("preset", "temperature", "value"),
+    [
+        ("pkd_ref", 10.0, 0.133597),
+        ("tinybert_ref", 1.0, 0.365662),
+        ("textbrewer", 8.0, 1.098970),
+        ("bert_emd_ref", 1.0, 0.365662),  # with T² = 1 the same as tinybert_ref
+        ("bert_emd_ref", 2.0, 4.386330 / 3),
+    ],
+)
+def test_presets_of_published_codes(preset: str, temperature: float, value: float) -> None:
+    assert kl(student(), teacher(), temperature=temperature, preset=preset).item() == pytest.approx(value, abs=1e-6)
+
+
+@pytest.mark.parametrize(("reduction", "value"), [("mean", 0.858750), ("sum", 2.576250)])
+def test_squared_difference_of_raw_logits(reduction: str, value: float) -> None:
+    assert logit_mse(student(), teacher(), reduction=reduction).item() == pytest.approx(value, abs=1e-6)
+
+
+def test_the_paper_s_sum_is_classes_times_the_code_s_mean() -> None:
+    one, other = (logit_mse(student(), teacher(), reduction=name).item() for name in ("sum", "mean"))
+    assert one == pytest.approx(3 * other, rel=1e-6)
+
+
+def test_hinton_s_objective_is_a_weighted_sum_of_hard_and_soft() -> None:
+    options = Options(THREE, temperature=2.0, preset="hinton")
+    value = total_loss({"ce": 0.1, "kl": 0.9}, Outputs(student()), batch(), options).item()
+    assert value == pytest.approx(4.085675, abs=1e-6)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.0, 10.0])
+@pytest.mark.parametrize("preset", ["hinton", "distilbert"])
+def test_the_gradient_of_kl_is_t_times_q_minus_p_over_rows(preset: str, temperature: float) -> None:
+    z = student()
+    q, p = (torch.softmax(logits.detach() / temperature, -1) for logits in (z, teacher()))
+    got = gradient(kl(z, teacher(), temperature=temperature, preset=preset), z)
+    torch.testing.assert_close(got, temperature * (q - p) / 2, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("per_class", "by_rows", "scale"),
+    [("pkd_ref", "distilbert", 1.0), ("bert_emd_ref", "hinton", 1.0), ("tinybert_ref", "hinton", 1 / 9.0)],
+)
+def test_presets_that_divide_by_classes_are_a_cth_of_the_others(per_class: str, by_rows: str, scale: float) -> None:
+    z = student()
+    one, other = (kl(z, teacher(), temperature=3.0, preset=name) for name in (per_class, by_rows))
+    assert one.item() == pytest.approx(other.item() * scale / 3, rel=1e-6)
+    torch.testing.assert_close(gradient(one, z), gradient(other, z) * scale / 3)
+
+
+def test_at_a_high_temperature_kl_is_half_the_squared_distance_of_zero_mean_logits() -> None:
+    z, t = student(), teacher()
+    centred = (z - z.mean(-1, keepdim=True)) - (t - t.mean(-1, keepdim=True))
+    limit = (centred**2).sum(-1).mean() / (2 * 3)
+    loss = kl(z, t, temperature=1000.0, preset="distilbert")
+    assert limit.item() == pytest.approx(0.417639, abs=1e-6)
+    assert loss.item() == pytest.approx(0.417482, abs=1e-6)
+    torch.testing.assert_close(gradient(loss, z), gradient(limit, z), rtol=2e-3, atol=2e-4)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 4.0])
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_student_that_equals_its_teacher_has_no_gradient(preset: str, temperature: float) -> None:
+    z = teacher().requires_grad_()
+    loss = kl(z, teacher(), temperature=temperature, preset=preset)
+    torch.testing.assert_close(gradient(loss, z), torch.zeros(2, 3), rtol=0, atol=1e-6)
+    if PRESETS[preset].form == "kl":
+        assert loss.item() == pytest.approx(0, abs=1e-6)
+
+
+def test_logit_mse_is_zero_only_where_both_agree_in_scale_and_offset() -> None:
+    z = teacher().requires_grad_()
+    assert logit_mse(z, teacher()).item() == 0
+    assert gradient(logit_mse(z, teacher()), z).abs().max() == 0
+    assert logit_mse(teacher() + 1, teacher()).item() == pytest.approx(1)
+    assert kl(teacher() + 1, teacher(), preset="distilbert").item() == pytest.approx(0, abs=1e-6)
+
+
+def test_a_weight_of_zero_gives_plain_cross_entropy_bit_for_bit() -> None:
+    z = student()
+    both = total_loss({"ce": 1.0, "kl": 0.0}, Outputs(z), batch(), Options(THREE, temperature=2.0))
+    plain = F.cross_entropy(z, torch.tensor(LABELS))
+    assert torch.equal(both, plain)
+    assert torch.equal(gradient(both, z), gradient(plain, z))
+
+
+def test_rows_without_a_label_count_for_nothing() -> None:
+    z = student()
+    masked = cross_entropy(z, torch.tensor([0, -100]))
+    assert masked.item() == pytest.approx(cross_entropy(z[:1], torch.tensor([0])).item())
+    assert gradient(masked, z)[1].abs().max() == 0
+
+
+def test_scores_without_a_label_count_for_nothing() -> None:
+    z = torch.tensor([[1.0], [5.0], [2.0]], requires_grad=True)
+    loss = mean_squared_error(z, torch.tensor([0.0, math.nan, 4.0]))
+    assert loss.item() == pytest.approx((1 + 4) / 2)
+    assert gradient(loss, z).flatten().tolist() == pytest.approx([1.0, 0.0, -2.0])
+
+
+def test_a_batch_without_any_label_gives_zero_and_a_zero_gradient() -> None:
+    z = student()
+    loss = cross_entropy(z, torch.tensor([-100, -100]))
+    assert loss.item() == 0
+    assert torch.equal(gradient(loss, z), torch.zeros(2, 3))
+    scores = torch.tensor([[1.0], [2.0]], requires_grad=True)
+    loss = mean_squared_error(scores, torch.tensor([math.nan, math.nan]))
+    assert loss.item() == 0
+    assert torch.equal(gradient(loss, scores), torch.zeros(2, 1))
+
+
+def test_the_teacher_s_answer_is_a_label_only_where_there_is_no_gold_one() -> None:
+    z = student()
+    loss = ce_argmax(z, teacher(), torch.tensor([1, -100]))  # the teacher says class 2 of row 1
+    assert loss.item() == pytest.approx(F.cross_entropy(z[1:], torch.tensor([2])).item())
+    assert gradient(loss, z)[0].abs().max() == 0
+    assert ce_argmax(z, teacher(), torch.tensor(LABELS)).item() == 0
+
+
+def test_gold_and_argmax_together_are_the_paper_s_hard_targets() -> None:
+    outputs, rows = Outputs(student()), batch([0, -100])
+    value = total_loss({"ce": 1.0, "ce_argmax": 1.0}, outputs, rows, Options(THREE)).item()
+    assert value == pytest.approx(F.cross_entropy(student(), torch.tensor([0, 2]), reduction="sum").item(), rel=1e-6)
+
+
+def test_gold_scores_take_the_squared_error() -> None:
+    rows = batch([0.5, math.nan], [[0.0], [0.0]])
+    value = total_loss({"ce": 1.0}, Outputs(torch.tensor([[1.5], [9.0]])), rows, Options(Task("regress")))
+    assert value.item() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_losses_of_half_precision_logits_are_summed_in_float32(preset: str) -> None:
+    half, full = student().detach().bfloat16(), student().detach().bfloat16().float()
+    assert kl(half, teacher(), preset=preset).dtype == torch.float32
+    assert torch.equal(kl(half, teacher(), preset=preset), kl(full, teacher(), preset=preset))
+    assert logit_mse(half, teacher()).dtype == torch.float32
+
+
+def test_losses_say_what_they_need_of_the_cache() -> None:
+    assert required_signals({"ce": 1.0}) == ()
+    assert required_signals({"logit_mse": 1.0, "kl": 1.0, "ce": 1.0}) == ("logits",)
+
+
+def test_what_cannot_be_trained_is_refused_with_what_can() -> None:
+    with pytest.raises(PotstillError, match=r"no loss 'mse'(?s:.)*losses: ce, logit_mse, kl, ce_argmax"):
+        check_losses({"mse": 1.0}, THREE)
+    with pytest.raises(PotstillError, match=r"loss 'kl' is not for regress tasks(?s:.)*ce, logit_mse"):
+        check_losses({"kl": 1.0}, Task("regress"))
+    with pytest.raises(PotstillError, match="loss 'ce_argmax' is not for regress"):
+        check_losses({"ce": 1.0, "ce_argmax": 1.0}, Task("regress"))
+    for weights in ({}, {"ce": 0.0}, {"ce": 1.0, "kl": -0.5}):
+        with pytest.raises(PotstillError, match="must be 0 or more, and one above 0"):
+            check_losses(weights, THREE)
+    for name in LOSSES:
+        check_losses({name: 1.0, "ce": 0.5}, THREE)
+
+
+def test_wrong_options_are_refused_with_the_right_ones() -> None:
+    with pytest.raises(PotstillError, match=r"no kl preset 'hitnon'(?s:.)*presets: hinton"):
+        Options(THREE, preset="hitnon")
+    with pytest.raises(PotstillError, match=r"no mse_reduction 'max'(?s:.)*mean, sum"):
+        Options(THREE, mse_reduction="max")
+    with pytest.raises(PotstillError, match=r"temperature 0\.0 is not above 0"):
+        Options(THREE, temperature=0.0)
+    with pytest.raises(PotstillError, match="no kl preset"):
+        kl(student(), teacher(), preset="x")
+    with pytest.raises(PotstillError, match="not above 0"):
+        kl(student(), teacher(), temperature=-1.0)
+    with pytest.raises(PotstillError, match="at least two classes"):
+        kl(torch.zeros(2, 1), torch.zeros(2, 1))
+    with pytest.raises(PotstillError, match="no logit_mse reduction"):
+        logit_mse(student(), teacher(), reduction="max")
