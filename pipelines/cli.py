@@ -11,7 +11,7 @@ import typer
 
 from data.errors import INTERNAL, OK
 from pipelines.commands import COMMANDS
-from pipelines.exits import Terminated, ending_of
+from pipelines.exits import ReaderGone, Terminated, ending_of
 from pipelines.spread import command
 
 ABOUT = """Distil a large text encoder into a small student, offline.
@@ -39,8 +39,9 @@ def run(arguments: Sequence[str]) -> int:
         os.environ["POTSTILL_DEBUG"] = "1"  # the phases' own processes look here
     try:
         app(args=list(arguments), prog_name="potstill", standalone_mode=False)
-    except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  the reader went away: nothing more can be said
+        sys.stdout.flush()
+    except (BrokenPipeError, ReaderGone):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
         return OK
     except (Exception, KeyboardInterrupt) as error:
         if _help_was_shown(error):

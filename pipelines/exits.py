@@ -19,6 +19,10 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM: a scheduler's "stop now", ending as Ctrl-C does."""
 
 
+class ReaderGone(Exception):
+    """Whoever read our stdout has enough (`potstill predict … | head`): no error, and nothing more to say."""
+
+
 def ending_of(error: BaseException) -> Ending:
     """Explain any exception; one that nobody foresaw is a bug of ours (code 70)."""
     if isinstance(error, PotstillError):

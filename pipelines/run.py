@@ -69,15 +69,9 @@ def execute(recipe: Recipe, console: Console, *, force: bool = False, runner: Ru
         task = read_manifest(recipe.out / "teacher", "teacher").task
         found = results.collect(recipe.out, task, [TEACHER, *recipe.arms])
     show_results(recipe, found, console)
-    return found | {"report": _report(recipe.out)}
+    from pipelines.report.write import write_report
 
-
-def _report(run: Path) -> Path | None:
-    try:
-        from pipelines.report.write import write_report
-    except ModuleNotFoundError:
-        return None
-    return write_report(run)
+    return found | {"report": write_report(recipe.out)}
 
 
 def refuse_stale(plan: list[tuple[Step, State]]) -> None:

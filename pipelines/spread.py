@@ -14,7 +14,7 @@ from typing import Any
 from data import config as configs
 from data.errors import TRY_AGAIN, PotstillError
 from pipelines.console import Console
-from pipelines.exits import ending_of
+from pipelines.exits import ReaderGone, ending_of
 from pipelines.options import Common
 
 
@@ -35,6 +35,8 @@ def command(body: Callable[..., None]) -> Callable[..., None]:
             except KeyboardInterrupt as error:  # Typer would turn it into a code of its own
                 ending = ending_of(error)
                 raise PotstillError(ending.message, hint=ending.hint, code=TRY_AGAIN) from None
+            except BrokenPipeError:  # and this into exit code 1
+                raise ReaderGone from None
 
     flat = [item for name, item in parameters.items() if name not in groups and name != "console"]
     flat += [item for group in groups.values() for item in _fields(group)]

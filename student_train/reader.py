@@ -4,6 +4,8 @@ Teacher shard i answers examples part i, row group by row group; the ids of ever
 read, and the manifests' chain when the cache is opened. Rows the teacher could not answer are left out.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from data.tasks.task import Task
 
 ROWS = ("all", "original", "augmented")
 ANSWERED = ("ok", "truncated")
+MAKE_AGAIN = "the cache is damaged or was copied beside other examples: run potstill cache again"
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ class Reader:
             if not answers["id"].combine_chunks().equals(table["id"].combine_chunks()):
                 raise PotstillError(
                     f"row group {group.place} of {shard} does not hold the ids of its examples",
-                    hint="the cache is damaged or was copied beside other examples: run potstill cache again",
+                    hint=MAKE_AGAIN,
                     code=BAD_DATA,
                 )
             keep &= _answered(answers["status"])
@@ -143,10 +146,10 @@ def _open(source: Manifest, examples: Path, *, teacher: Path | None, manifest: M
 
 def _counts(part: Path, shard: Path | None, rows: str) -> list[int]:
     """Chosen rows of each row group, from the two small columns that decide it."""
-    counts = []
-    with pq.ParquetFile(part) as file:
-        groups = file.num_row_groups
-    for place in range(groups):
+    counts, sizes = [], _group_rows(part)
+    if shard is not None and _group_rows(shard) != sizes:
+        raise PotstillError(f"{shard} has not the row groups of its examples", hint=MAKE_AGAIN, code=BAD_DATA)
+    for place in range(len(sizes)):
         keep = _chosen(_row_group(part, place, ["op"])["op"], rows)
         if shard is not None:
             keep &= _answered(_row_group(shard, place, ["status"])["status"])
@@ -154,11 +157,23 @@ def _counts(part: Path, shard: Path | None, rows: str) -> list[int]:
     return counts
 
 
+def _group_rows(path: Path) -> list[int]:
+    with _parquet(path) as file:
+        return [file.metadata.row_group(place).num_rows for place in range(file.num_row_groups)]
+
+
 def _row_group(path: Path, place: int, columns: list[str]) -> pa.Table:
     """Read one row group and nothing else: 20 MB flat, where pyarrow's batch readers grow to the whole file."""
+    with _parquet(path) as file:
+        return file.read_row_group(place, columns=columns, use_threads=False)
+
+
+@contextmanager
+def _parquet(path: Path) -> Iterator[pq.ParquetFile]:
+    """Open a file; whatever in it is damaged is named. Without page checksums a flipped bit is a wrong number."""
     try:
-        with pq.ParquetFile(path, memory_map=True, pre_buffer=False) as file:
-            return file.read_row_group(place, columns=columns, use_threads=False)
+        with pq.ParquetFile(path, memory_map=True, pre_buffer=False, page_checksum_verification=True) as file:
+            yield file
     except (pa.ArrowInvalid, OSError) as error:
         raise PotstillError(f"{path} cannot be read: {error}", code=BAD_DATA) from None
 

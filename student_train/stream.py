@@ -61,28 +61,20 @@ def make_batch(rows: Block, sides: list[Encoded], chosen: np.ndarray) -> Batch:
     )
 
 
-def ahead(items: "Iterator[tuple[Block, list[Encoded]]]", *, depth: int = 1) -> "Iterator[tuple[Block, list[Encoded]]]":
-    """Run an iterator in a thread, `depth` items ahead. Its exception is raised here; leaving early stops it."""
-    slots: queue.Queue = queue.Queue(maxsize=depth)
+def ahead(items: "Iterator[tuple[Block, list[Encoded]]]") -> "Iterator[tuple[Block, list[Encoded]]]":
+    """Run an iterator in a thread, one item ahead. Its exception is raised here; leaving early stops it."""
+    slots: queue.Queue = queue.Queue()
+    room = threading.Semaphore(1)  # taken before an item is made: a full queue would let a third block lie in memory
     stopped = threading.Event()
-
-    def offer(item: object) -> bool:
-        while not stopped.is_set():
-            try:
-                slots.put(item, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
 
     def work() -> None:
         try:
-            for item in items:
-                if not offer((item, None)):
-                    return
-            offer((None, None))
+            while room.acquire() and not stopped.is_set():
+                slots.put((next(items), None))
+        except StopIteration:
+            slots.put((None, None))
         except BaseException as error:  # handed to the consumer, which raises it
-            offer((None, error))
+            slots.put((None, error))
 
     thread = threading.Thread(target=work, name="potstill-stream", daemon=True)
     thread.start()
@@ -93,7 +85,9 @@ def ahead(items: "Iterator[tuple[Block, list[Encoded]]]", *, depth: int = 1) -> 
                 raise error
             if item is None:
                 return
+            room.release()  # the next item is made while this one is used
             yield item
     finally:
         stopped.set()
+        room.release()
         thread.join()

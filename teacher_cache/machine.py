@@ -63,9 +63,8 @@ def choose_device(name: str) -> str:
 def bf16_gain() -> float:
     """Measure how many times faster bfloat16 is than float32 on this CPU, on an encoder's widest layer.
 
-    With AMX or AVX512-BF16 it pays; without them it is emulated, up to a hundred times slower. The two take turns and
-    the best of each counts, as other work on the machine only lengthens a run. One thread: on a busy machine threads
-    wait for each other, and all numbers become the same. About 50 ms.
+    With AMX or AVX512-BF16 it pays; without them it is emulated, up to a hundred times slower. About 50 ms, in
+    one thread and by its own CPU time: on a busy machine wall time, or threads that wait for each other, tell of it.
     """
     layers = {dtype: torch.nn.Linear(384, 1536, dtype=dtype) for dtype in (torch.float32, torch.bfloat16)}
     best = dict.fromkeys(layers, float("inf"))
@@ -73,9 +72,9 @@ def bf16_gain() -> float:
         for _ in range(TURNS):
             for dtype, layer in layers.items():
                 rows = torch.full((SUBWORDS, 384), 0.5, dtype=dtype)  # [S, D] of MiniLM
-                start = time.perf_counter()
+                start = time.thread_time()
                 layer(rows)
-                best[dtype] = min(best[dtype], time.perf_counter() - start)
+                best[dtype] = min(best[dtype], time.thread_time() - start)
     return best[torch.float32] / best[torch.bfloat16]
 
 

@@ -1,6 +1,8 @@
 """What a person types and what comes back: help, mistakes, exit codes, JSON."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -142,6 +144,24 @@ def test_an_unforeseen_error_shows_its_traceback_only_on_demand(
 def test_with_json_the_last_line_of_stdout_is_one_object_also_on_failure(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = called("inspect nothing --json", capsys)
     assert json.loads(out.splitlines()[-1])["code"] == code == errors.NO_INPUT
+
+
+def test_a_reader_that_has_enough_is_no_error() -> None:
+    code = (
+        "from pipelines import cli, phases\n"
+        "from data.manifest import Manifest\nfrom data.tasks.task import Task\n"
+        "report = {'table': {str(number): number for number in range(50_000)}}\n"
+        "phases.augment = lambda **arguments: Manifest('examples', Task('classify', ('a', 'b')), report=report)\n"
+        "cli.main(['augment', 'demo:train', '-o', 'out'])"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        complaints = process.stderr.read()
+    assert (process.returncode, complaints) == (0, "")
 
 
 def fake_augment(**arguments: object) -> Manifest:

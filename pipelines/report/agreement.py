@@ -211,7 +211,7 @@ def _tables(run: Run, found: dict[str, Found]) -> list[Block]:
         return []
     rows = []
     for student, one in found.items():
-        counts = sum(np.array(one[part]["table"]) for part in PARTS if one.get(part))
+        counts = np.sum([one[part]["table"] for part in PARTS if one.get(part)], axis=0)  # [C, C]
         rows += [
             {"student": student, "teacher says": name}
             | {f"student: {said}": int(counts[row][column]) for column, said in enumerate(names)}

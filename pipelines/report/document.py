@@ -1,4 +1,4 @@
-"""What a report is made of, before it is Markdown or HTML. Sections of blocks; texts stand here as they are, unescaped."""
+"""What a report is made of before it is Markdown or HTML: sections of blocks. Texts stand here as they are, unescaped."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -28,15 +28,15 @@ def section(run: Run) -> Section | None:
 
 def _dev(run: Run, arms: list[Arm]) -> Picture:
     metric = run.metric
-    drawn = {arm: _lines(run, arm, lambda line: 100 * line["dev"][metric]) for arm in arms}
+    drawn = {arm.name: _lines(run, arm, lambda line: 100 * line["dev"][metric]) for arm in arms}
     ends = [max(max(line.x) for line in lines) for lines in drawn.values()]
     level = ("teacher", 100 * run.encoder.report["dev"][metric]) if run.encoder is not None else None
     apart = max(ends) > FAR * min(ends)
     if apart:
-        panels = [pictures.Panel(f"dev {metric} %: {arm.name}", lines, level) for arm, lines in drawn.items()]
+        panels = [pictures.Panel(f"dev {metric} %: {name}", lines, level) for name, lines in drawn.items()]
     else:
         panels = [pictures.Panel(f"dev {metric} %", [line for lines in drawn.values() for line in lines], level)]
-    said = "; ".join(f"{arm.name} ends at {lines[0].y[-1]:.1f} %" for arm, lines in drawn.items())
+    said = "; ".join(f"{name} ends at {lines[0].y[-1]:.1f} %" for name, lines in drawn.items())
     height = 180 if apart else 260
     svg = pictures.curves(panels, x_label="steps", height=height)
     return Picture("curve-dev", f"Dev {metric} over steps", f"{said}.", svg)

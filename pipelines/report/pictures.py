@@ -23,7 +23,7 @@ VARIABLES = {INK: "ink", MUTED: "muted", GRID: "line", PAPER: "paper"} | {
     tone: f"tone-{number}" for number, tone in enumerate(TONES)
 }
 MARKERS = "DosP^vX"
-STYLE = {
+STYLE: Any = {
     "svg.fonttype": "none",  # letters stay letters: sharp, searchable, in the font of the page
     "svg.hashsalt": "potstill",  # equal drawings are equal bytes
     "text.parse_math": False,
@@ -95,7 +95,7 @@ def curves(panels: Sequence[Panel], *, x_label: str, height: int = 230) -> str:
         seen: dict[str, Any] = {}
         for panel, at in zip(panels, axes, strict=True):
             for line in panel.lines:
-                short = {"marker": "o", "markersize": 3.5} if len(line.x) < 15 else {}
+                short: Any = {"marker": "o", "markersize": 3.5} if len(line.x) < 15 else {}
                 (drawn,) = at.plot(line.x, line.y, color=_tone(line.tone), linewidth=1.6, alpha=0.85, **short)
                 seen.setdefault(line.name, drawn)
             if panel.level:

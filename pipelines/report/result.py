@@ -55,7 +55,7 @@ def headline(run: Run, rows: list[Row]) -> Row | None:
     plain = models.labels_only(run)
     students = [row for row in rows if row is not models.teacher_of(rows)]
     distilled = [row for row in students if row["model"] not in plain]
-    return max(distilled or students, key=lambda row: row.get("dev", row.get("test", 0.0)), default=None)
+    return max(distilled or students, key=lambda row: float(row.get("dev", row.get("test", 0.0))), default=None)
 
 
 def _split(run: Run, row: Row) -> str:
@@ -67,7 +67,7 @@ def _gained(run: Run, rows: list[Row], best: Row, split: str) -> str:
     plain = [row for row in rows if row["model"] in models.labels_only(run) and row is not best and split in row]
     if not plain:
         return ""
-    other = max(plain, key=lambda row: row.get("dev", 0.0))
+    other = max(plain, key=lambda row: float(row.get("dev", 0.0)))
     gain = 100 * (best[split] - other[split])
     how = f"gains {gain:.1f} points over" if gain > 0 else f"loses {-gain:.1f} points against"
     return f"it {how} the student trained on labels alone ({other['model']}, {models.score_text(other, split)})"

@@ -71,7 +71,7 @@ def rooms(monkeypatch: pytest.MonkeyPatch) -> Rooms:
     made = Rooms()
     for name in ("teach", "augment", "cache", "train", "evaluate", "bench"):
         monkeypatch.setattr(phases, name, getattr(made, name))
-    monkeypatch.setattr("pipelines.run._report", lambda run: run / "report.html")
+    monkeypatch.setattr("pipelines.report.write.write_report", lambda run: run / "report.html")
     return made
 
 

@@ -169,6 +169,15 @@ def test_a_flipped_bit_is_found_and_not_trained_on(tmp_path: Path, make_cache: A
     assert caught.value.code == BAD_DATA
 
 
+def test_a_shard_that_is_no_parquet_file_is_refused(tmp_path: Path, make_cache: Any, sentiment_rows: Any) -> None:
+    teacher = make_cache(tmp_path, sentiment_rows(60))
+    path = teacher / "part-00000.parquet"
+    path.write_bytes(b"x" * path.stat().st_size)
+    with pytest.raises(PotstillError, match=r"part-00000\.parquet cannot be read") as caught:
+        open_cache(teacher)
+    assert caught.value.code == BAD_DATA
+
+
 def test_the_manifest_comes_with_the_reader(tmp_path: Path, make_cache: Any, sentiment_rows: Any) -> None:
     teacher = make_cache(tmp_path, sentiment_rows(30))
     reader, manifest = open_cache(teacher)
