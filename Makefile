@@ -49,7 +49,7 @@ docs: $(FOR_DEV) ## write docs/CLI.md from the commands
 
 clean: ## remove caches and build products; .venv and runs stay
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	find $(VENV) runs -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . \( -path ./$(VENV) -o -path ./runs -o -path ./.git \) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(FOR_DEMO): $(SOURCES)
 	@$(call venv)

@@ -21,7 +21,7 @@ import psutil
 from data.errors import INTERNAL, TRY_AGAIN, PotstillError
 from pipelines.exits import Terminated, ending_of
 
-EVERY = 0.5  # seconds between two looks at the memory
+EVERY = 1.0  # seconds between two looks at the memory
 GRACE = 120.0  # seconds a phase may take to stop in good order
 
 Result = Any  # plain values: they cross a pipe

@@ -16,7 +16,7 @@ from rich.console import Console as RichConsole
 from rich.table import Table
 
 from data.progress import Silent
-from pipelines.exits import Ending
+from pipelines.exits import Ending, ReaderGone
 from pipelines.loglines import LogLines, number
 
 if TYPE_CHECKING:
@@ -116,9 +116,16 @@ def is_number(value: Any) -> bool:
     return not isinstance(value, str) or value[:1].isdigit() or value == "–"
 
 
+class _Screen(RichConsole):
+    """Rich's console, which ends the process with code 1 when its reader has gone; ours leaves that to `cli`."""
+
+    def on_broken_pipe(self) -> None:
+        raise ReaderGone
+
+
 def _screen(*, stderr: bool) -> RichConsole:
     """Texts of users pass here: no markup, no emoji codes, no colours of its own, no wrapping of lines."""
-    screen = RichConsole(stderr=stderr, soft_wrap=True, highlight=False, markup=False, emoji=False)
+    screen = _Screen(stderr=stderr, soft_wrap=True, highlight=False, markup=False, emoji=False)
     if not screen.is_terminal:
         screen.width = PIPE_WIDTH
     return screen

@@ -48,6 +48,7 @@ class Columns:
     ] = None
 
 
+Force = Annotated[bool, typer.Option("--force", help="Move stale outputs aside (NAME.stale-N) and make them again.")]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Set any config field; repeatable.", rich_help_panel=COMMON),

@@ -1,6 +1,7 @@
 """One training batch, and how encoded rows become one."""
 
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 import torch
@@ -69,11 +70,10 @@ class Encoded:
         rows = [row or [0] for row in rows]
         lengths = np.fromiter((len(row) for row in rows), np.int64, len(rows))
         starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]) if len(rows) else np.zeros(0, np.int64)
-        flat = np.fromiter((number for row in rows for number in row), np.int32, int(lengths.sum()))
+        flat = np.fromiter(chain.from_iterable(rows), np.int32, int(lengths.sum()))
         flat_types = None
         if types is not None:
-            kinds = [row or [0] for row in types]
-            flat_types = np.fromiter((number for row in kinds for number in row), np.int32, len(flat))
+            flat_types = np.fromiter(chain.from_iterable(row or [0] for row in types), np.int32, len(flat))
         return Encoded(flat, starts, lengths, flat_types)
 
     def pad(self, rows: np.ndarray) -> tuple[Tensor, Tensor, Tensor | None]:

@@ -1,8 +1,14 @@
 """What can be chosen for a student, and for fine-tuning a teacher. Imports nothing heavy: the command line reads it."""
 
+import math
 from dataclasses import dataclass, field
 
+from data.errors import PotstillError
+
 LOSS_DEFAULT = {"logit_mse": 1.0}
+SCHEDULES = ("constant", "linear", "cosine")
+AT_LEAST_ONE = ("epochs", "batch_size", "block_groups", "hidden", "dense", "max_words", "max_length")
+SHARES = ("warmup", "dropout")
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,9 @@ class TrainConfig:
     threads: int = 0
     device: str = "auto"
 
+    def __post_init__(self) -> None:
+        _check(self)
+
 
 @dataclass(frozen=True)
 class TeachConfig:
@@ -107,3 +116,18 @@ class TeachConfig:
     block_groups: int = 8
     threads: int = 0
     device: str = "auto"
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+
+def _check(config: TrainConfig | TeachConfig) -> None:
+    """Refuse numbers that no run can be made with, before an hour has gone into reading the rows."""
+    for name, value in vars(config).items():
+        if isinstance(value, int | float):
+            least, most = 1 if name in AT_LEAST_ONE else 0, 1 if name in SHARES else math.inf
+            if not least <= value <= most:
+                above = f"{least} to 1" if name in SHARES else f"{least} or more"
+                raise PotstillError(f"{name} = {value} is not {above}")
+    if config.schedule not in SCHEDULES:
+        raise PotstillError(f"no schedule {config.schedule!r}", hint=f"schedules: {', '.join(SCHEDULES)}")

@@ -1,6 +1,7 @@
 """Where a student's word vectors start: word2vec/GloVe files, the teacher's own table, or chance; PCA narrows them."""
 
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -43,10 +44,10 @@ def vector_table(path: Path, vocabulary: Words, *, seed: int) -> Tensor:
     rows = _read_binary(path, wanted) if path.suffix == ".bin" else _read_text(path, wanted)
     if not rows:
         raise PotstillError(f"{path} has a vector for none of the {len(wanted)} words", code=BAD_DATA)
-    width = len(next(iter(rows.values())))
-    table = random_table(vocabulary.size, width, seed=seed)
-    for number, vector in rows.items():
-        table[number] = torch.from_numpy(vector)
+    found = torch.from_numpy(np.stack(list(rows.values())))  # [n, D]
+    scale = float(found.std(correction=0)) / DEVIATION  # else loud random rows would drown the file's
+    table = random_table(vocabulary.size, found.shape[1], seed=seed) * scale
+    table[list(rows)] = found
     return table
 
 
@@ -75,15 +76,18 @@ def _read_text(path: Path, wanted: dict[str, int]) -> dict[int, np.ndarray]:
     width = 0
     with _open(path).open(encoding="utf-8", errors="replace", newline="\n") as stream:
         for line, text in enumerate(stream, 1):
-            word, *numbers = text.rstrip("\n").rstrip(" ").split(" ")
+            word, *numbers = text.rstrip("\r\n ").split(" ")
             if line == 1 and len(numbers) == 1:
                 continue  # word2vec's "count width" header
             width = width or len(numbers)
-            if len(numbers) != width:
+            if len(numbers) > width:
+                continue  # "words" with blanks inside (GloVe 840B has some: ". . .") can be none of ours
+            if len(numbers) < width:
                 raise PotstillError(f"{path} line {line}: {len(numbers)} numbers, not {width}", code=BAD_DATA)
-            number = wanted.get(word, wanted.get(word.lower()))
-            if number is not None and number not in rows:
-                rows[number] = np.array(numbers, np.float32)
+            try:
+                _keep(rows, wanted, word, numbers)
+            except ValueError as error:
+                raise PotstillError(f"{path} line {line}: {error}", code=BAD_DATA) from None
     return rows
 
 
@@ -97,13 +101,18 @@ def _read_binary(path: Path, wanted: dict[str, int]) -> dict[int, np.ndarray]:
                 while (byte := stream.read(1)) not in (b" ", b""):
                     word += byte
                 values = struct.unpack(f"<{width}f", stream.read(4 * width))
-                name = word.strip().decode("utf-8", "replace")
-                number = wanted.get(name, wanted.get(name.lower()))
-                if number is not None and number not in rows:
-                    rows[number] = np.array(values, np.float32)
+                _keep(rows, wanted, word.strip().decode("utf-8", "replace"), values)
         except (ValueError, struct.error) as error:
             raise PotstillError(f"{path} is not a word2vec binary file: {error}", code=BAD_DATA) from None
     return rows
+
+
+def _keep(rows: dict[int, np.ndarray], wanted: dict[str, int], word: str, numbers: Sequence[object]) -> None:
+    """Keep a wanted word's vector; another spelling's ("The") only until the word's own comes."""
+    if word in wanted:
+        rows[wanted[word]] = np.array(numbers, np.float32)
+    elif word.lower() in wanted:
+        rows.setdefault(wanted[word.lower()], np.array(numbers, np.float32))
 
 
 def _open(path: Path) -> Path:

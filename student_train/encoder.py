@@ -25,7 +25,7 @@ def load_encoder(name: str, task: Task) -> tuple[Any, Any]:
         model = AutoModelForSequenceClassification.from_pretrained(
             name, use_safetensors=True, trust_remote_code=False, dtype="float32", **head(task)
         )
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, RuntimeError) as error:  # RuntimeError: a head of another width
         raise PotstillError(
             f"cannot open encoder {name!r}: {str(error).splitlines()[0]}",
             hint="name a directory with config.json, model.safetensors and tokenizer.json, or a hub model",
@@ -43,17 +43,18 @@ def new_encoder(size: str, task: Task, examples: Path, *, longest: int) -> tuple
     """
     from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
-    try:
-        layers, width = (int(number) for number in size.split("x"))
-    except ValueError:
-        raise PotstillError(f"scratch size {size!r} is not LAYERSxWIDTH", hint="e.g. -m scratch:4x256") from None
+    layers, width = _size(size)
     roles = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), SPECIAL, strict=True))
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=_train_tokenizer(examples), **roles)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=_train_tokenizer(examples),
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],  # else Hugging Face gives pairs no types
+        **roles,
+    )
     config = BertConfig(
         vocab_size=len(tokenizer),
         hidden_size=width,
         num_hidden_layers=layers,
-        num_attention_heads=max(1, width // 64),
+        num_attention_heads=next(heads for heads in range(width // 64 or 1, 0, -1) if width % heads == 0),
         intermediate_size=4 * width,
         max_position_embeddings=max(512, longest),
         pad_token_id=0,
@@ -66,6 +67,14 @@ def head(task: Task) -> dict[str, Any]:
     """What a Hugging Face config must say of the task: names in the order of the logits."""
     names = dict(enumerate(task.labels)) or {0: "score"}
     return {"num_labels": task.width, "id2label": names, "label2id": {name: number for number, name in names.items()}}
+
+
+def _size(size: str) -> tuple[int, int]:
+    """Read `LAYERSxWIDTH`."""
+    layers, sign, width = size.partition("x")
+    if not (sign and layers.isdecimal() and width.isdecimal() and int(layers) and int(width)):
+        raise PotstillError(f"scratch size {size!r} is not LAYERSxWIDTH", hint="e.g. -m scratch:4x256")
+    return int(layers), int(width)
 
 
 def _train_tokenizer(examples: Path) -> Tokenizer:

@@ -74,7 +74,7 @@ def run(
     out.mkdir(parents=True, exist_ok=True)
     store.sweep(out)
     state = load_training(out, model, optimizer, key=what.key) or State()
-    history = History(out, after=state.step)
+    history = History(out, after=state.step, losses=state.losses)
     stream = Stream(reader, vocabulary, config.batch_size, config.block_groups, what.seed)
     course = _course(what, config)
     main, saved = dev.task.rules.main_metric, time.monotonic()
@@ -88,12 +88,16 @@ def run(
             if step.metrics:
                 history.note(step, state.epoch)
             due = time.monotonic() - saved > SAVE_SECONDS and step.number < step.total
-            if due or stop.asked:
+            asked = bool(stop.asked)  # read once: a signal that comes after the saving waits for the next step
+            if due or asked:
+                state.losses = history.pending()
                 save_training(out, model, optimizer, state, key=what.key)
                 saved = time.monotonic()
             progress.advance(1, history.info(step, main))
-            stop.check()
-    progress.finish()
+            if asked:
+                stop.check()
+    if state.step > history.start:  # a run that was stopped at its very end has nothing left to do
+        progress.finish()
     clear_training(out)
     return history.summary(main)
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,18 @@ INFO_STEPS = 20  # how often the shown loss is brought up to date: reading it ma
 
 
 class History:
-    """Lines so far and the running mean since the last of them. `after` cuts off what a resume will do again."""
+    """Lines so far, and the losses since the last of them.
 
-    def __init__(self, directory: Path, *, after: int) -> None:
+    after: step a resume goes on from; later lines are cut off. losses: those since the last line kept.
+    """
+
+    def __init__(self, directory: Path, *, after: int, losses: Sequence[float] = ()) -> None:
         self.path = directory / NAME
         self.start = after
         text = self.path.read_text("utf-8") if self.path.is_file() else ""
         lines = [json.loads(line) for line in text.splitlines()]
         self.lines: list[dict[str, Any]] = [line for line in lines if line["step"] <= after]
-        self.losses: list[Tensor] = []
+        self.losses: list[Tensor | float] = list(losses)
         self.rows = 0
         self.since = time.monotonic()
         self.shown = ""
@@ -32,6 +36,10 @@ class History:
         """Count one step."""
         self.losses.append(step.loss)
         self.rows += step.rows
+
+    def pending(self) -> tuple[float, ...]:
+        """The losses since the last evaluation, for a checkpoint: without them a resume's next mean is another."""
+        return tuple(float(loss) for loss in self.losses)
 
     def note(self, step: Step, epoch: int) -> None:
         """Keep one evaluation: mean training loss since the last one, rows/s (dev time included), dev metrics."""

@@ -6,7 +6,7 @@ from a checkpoint equals an undisturbed one to the last bit on a CPU.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -41,13 +41,17 @@ class Course:
 
 @dataclass
 class State:
-    """Where training stands. Together with model and optimizer it is all a resume needs."""
+    """Where training stands. Together with model and optimizer it is all a resume needs.
+
+    losses: those of the steps since the last evaluation, filled in when the state is saved
+    """
 
     step: int = 0
     epoch: int = 0
     batch: int = 0
     best: float = -math.inf
     since_best: int = 0
+    losses: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def train_steps(
     total = min(sum(sizes), course.max_steps or sum(sizes))
     evaluate_at = evaluation_steps(sizes, course.evaluations, total)
     model.train()
-    while state.epoch < course.epochs and state.step < total:
+    while not is_over(state, course, total):
         for batch in stream.batches(state.epoch, start=state.batch):
             torch.manual_seed(course.seed * 1_000_003 + state.step)  # dropout of this step, whatever came before
             lr = rate_at(state.step, total, peak=course.lr, warmup=course.warmup, schedule=course.schedule)
@@ -95,8 +99,13 @@ def train_steps(
             yield Step(
                 state.step, total, loss.detach(), len(batch.rows), lr, metrics, bool(metrics) and not state.since_best
             )
-            if state.step >= total or (metrics and course.patience and state.since_best >= course.patience):
+            if is_over(state, course, total):
                 return
+
+
+def is_over(state: State, course: Course, total: int) -> bool:
+    """Whether all steps are taken, or `patience` evaluations brought nothing better; a resume may begin there."""
+    return state.step >= total or 0 < course.patience <= state.since_best
 
 
 def evaluation_steps(sizes: list[int], evaluations: int, total: int) -> set[int]:

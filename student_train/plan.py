@@ -52,13 +52,6 @@ def plan_block(
     return [batches[number] for number in random.permutation(len(batches))]
 
 
-def epoch_batches(counts: list[int], *, block_groups: int, batch_size: int) -> int:
-    """Batches of one epoch. The last block's size depends on the permutation, the sum over blocks at most slightly:
-    the exact number is that of each epoch's own plan; this one is the first epoch's, for schedules and estimates."""
-    plan = plan_epoch(counts, ("", 0, 0), block_groups=block_groups, batch_size=batch_size)
-    return sum(block.batches for block in plan)
-
-
 def generator(root: str, seed: int, epoch: int, stream: int) -> np.random.Generator:
     """A random stream of its own for (data, seed, epoch, stream), the same on every machine."""
     return np.random.Generator(

@@ -13,7 +13,10 @@ def choose_device(name: str) -> torch.device:
     """Resolve "auto" to the first GPU or the CPU; refuse a GPU that is not there."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    device = torch.device(name)
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise PotstillError(f"no device {name!r}", hint="devices: auto, cpu, cuda or cuda:1") from None
     if device.type == "cuda" and not torch.cuda.is_available():
         raise PotstillError(f"device {name!r} asked for, but torch sees no GPU", hint="use --device cpu or auto")
     return device

@@ -44,6 +44,8 @@ class Student:
             raise PotstillError("this student reads " + ("two texts: pass pairs=" if self.task.pair else "one text"))
         if pairs is not None and len(pairs) != len(texts):
             raise PotstillError(f"{len(texts)} texts but {len(pairs)} pairs")
+        if not texts:
+            return np.zeros((0, self.task.width), np.float32)
         sides = self.vocabulary.encode(texts, pairs)
         cpu = torch.device("cpu")
         return answer(self.model, sides, device=cpu, precision=torch.float32, batch_size=batch_size)
@@ -52,8 +54,6 @@ class Student:
         self, texts: list[str], pairs: list[str] | None = None, *, batch_size: int = 256
     ) -> list[dict[str, Any]]:
         """Answer each text: {"label", "probability", "probabilities"} for classes, {"score"} for scores."""
-        if not texts:
-            return []
         logits = self.logits(texts, pairs, batch_size=batch_size)
         values = self.task.rules.probabilities(logits)
         predicted = self.task.rules.predict(logits)

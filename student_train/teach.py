@@ -4,6 +4,7 @@ out/  model.safetensors config.json tokenizer.json …   a plain Hugging Face di
       examples/                                        the training rows, as the loop streams them
 """
 
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,8 @@ def teach(
     A finished directory of the same config and data is returned as it is; another one's is refused (STALE).
     """
     examples = list(read(dev, task, split="dev"))
+    if all(example.label is None for example in examples):
+        raise PotstillError(f"{dev.path} has no labelled row to choose by", hint="--dev FILE with a label column")
     origins = {
         "train": store.sha256_file(_file(train)),
         "dev": store.digest_of([[example.id, example.label] for example in examples]),
@@ -109,7 +112,14 @@ def _open_model(model: str, config: TeachConfig, task: Task, examples: Path) -> 
         torch.manual_seed(config.seed)
         if model == SCRATCH or model.startswith(f"{SCRATCH}:"):
             return new_encoder(model.partition(":")[2] or "4x256", task, examples, longest=config.max_length)
-        return load_encoder(model, task)
+        network, tokenizer = load_encoder(model, task)
+    longest = min(tokenizer.model_max_length, getattr(network.config, "max_position_embeddings", None) or math.inf)
+    if config.max_length > longest:
+        raise PotstillError(
+            f"max_length {config.max_length} is above the {longest} positions of {model}",
+            hint=f"--set teach.max_length={longest}",
+        )
+    return network, tokenizer
 
 
 def _find_finished(out: Path, config: TeachConfig, origins: dict[str, str]) -> Manifest | None:

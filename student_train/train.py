@@ -15,7 +15,7 @@ import torch
 
 from data import store
 from data.config import as_dict
-from data.errors import PotstillError
+from data.errors import STALE, PotstillError
 from data.example import Example
 from data.manifest import NAME, Manifest, read_manifest
 from data.progress import Progress
@@ -34,6 +34,8 @@ from student_train.start import build_vocabulary, starting_table
 from student_train.students import seal_many, seal_one
 from student_train.vocab import Subwords, Words
 
+NAMES = {"student": "one student", "students": "students of several seeds"}
+
 
 def train(config: TrainConfig, teacher: Path, dev: Source, out: Path, *, progress: Progress) -> Manifest:
     """Train one student per seed; finished ones of the same config and data are left as they are.
@@ -47,6 +49,7 @@ def train(config: TrainConfig, teacher: Path, dev: Source, out: Path, *, progres
     check_signals(config, cache)
     examples = list(read(dev, reader.task, split="dev"))
     origins = {"teacher": cache.root, "dev": store.digest_of([[e.id, e.label] for e in examples])}
+    refuse_other_kind(out, "student" if len(config.seeds) == 1 else "students")
     targets = [out] if len(config.seeds) == 1 else [out / f"seed-{seed}" for seed in config.seeds]
     jobs = [(replace(config, seeds=(seed,)), target) for seed, target in zip(config.seeds, targets, strict=True)]
     missing = [job for job in jobs if find_finished(job[1], job[0], origins) is None]
@@ -117,6 +120,9 @@ def resolve(config: TrainConfig, reader: Reader) -> TrainConfig:
     """Fill in what `auto` and 0 stand for, so that the config kept with a student says what was done."""
     if not config.seeds:
         raise PotstillError("seeds is empty", hint="e.g. --seeds 0,1,2")
+    if len(set(config.seeds)) < len(config.seeds) or min(config.seeds) < 0:
+        listed = ", ".join(map(str, config.seeds))
+        raise PotstillError(f"seeds {listed} are not different whole numbers from 0 on", hint="e.g. --seeds 0,1,2")
     if config.optimizer not in USUAL_RATES:
         raise PotstillError(f"no optimizer {config.optimizer!r}", hint=f"optimizers: {', '.join(USUAL_RATES)}")
     return replace(config, model=choose_model(config.model, reader.task), lr=config.lr or USUAL_RATES[config.optimizer])
@@ -133,6 +139,17 @@ def check_signals(config: TrainConfig, cache: Manifest) -> None:
             )
 
 
+def refuse_other_kind(out: Path, kind: str) -> None:
+    """Refuse to put one student where several are, or several where one is."""
+    found = store.read_json(out / NAME).get("kind") if (out / NAME).is_file() else kind
+    if found != kind:
+        raise PotstillError(
+            f"{out} holds {NAMES.get(found, found)}, this run makes {NAMES[kind]}",
+            hint="name another output directory, or move this one away",
+            code=STALE,
+        )
+
+
 def find_finished(out: Path, config: TrainConfig, origins: dict[str, str]) -> Manifest | None:
     """The manifest of a finished student of this config and data; one of another config or data is refused."""
     if not (out / NAME).is_file():
@@ -145,6 +162,6 @@ def find_finished(out: Path, config: TrainConfig, origins: dict[str, str]) -> Ma
         raise PotstillError(
             f"{out} holds a student of another run: {', '.join(f'{k} {was.get(k)} → {now.get(k)}' for k in changed)}",
             hint="name another output directory, or move this one away",
-            code=78,
+            code=STALE,
         )
     return manifest

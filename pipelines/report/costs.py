@@ -9,6 +9,7 @@ from pipelines.report.gather import Run
 
 FIRST = ("teach", "augment", "cache")
 LAST = ("evaluate", "bench")
+SPELLED = {"seconds": "wall s", "rows": "rows", "rows_per_second": "rows/s", "peak_megabytes": "peak MB"}
 
 
 def section(run: Run) -> Section | None:
@@ -18,14 +19,13 @@ def section(run: Run) -> Section | None:
         return None
     seconds = {row["phase"]: float(row["seconds"]) for row in rows if row["seconds"]}
     total = duration(sum(seconds.values()))
-    blocks: list[Block] = [Paragraph(f"All phases together took {total}. The teacher ran over the texts once.")]
+    blocks: list[Block] = [Paragraph(f"All phases together took {total}.")]
     if seconds:
         labels = [duration(value) for value in seconds.values()]
-        svg = pictures.bars(seconds, labels, x_label="wall seconds", tones=[3])
+        svg = pictures.bars(seconds, labels, x_label="wall seconds")
         said = "; ".join(f"{name} {label}" for name, label in zip(seconds, labels, strict=True))
-        blocks.append(Picture("phases", "Wall time of each phase", f"{said}.", svg))
-    shown = [{key: value for key, value in row.items() if value is not None} for row in rows]
-    blocks.append(Table("Phases", [_spelled(row) for row in shown]))
+        blocks.append(Picture("phases", "Wall time of each phase", "", svg, said))
+    blocks.append(Table("Phases", _spelled(rows)))
     return Section("What it cost", tuple(blocks))
 
 
@@ -36,15 +36,14 @@ def _recorded(run: Run) -> list[dict[str, Any]]:
             return (0, FIRST.index(name), name)
         return (2, LAST.index(name), name) if name in LAST else (1, run.tone(arm), name)
 
-    keys = ("seconds", "rows", "rows_per_second", "peak_megabytes")
     return [
-        {"phase": name} | {key: run.phases[name].get(key) for key in keys} | {"state": _state(run.phases[name])}
+        {"phase": name} | {key: run.phases[name].get(key) for key in SPELLED} | _state(run.phases[name])
         for name in sorted(run.phases, key=place)
     ]
 
 
-def _state(record: dict[str, Any]) -> str:
-    return "finished" if record.get("finished") else "unfinished"
+def _state(record: dict[str, Any]) -> dict[str, str]:
+    return {} if record.get("finished") else {"state": "unfinished"}
 
 
 def _noted(run: Run) -> list[dict[str, Any]]:
@@ -67,6 +66,7 @@ def _noted(run: Run) -> list[dict[str, Any]]:
     ]
 
 
-def _spelled(row: dict[str, Any]) -> dict[str, Any]:
-    names = {"seconds": "wall s", "rows_per_second": "rows/s", "peak_megabytes": "peak MB"}
-    return {names.get(key, key): value for key, value in row.items()}
+def _spelled(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Name the columns for a person; a column that nothing is known of stays out."""
+    known = {key for row in rows for key, value in row.items() if value is not None}
+    return [{SPELLED.get(key, key): value for key, value in row.items() if key in known} for row in rows]

@@ -1,4 +1,4 @@
-"""What a report is made of before it is Markdown or HTML: sections of blocks. Texts stand here as they are, unescaped."""
+"""What a report is made of before it is Markdown or HTML: sections of blocks. Texts stand here unescaped."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,12 +45,18 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing of `pictures.py`. name: of its file; about: what it shows, also for those who cannot see it."""
+    """A drawing of `pictures.py`. name: of its file; about: a line below; said: what is in it, in words."""
 
     name: str
     title: str
     about: str
     svg: str
+    said: str = ""
+
+    @property
+    def spoken(self) -> str:
+        """All of it in words."""
+        return " ".join(part for part in (f"{self.title}.", self.about, self.said) if part)
 
 
 Block = Paragraph | Alert | Facts | Table | Picture

@@ -14,9 +14,11 @@ def section(run: Run) -> Section | None:
     arms = [arm for arm in run.arms if arm.curves]
     blocks: list[Block] = []
     if arms:
-        blocks += [_dev(run, arms), _loss(run, arms), _best(run, arms)]
+        blocks.append(_dev(run, arms))
     if run.encoder_curve:
         blocks.append(_encoder(run))
+    if arms:
+        blocks += [_loss(run, arms), _best(run, arms)]
     if not blocks:
         return None
     about = (
@@ -39,7 +41,8 @@ def _dev(run: Run, arms: list[Arm]) -> Picture:
     said = "; ".join(f"{name} ends at {lines[0].y[-1]:.1f} %" for name, lines in drawn.items())
     height = 180 if apart else 260
     svg = pictures.curves(panels, x_label="steps", height=height)
-    return Picture("curve-dev", f"Dev {metric} over steps", f"{said}.", svg)
+    about = f"Dashed: the teacher, {level[1]:.1f} %." if level else ""
+    return Picture("curve-dev", f"Dev {metric} over steps", about, svg, f"First seed: {said}.")
 
 
 def _loss(run: Run, arms: list[Arm]) -> Picture:
@@ -47,9 +50,9 @@ def _loss(run: Run, arms: list[Arm]) -> Picture:
     said = "; ".join(
         f"{panel.title} falls from {panel.lines[0].y[0]:.3g} to {panel.lines[0].y[-1]:.3g}" for panel in panels
     )
-    svg = pictures.curves(panels, x_label="steps", height=180 if len(panels) > 1 else 230)
-    about = f"Mean over the steps since the last look. First seed: {said}."
-    return Picture("curve-loss", "Training loss over steps", about, svg)
+    svg = pictures.curves(panels, x_label="steps", height=165 if len(panels) > 1 else 230, legend=False)
+    about = "Mean over the steps since the last look."
+    return Picture("curve-loss", "Training loss over steps", about, svg, f"First seed: {said}.")
 
 
 def _encoder(run: Run) -> Picture:
@@ -60,10 +63,9 @@ def _encoder(run: Run) -> Picture:
         pictures.Panel(f"dev {run.metric} %", [pictures.Line("teacher", 0, steps, dev)]),
         pictures.Panel("loss", [pictures.Line("teacher", 0, steps, loss)]),
     ]
+    svg = pictures.curves(panels, x_label="steps", height=165, legend=False)
     about = f"The best look at the dev set gave {max(dev):.1f} %, after step {steps[dev.index(max(dev))]}."
-    return Picture(
-        "curve-teacher", "Fine-tuning the teacher", about, pictures.curves(panels, x_label="steps", height=165)
-    )
+    return Picture("curve-teacher", "Fine-tuning the teacher", about, svg)
 
 
 def _lines(run: Run, arm: Arm, value: Callable[[Line], float]) -> list[pictures.Line]:

@@ -41,8 +41,9 @@ def _block(block: Block, pictures: str) -> str:
             return f"> **{escape(text)}**"
         case Facts(items):
             return " · ".join(f"**{escape(number)}** {escape(what)}" for number, what in items)
-        case Picture(name, title, about, _):
-            return f"### {escape(title)}\n\n![{escape(title)}]({pictures}/{name}.svg)\n\n{escape(about)}"
+        case Picture():
+            drawing = f"![{escape(block.spoken)}]({pictures}/{block.name}.svg)"
+            return "\n\n".join(part for part in (f"### {escape(block.title)}", drawing, escape(block.about)) if part)
         case Table():
             return _table(block)
 

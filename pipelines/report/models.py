@@ -3,11 +3,13 @@
 from typing import Any
 
 from pipelines import results
-from pipelines.console import cell
+from pipelines.report import pictures
 from pipelines.report.gather import Arm, Run
 from pipelines.steps import TEACHER
 
 Row = dict[str, Any]
+SCORES = ("model", "test %", "dev %", "of teacher %", "× smaller", "× faster", "seeds")
+COSTS = ("model", *results.SHOWN.values())
 
 
 def rows_of(run: Run) -> list[Row]:
@@ -24,11 +26,28 @@ def teacher_of(rows: list[Row]) -> Row | None:
 
 
 def shown(row: Row, teacher: Row | None) -> Row:
-    """A row for a person, with how many times smaller (bytes) and faster (one text) than the teacher."""
-    cells: Row = dict(results.shown(row))
-    for title, value in (("× smaller", smaller(row, teacher)), ("× faster", faster(row, teacher))):
-        cells[title] = cell(value)
-    return {name: value for name, value in cells.items() if value is not None}
+    """All cells of a row, written for a person; × smaller (in bytes) and × faster (on one text) than the teacher."""
+    cells: Row = dict(results.shown(row)) | {"× smaller": "–", "× faster": "–"}
+    if size := smaller(row, teacher):
+        cells["× smaller"] = times(size)
+    if speed := faster(row, teacher):
+        cells["× faster"] = times(speed)
+    for name in ("parameters", "embedding_parameters"):
+        if row.get(name):
+            cells[results.SHOWN[name]] = pictures.compact(row[name])
+    return cells
+
+
+def tables(rows: list[Row]) -> tuple[list[Row], list[Row]]:
+    """The final table in two halves that fit a screen: scores, then size and speed of what was measured."""
+    cells = [shown(row, teacher_of(rows)) for row in rows]
+    scores, costs = ([{name: row[name] for name in names if name in row} for row in cells] for names in (SCORES, COSTS))
+    return scores, [row for row in costs if set(row.values()) - {row["model"], "–"}]
+
+
+def times(ratio: float) -> str:
+    """Write how many times: 9.9, 132."""
+    return f"{ratio:.1f}" if ratio < 100 else f"{ratio:,.0f}"
 
 
 def smaller(row: Row, teacher: Row | None) -> float | None:

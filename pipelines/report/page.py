@@ -82,9 +82,8 @@ def _alert(text: str) -> str:
 
 
 def _picture(picture: Picture) -> str:
-    said = f"{picture.title}. {picture.about}"
-    drawing = inline(picture.svg, picture.name, said)
-    about = f'<p class="about">{escape(picture.about)}</p>'
+    drawing = inline(picture.svg, picture.name, picture.spoken)
+    about = f'<p class="about">{escape(picture.about)}</p>' if picture.about else ""
     return f"<figure><figcaption>{escape(picture.title)}</figcaption>{drawing}{about}</figure>"
 
 
@@ -92,9 +91,9 @@ def _table(table: Table) -> str:
     names = columns_of(table)
     right = {name: all(is_number(_plain(row.get(name))) for row in table.rows) for name in names}
     head = "".join(f'<th scope="col"{_side(right[name])}>{escape(name)}</th>' for name in names)
+    forms = {name: _form(table, name, first=name == names[0], right=right[name]) for name in names}
     body = "".join(
-        f"<tr>{''.join(_cell(row.get(name), right[name], first=name == names[0]) for name in names)}</tr>"
-        for row in table.rows
+        f"<tr>{''.join(forms[name].format(_cell(row.get(name))) for name in names)}</tr>" for row in table.rows
     )
     title = escape(table.title)
     box = (
@@ -106,13 +105,17 @@ def _table(table: Table) -> str:
     return f"<h3>{title}</h3>{box}"
 
 
-def _cell(value: Any, right: bool, *, first: bool) -> str:
+def _form(table: Table, name: str, *, first: bool, right: bool) -> str:
+    """How the cells of a column stand in a row: names of rows stay in sight, long texts wrap."""
+    if any(len(cell(_plain(row.get(name)))) >= LONG for row in table.rows):
+        return '<td class="long">{}</td>'
+    return f'<th scope="row"{_side(right)}>{{}}</th>' if first else f"<td{_side(right)}>{{}}</td>"
+
+
+def _cell(value: Any) -> str:
     if isinstance(value, Mark):
-        return f'<td><span class="{"good" if value.good else "bad"}">{escape(value.text)}</span></td>'
-    text = cell(value)
-    if first and len(text) < LONG:
-        return f'<th scope="row"{_side(right)}>{escape(text)}</th>'
-    return f"<td{_side(right)}{' class=long' if len(text) >= LONG else ''}>{escape(text)}</td>"
+        return f'<span class="{"good" if value.good else "bad"}">{escape(value.text)}</span>'
+    return escape(cell(value))
 
 
 def _side(right: bool) -> str:

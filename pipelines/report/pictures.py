@@ -18,11 +18,13 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 WIDTH = 400  # units of 1/72 inch; a unit is a CSS pixel where the drawing is shown 400 wide
 INK, MUTED, GRID, PAPER = "#24292f", "#646c76", "#dcddd8", "#fffffe"
-TONES = ("#565f6b", "#1f6fb4", "#c4590f", "#2b8a57", "#8a54af", "#b0364d", "#0d8686")  # 0: teacher; then students
-VARIABLES = {INK: "ink", MUTED: "muted", GRID: "line", PAPER: "paper"} | {
+TONES = ("#565f6b", "#1f6fb4", "#c4590f", "#2b8a57", "#8a54af", "#b0364d")  # 0: teacher; then students
+PLAIN = "#0d8686"  # what is no model
+VARIABLES = {INK: "ink", MUTED: "muted", GRID: "line", PAPER: "paper", PLAIN: "plain"} | {
     tone: f"tone-{number}" for number, tone in enumerate(TONES)
 }
 MARKERS = "DosP^vX"
+LONGEST = 26  # letters of a name in a drawing
 STYLE: Any = {
     "svg.fonttype": "none",  # letters stay letters: sharp, searchable, in the font of the page
     "svg.hashsalt": "potstill",  # equal drawings are equal bytes
@@ -88,8 +90,8 @@ class Point:
     spread: float = 0.0
 
 
-def curves(panels: Sequence[Panel], *, x_label: str, height: int = 230) -> str:
-    """Draw panels of curves below each other."""
+def curves(panels: Sequence[Panel], *, x_label: str, height: int = 230, legend: bool = True) -> str:
+    """Draw panels of curves below each other; `height` of each."""
     with matplotlib.rc_context(STYLE):
         figure, axes = _axes(len(panels), height * len(panels))
         seen: dict[str, Any] = {}
@@ -105,20 +107,21 @@ def curves(panels: Sequence[Panel], *, x_label: str, height: int = 230) -> str:
             at.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             at.xaxis.set_major_formatter(FuncFormatter(_short))
         axes[-1].set_xlabel(x_label)
-        _legend(figure, list(seen.values()), list(seen))
+        if legend:
+            _legend(figure, list(seen.values()), list(seen))
         return _svg(figure)
 
 
-def bars(values: Mapping[str, float], labels: Sequence[str], *, x_label: str, tones: Sequence[int] = (1,)) -> str:
-    """Draw one horizontal bar a name, its label at the end; one tone stands for all bars."""
+def bars(values: Mapping[str, float], labels: Sequence[str], *, x_label: str, tones: Sequence[int] = ()) -> str:
+    """Draw one horizontal bar a name, its label at the end; `tones` where the bars are models."""
     with matplotlib.rc_context(STYLE):
         figure, (at,) = _axes(1, 62 + 27 * len(values))
         places = range(len(values))
-        colours = [_tone(tone) for tone in tones]
-        at.barh(places, list(values.values()), color=colours if len(colours) > 1 else colours[0], height=0.62)
+        colours = [_tone(tone) for tone in tones] or PLAIN
+        at.barh(places, list(values.values()), color=colours, height=0.62)
         for place, value, label in zip(places, values.values(), labels, strict=True):
             at.annotate(label, (value, place), xytext=(4, 0), textcoords="offset points", va="center", fontsize=11)
-        at.set_yticks(places, list(values))
+        at.set_yticks(places, [_brief(name) for name in values])
         at.tick_params(axis="y", labelcolor=INK)
         at.invert_yaxis()
         at.grid(axis="y", visible=False)
@@ -130,12 +133,11 @@ def bars(values: Mapping[str, float], labels: Sequence[str], *, x_label: str, to
 
 
 def histogram(edges: Sequence[float], shares: Mapping[str, Sequence[float]], *, x_label: str) -> str:
-    """Draw the share of rows in percent between each two edges, one outline a group."""
+    """Draw the share of rows in percent between each two edges, one outline a group (two at most)."""
     with matplotlib.rc_context(STYLE):
         figure, (at,) = _axes(1, 240)
         drawn = []
-        for number, share in enumerate(shares.values(), 1):
-            colour = _tone(number)
+        for colour, share in zip((_tone(0), PLAIN), shares.values(), strict=False):
             drawn.append(at.stairs(share, edges, color=colour, linewidth=1.8, baseline=0))
             at.stairs(share, edges, fill=True, color=colour, alpha=0.13, baseline=0)
         at.set_title("% of rows")
@@ -227,17 +229,28 @@ def _tone(number: int) -> str:
 
 def _legend(figure: Figure, drawn: Sequence[Any], names: Sequence[str]) -> None:
     """Name the colours above the drawing, in as many columns as fit."""
+    names = [_brief(name) for name in names]
     longest = max((len(name) for name in names), default=1)
     columns = max(1, min(len(names), int(WIDTH // (7 * longest + 44))))
     figure.legend(drawn, names, loc="outside upper left", ncols=columns, handlelength=1.6, columnspacing=1.4)
 
 
-def _short(value: float, place: int | None = None) -> str:
-    """Write a tick in few letters: 1.5M, 20k, 0.25."""
+def _brief(name: str) -> str:
+    """Cut a name that would leave no room for the drawing; its ends differ more often than its middle."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 13]}…{name[-12:]}"
+
+
+def compact(value: float) -> str:
+    """Write a count in few letters: 10.8M, 704k, 96."""
     for unit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= unit:
-            return f"{value / unit:g}{letter}"
-    return f"{value:g}"
+            return f"{value / unit:.3g}{letter}"
+    return f"{value:.3g}"
+
+
+def _short(value: float, place: int | None = None) -> str:
+    """Write a tick."""
+    return compact(value) if abs(value) >= 1e3 else f"{value:g}"
 
 
 def _svg(figure: Figure) -> str:

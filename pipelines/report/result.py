@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 
-from pipelines.console import cell
 from pipelines.report import models, pictures
 from pipelines.report.document import Alert, Block, Facts, Paragraph, Picture, Section, Table
 from pipelines.report.gather import Run
-from pipelines.report.models import Row
+from pipelines.report.models import Row, times
 
 
 def section(run: Run) -> Section | None:
@@ -14,13 +13,15 @@ def section(run: Run) -> Section | None:
     rows = models.rows_of(run)
     if not rows:
         return None
-    teacher = models.teacher_of(rows)
     blocks: list[Block] = [Paragraph(sentence(run, rows))]
     if facts := _facts(run, rows):
         blocks.append(Facts(facts))
     named = ", ".join(f"the mean of {row['seeds']} seeds" for row in rows[-1:] if row["seeds"] > 1)
     title = f"All models: {run.metric}{f', {named}' if named else ''}"
-    blocks.append(Table(title, [models.shown(row, teacher) for row in rows]))
+    scores, costs = models.tables(rows)
+    blocks.append(Table(title, scores))
+    if costs:
+        blocks.append(Table("Size and speed", costs))
     if measured := _measured(rows):
         blocks.append(Paragraph(measured))
     if not run.results:
@@ -55,7 +56,12 @@ def headline(run: Run, rows: list[Row]) -> Row | None:
     plain = models.labels_only(run)
     students = [row for row in rows if row is not models.teacher_of(rows)]
     distilled = [row for row in students if row["model"] not in plain]
-    return max(distilled or students, key=lambda row: float(row.get("dev", row.get("test", 0.0))), default=None)
+    return max(distilled or students, key=_dev, default=None)
+
+
+def _dev(row: Row) -> float:
+    """What a model is chosen by."""
+    return float(row["dev"] if "dev" in row else row["test"])
 
 
 def _split(run: Run, row: Row) -> str:
@@ -67,7 +73,7 @@ def _gained(run: Run, rows: list[Row], best: Row, split: str) -> str:
     plain = [row for row in rows if row["model"] in models.labels_only(run) and row is not best and split in row]
     if not plain:
         return ""
-    other = max(plain, key=lambda row: float(row.get("dev", 0.0)))
+    other = max(plain, key=_dev)
     gain = 100 * (best[split] - other[split])
     how = f"gains {gain:.1f} points over" if gain > 0 else f"loses {-gain:.1f} points against"
     return f"it {how} the student trained on labels alone ({other['model']}, {models.score_text(other, split)})"
@@ -75,7 +81,7 @@ def _gained(run: Run, rows: list[Row], best: Row, split: str) -> str:
 
 def _costs(best: Row, teacher: Row | None) -> str:
     size, speed = models.smaller(best, teacher), models.faster(best, teacher)
-    said = [f"{cell(size)} × smaller" if size else "", f"{cell(speed)} × faster on one text" if speed else ""]
+    said = [f"{times(size)} × smaller" if size else "", f"{times(speed)} × faster on one text" if speed else ""]
     return " and ".join(part for part in said if part)
 
 
@@ -88,9 +94,9 @@ def _facts(run: Run, rows: list[Row]) -> tuple[tuple[str, str], ...]:
     if teacher is not None and teacher.get(split):
         facts.append((f"{100 * best[split] / teacher[split]:.1f} %", "of the teacher's score"))
     if size := models.smaller(best, teacher):
-        facts.append((f"{cell(size)} ×", "smaller than the teacher"))
+        facts.append((f"{times(size)} ×", "smaller than the teacher"))
     if speed := models.faster(best, teacher):
-        facts.append((f"{cell(speed)} ×", "faster on one text"))
+        facts.append((f"{times(speed)} ×", "faster on one text"))
     return tuple(facts)
 
 
@@ -131,7 +137,7 @@ def _by_cost(run: Run, rows: list[Row]) -> list[Block]:
         ]
         if len(points) > 1:
             svg = pictures.models(points, x_label=label, y_label=f"{run.split} {run.metric} %")
-            said = "; ".join(f"{point.name} {point.y:.1f} % at {cell(point.x)}" for point in points)
+            said = "; ".join(f"{point.name} {point.y:.1f} % at {pictures.compact(point.x)}" for point in points)
             title = f"{run.metric.capitalize()} against {name}"
-            drawn.append(Picture(f"by-{name}", title, f"Up and to the left is better: {said}.", svg))
+            drawn.append(Picture(f"by-{name}", title, "Up and to the left is better.", svg, said))
     return drawn

@@ -17,6 +17,7 @@ from teacher_cache.inspect import summary
 
 BINS = 24
 POINTS = 600  # points of a scatter
+TEXTS = ("text", "pair")
 LONGEST = 400  # letters shown of a text
 ORIGINALS, AUGMENTED = "original texts", "augmented texts"
 
@@ -52,7 +53,7 @@ def class_blocks(frame: pl.LazyFrame, task: Task) -> list[Block]:
     right = sum(row["len"] for row in counts if task.labels[row["label"]] == row["prediction"])
     blocks: list[Block] = []
     if total:
-        facts = ((f"{100 * right / total:.1f} %", f"of {total:,} labels are what the teacher says"),)
+        facts = ((f"{100 * right / total:.1f} %", f"of {total:,} labels are the teacher's answer too"),)
         blocks.append(Facts(facts))
     label = "entropy in nats: 0 is certain, the right edge knows nothing"
     blocks.append(_histogram(frame, ("entropy", 0.0, most_entropy(task)), label, "Entropy of the teacher"))
@@ -131,7 +132,8 @@ def _spoken(title: str) -> str:
 
 
 def _cut(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Shorten long texts: a table is no place for a page."""
+    """Put the texts first, for on a phone the rest is out of sight, and shorten long ones."""
+    rows = [{key: row[key] for key in (*TEXTS, *row) if key in row} for row in rows]
     return [
         {
             key: f"{value[:LONGEST]} …" if isinstance(value, str) and len(value) > LONGEST else value

@@ -22,7 +22,7 @@ def write_report(run: Path) -> Path:
     page = page_of(gather(run))
     folder = run / FOLDER
     for picture in page.pictures:
-        store.write_text(folder / f"{picture.name}.svg", standing_alone(picture.svg, picture.name, picture.about))
+        _write_changed(folder / f"{picture.name}.svg", standing_alone(picture.svg, picture.name, picture.spoken))
     _remove_others(folder, {picture.name for picture in page.pictures})
     store.write_text(run / TEXT, to_markdown(page, FOLDER))
     store.write_text(run / PAGE, to_html(page))
@@ -52,6 +52,12 @@ def _about(run: Run) -> str:
     students = f", {len(run.arms)} student{'s' if len(run.arms) != 1 else ''}" if run.arms else ""
     rows = f", {run.examples.rows:,} rows" if run.examples else ""
     return f"{task.kind} on {texts}{labels}{rows}{students}"
+
+
+def _write_changed(path: Path, text: str) -> None:
+    """Equal drawings are equal bytes: those need no new file."""
+    if not path.is_file() or path.read_text("utf-8") != text:
+        store.write_text(path, text)
 
 
 def _remove_others(folder: Path, names: set[str]) -> None:

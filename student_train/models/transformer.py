@@ -1,5 +1,7 @@
 """A Hugging Face encoder in the clothes of our loop: `Inputs` in, `Outputs` out."""
 
+import inspect
+
 import torch
 from torch import nn
 
@@ -13,6 +15,7 @@ class Transformer(nn.Module):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
+        self.takes_types = "token_type_ids" in inspect.signature(model.forward).parameters  # DistilBERT has none
         words = model.get_input_embeddings()  # type: ignore[operator]
         if isinstance(words, nn.Embedding):
             words.sparse = True
@@ -23,6 +26,6 @@ class Transformer(nn.Module):
         kwargs = {}
         if not bool((lengths == ids.shape[1]).all()):
             kwargs["attention_mask"] = (torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]).long()
-        if inputs.types is not None:
+        if inputs.types is not None and self.takes_types:
             kwargs["token_type_ids"] = inputs.types
         return Outputs(self.model(input_ids=ids, **kwargs).logits)

@@ -1,7 +1,7 @@
 """What the tests of this room stand on: a tokenizer of a few words, a BERT of two layers, and a sealed cache.
 
-The cache is written by hand, row group by row group, so that a test can say what the teacher answered; `teacher.py`'s
-own cache is built where a test is about both rooms together.
+The cache is written by hand, row group by row group, so that a test can say what the teacher answered. A real one is
+built where a test is about both rooms together.
 """
 
 import dataclasses
@@ -22,14 +22,18 @@ from data import store
 from data.example import Example, example_id
 from data.examples import describe, hash_ids, part_name, to_table, write_groups
 from data.manifest import Manifest, write_manifest
+from data.progress import Silent
 from data.readers.source import Source
 from data.schema import examples_schema, teacher_schema
 from data.tasks.task import Task
-from student_train.config import TrainConfig
+from student_train.config import TeachConfig, TrainConfig
+from student_train.teach import teach
+from student_train.train import train
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 WORDS = ("good", "bad", "film", "plot", "scene", "actor", "story", "music", "the", "a", "and", "was", "is", "very")
-VOCABULARY = (*SPECIAL, *WORDS, *"abcdefghijklmnopqrstuvwxyz", *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"))
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+VOCABULARY = (*SPECIAL, *WORDS, *LETTERS, *(f"##{letter}" for letter in LETTERS))
 WIDTH = 16  # of the teacher's word table
 
 SENTIMENT = Task("classify", ("neg", "pos"))
@@ -151,7 +155,7 @@ def _sentence(random: np.random.Generator) -> list[str]:
     return [str(word) for word in random.choice(WORDS[2:], size=int(random.integers(2, 8)))]
 
 
-def _rows_of(texts: Sequence[tuple[str, str | None]], labels: Sequence[float | int | None], task: Task) -> list[Example]:
+def _rows_of(texts: Sequence[tuple[str, str | None]], labels: Sequence[float | int], task: Task) -> list[Example]:
     """Examples of distinct ids; every third is an augmented row, which has no label."""
     made = []
     for number, ((text, pair), label) in enumerate(zip(texts, labels, strict=True)):
@@ -234,7 +238,7 @@ def write_source() -> Callable[..., Source]:
 def sentiment(
     tmp_path_factory: pytest.TempPathFactory, make_cache: Any, sentiment_rows: Any, write_source: Any
 ) -> tuple[Path, Source]:
-    """A cache of 240 one-text rows in 4 row groups of 2 parts, and a dev file of other rows. Read it, change nothing."""
+    """A cache of 240 one-text rows in 4 row groups of 2 parts, and a dev file of other rows. Only to be read."""
     directory = tmp_path_factory.mktemp("sentiment")
     teacher = make_cache(directory, sentiment_rows(240), group_rows=64, part_rows=128)
     return teacher, write_source(directory / "dev.tsv", sentiment_rows(60, seed=1))
@@ -244,5 +248,44 @@ def sentiment(
 def small() -> TrainConfig:
     """A student that trains in a second: 8 states, 3 epochs of a few steps, float32."""
     return TrainConfig(
-        hidden=8, dense=8, epochs=3, batch_size=32, lr=0.01, block_groups=2, threads=1, precision="float32", device="cpu"
+        hidden=8,
+        dense=8,
+        epochs=2,
+        batch_size=32,
+        lr=0.01,
+        block_groups=2,
+        threads=1,
+        min_count=1,
+        precision="float32",
+        device="cpu",
     )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A directory that a run made, with the cache it was made from and its dev file."""
+
+    out: Path
+    teacher: Path
+    dev: Source
+    manifest: Manifest
+
+
+@pytest.fixture(scope="session")
+def trained(sentiment: tuple[Path, Source], small: TrainConfig, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A student of one text that has learnt its task. Only to be read."""
+    teacher, dev = sentiment
+    out = tmp_path_factory.mktemp("trained") / "student"
+    return Trained(out, teacher, dev, train(dataclasses.replace(small, epochs=8), teacher, dev, out, progress=Silent()))
+
+
+@pytest.fixture(scope="session")
+def taught(tmp_path_factory: pytest.TempPathFactory, save_bert: Any, sentiment_rows: Any, write_source: Any) -> Trained:
+    """A two-layer BERT fine-tuned on whole sentences. Only to be read."""
+    directory = tmp_path_factory.mktemp("taught")
+    source = write_source(directory / "train.tsv", sentiment_rows(300))
+    dev = write_source(directory / "dev.tsv", sentiment_rows(60, seed=1))
+    start = save_bert(directory / "bert", SENTIMENT)
+    config = TeachConfig(epochs=6, batch_size=16, lr=2e-3, threads=1, precision="float32", device="cpu", max_length=32)
+    manifest = teach(config, SENTIMENT, source, dev, str(start), directory / "teacher", progress=Silent())
+    return Trained(directory / "teacher", start, dev, manifest)

@@ -199,4 +199,4 @@ def test_students_that_do_not_fit_are_refused_with_those_that_do() -> None:
 
 
 def test_every_student_bears_its_name_in_the_table() -> None:
-    assert MODELS == {"bilstm": BiLSTM, "siamese_bilstm": SiameseBiLSTM}
+    assert {"bilstm": BiLSTM, "siamese_bilstm": SiameseBiLSTM} == MODELS

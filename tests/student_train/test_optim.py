@@ -46,8 +46,9 @@ ALL = [[0, 1, 2, 3, 4, 5]] * 5
 def test_row_adam_equals_torch_s_sparse_adam() -> None:
     ours, theirs = toy(), toy()
     optimizer = Optimizer(ours, "adamw", weight_decay=0.0)
-    rows, dense = torch.optim.SparseAdam([theirs.table.weight], lr=0.01), torch.optim.AdamW(
-        theirs.layer.parameters(), lr=0.01, weight_decay=0.0
+    rows, dense = (
+        torch.optim.SparseAdam([theirs.table.weight], lr=0.01),
+        torch.optim.AdamW(theirs.layer.parameters(), lr=0.01, weight_decay=0.0),
     )
     steps(ours, lambda: optimizer.step(0.01), SOME)
     steps(theirs, lambda: (rows.step(), dense.step()), SOME)

@@ -76,7 +76,8 @@ def test_rows_the_teacher_could_not_answer_are_left_out(tmp_path: Path, make_cac
     rows = dataclasses.replace(rows, status=status, logits=logits)
     reader, _ = open_cache(make_cache(tmp_path, rows, group_rows=8))
     block = whole(reader)
-    assert block.texts == [e.text for e, state in zip(rows.examples, status, strict=True) if state in ("ok", "truncated")]
+    answered = [number for number, state in enumerate(status) if state in ("ok", "truncated")]
+    assert block.texts == [rows.examples[number].text for number in answered]
     assert reader.count == len(block) == 20
     assert block.logits is not None
     assert np.isfinite(block.logits).all()
@@ -101,7 +102,7 @@ def test_choices_that_leave_nothing_are_refused(tmp_path: Path, make_cache: Any,
 def test_an_unfinished_cache_is_refused(tmp_path: Path, make_cache: Any, sentiment_rows: Any) -> None:
     teacher = make_cache(tmp_path, sentiment_rows(4))
     (teacher / NAME).unlink()
-    with pytest.raises(PotstillError, match=f"not a finished teacher directory(?s:.)*potstill cache") as caught:
+    with pytest.raises(PotstillError, match=r"not a finished teacher directory(?s:.)*potstill cache") as caught:
         open_cache(teacher)
     assert caught.value.code == NO_INPUT
 

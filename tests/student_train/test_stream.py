@@ -87,11 +87,10 @@ def test_a_text_its_label_and_the_teacher_s_word_stay_together(stream: Stream) -
             assert batch.inputs.ids[0][place, length:].eq(0).all()
 
 
-def test_labels_are_whole_numbers_for_classes_and_real_ones_for_scores(stream: Stream, tmp_path: Path, **_: Any) -> None:
-    assert next(iter(stream.batches(0))).label.dtype == torch.int64
-
-
-def test_scores_and_pairs_become_batches(tmp_path: Path, make_cache: Any, score_rows: Any, pair_rows: Any) -> None:
+def test_classes_are_whole_numbers_scores_real_ones_and_pairs_two_texts(
+    stream: Stream, tmp_path: Path, make_cache: Any, score_rows: Any, pair_rows: Any
+) -> None:
+    assert {batch.label.dtype for batch in stream.batches(0)} == {torch.int64}
     scores = Stream(open_cache(make_cache(tmp_path / "a", score_rows(20)))[0], VOCABULARY, 8, 1, 0)
     assert {batch.label.dtype for batch in scores.batches(0)} == {torch.float32}
     pairs = Stream(open_cache(make_cache(tmp_path / "b", pair_rows(20)))[0], VOCABULARY, 8, 1, 0)
@@ -186,7 +185,8 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path, make_cache: Any, sen
         count = times * 16_384
         texts = [f"film {number:06d} " * 20 for number in range(count)]  # 240 characters: 8x is 28 MB more of text
         examples = [Example(f"{number:032x}", text, label=0) for number, text in enumerate(texts)]
-        teacher = make_cache(tmp_path / str(times), kind(examples, np.zeros((count, 2))), group_rows=1024, part_rows=32_768)
+        rows = kind(examples, np.zeros((count, 2)))
+        teacher = make_cache(tmp_path / str(times), rows, group_rows=1024, part_rows=32_768)
         done = subprocess.run([sys.executable, "-c", MEASURE, str(teacher)], capture_output=True, text=True, check=True)
         peaks.append([int(value) for value in done.stdout.split()])
     (start, once), (_, eight) = peaks

@@ -98,7 +98,7 @@ def make_teacher(tmp_path_factory: pytest.TempPathFactory) -> MakeTeacher:
         tokenizer = bert_tokenizer() if family == "bert" else roberta_tokenizer()
         common = {**shape, **heads, "vocab_size": len(tokenizer), "initializer_range": 0.3}
         if family == "bert":
-            model: Any = BertForSequenceClassification(BertConfig(**common, max_position_embeddings=64))
+            model: Any = BertForSequenceClassification(BertConfig(**common, max_position_embeddings=128))
         else:
             config = RobertaConfig(**common, max_position_embeddings=514, pad_token_id=1, type_vocab_size=1)
             model = RobertaForSequenceClassification(config)

@@ -1,5 +1,6 @@
 """What is stored is what the teacher says of each row alone, and only what is missing is computed."""
 
+import functools
 import json
 import os
 import signal
@@ -26,10 +27,15 @@ PLAIN = CacheConfig(dtype="float32", device="cpu")
 HIDDEN = CacheConfig(signals=("logits", "cls", "mean.0"), layers=(1, 3), dtype="float32", device="cpu")
 
 
+@functools.cache
+def loaded(teacher: Path) -> tuple[Any, Any]:
+    model = AutoModelForSequenceClassification.from_pretrained(teacher, dtype=torch.float32).eval()
+    return model, AutoTokenizer.from_pretrained(teacher)
+
+
 def alone(teacher: Path, text: str, pair: str | None = None, *, max_length: int = 128) -> Any:
     """What transformers says of one row, with nothing of ours."""
-    model = AutoModelForSequenceClassification.from_pretrained(teacher, dtype=torch.float32).eval()
-    tokenizer = AutoTokenizer.from_pretrained(teacher)
+    model, tokenizer = loaded(teacher)
     inputs = tokenizer(text, pair, return_tensors="pt", truncation="longest_first", max_length=max_length)
     with torch.inference_mode():
         return model(**inputs, output_hidden_states=True)
@@ -255,5 +261,5 @@ def test_students_find_the_tokenizer_and_word_table_in_the_cache(teacher, exampl
     assert json.loads((out / "files" / "tokenizer_config.json").read_text())["mask_token"] == "[MASK]"
     (out / "files" / "word_embeddings.safetensors").unlink()
     heard.rows = 0
-    build(PLAIN if False else CacheConfig(), examples, teacher, out, progress=heard)
+    build(CacheConfig(), examples, teacher, out, progress=heard)
     assert (out / "files" / "word_embeddings.safetensors").exists() and heard.rows == 0

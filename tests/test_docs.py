@@ -1,0 +1,409 @@
+"""The pages say what is true: their commands exist, their snippets run, every name that can be chosen stands there."""
+
+import dataclasses
+import importlib
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import typer
+
+from augment.config import AugmentConfig
+from data import errors
+from data.tasks.task import Task
+from pipelines.cli import app
+from student_train.config import TeachConfig, TrainConfig
+from teacher_cache.config import CacheConfig
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+README, FORMAT, ADDING, CLI = ROOT / "README.md", DOCS / "CACHE_FORMAT.md", DOCS / "ADDING.md", DOCS / "CLI.md"
+PAGES = [README, *sorted(DOCS.glob("*.md"))]
+NAMES = [path.name for path in PAGES]
+CONFIGS = {"augment": AugmentConfig, "cache": CacheConfig, "train": TrainConfig, "teach": TeachConfig}
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+
+def blocks(page: Path, language: str = "python") -> list[str]:
+    return [body for name, body in FENCE.findall(page.read_text("utf-8")) if name == language]
+
+
+def prose(page: Path) -> str:
+    """A page without its fenced blocks."""
+    return FENCE.sub("", page.read_text("utf-8"))
+
+
+def spoken(page: Path) -> set[str]:
+    """Everything a page writes as `code` in its text."""
+    return set(re.findall(r"`([^`\n]+)`", prose(page)))
+
+
+def keys_of(text: str) -> set[str]:
+    return set(re.findall(r"`([^`]+)`", text))
+
+
+# What stands on disk. One small run is made, and the page is held to it.
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with `runs/x/` of a whole run: 40 texts, a teacher of two layers, a student of eight states."""
+    import torch
+
+    from data.demo_data import demo_files
+    from data.progress import Silent
+    from pipelines import phases
+    from pipelines.inputs import Reading
+
+    torch.set_num_threads(1)
+    root = tmp_path_factory.mktemp("docs")
+    for split, rows in (("train", 40), ("dev", 16)):
+        lines = demo_files()[split].read_text("utf-8").splitlines(keepends=True)
+        (root / f"{split}.tsv").write_text("".join(lines[: rows + 1]), "utf-8")
+    reading, x = Reading(), root / "runs" / "x"
+    dev = reading.source(str(root / "dev.tsv"))
+    files = phases.Files(reading, reading.source(str(root / "train.tsv")), dev, exclude=(dev,))
+    about: dict[str, Any] = {"progress": Silent()}
+    teach = TeachConfig(epochs=1, threads=1, device="cpu")
+    phases.teach(config=teach, files=files, model="scratch:2x32", out=x / "encoder", **about)
+    augment = AugmentConfig(n_iter=2, p_pos=0.0, workers=1)
+    phases.augment(config=augment, files=files, out=x / "examples", **about)
+    cache = CacheConfig(signals=("logits", "cls", "mean"), layers=(2,), dtype="float32", device="cpu", threads=1)
+    phases.cache(config=cache, examples=x / "examples", teacher=str(x / "encoder"), out=x / "teacher", **about)
+    train = TrainConfig(hidden=8, dense=8, epochs=1, threads=1, device="cpu")
+    phases.train(config=train, teacher=x / "teacher", dev=dev, out=x / "student", **about)
+    return root
+
+
+@pytest.mark.parametrize("page", [README, FORMAT], ids=lambda page: page.name)
+def test_every_python_block_runs(page: Path, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(run)
+    assert blocks(page)
+    for body in blocks(page):
+        exec(compile(body, str(page), "exec"), {})  # noqa: S102
+
+
+def test_all_readers_of_the_format_page_see_the_same_numbers(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(run)
+    found = {}
+    for body in blocks(FORMAT):
+        space: dict[str, Any] = {}
+        exec(body, space)  # noqa: S102
+        found[re.findall(r"^import (duckdb|pandas|pyarrow|polars|json)", body, re.MULTILINE)[0]] = space
+    ours, theirs = found["json"]["table"]["cls.2"].to_numpy(), found["pyarrow"]["cls"]
+    assert theirs.shape == (len(theirs), 32)
+    np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(found["pandas"]["cls"], theirs)
+    np.testing.assert_array_equal(found["pandas"]["logits"], found["pyarrow"]["logits"])
+    np.testing.assert_array_equal(found["polars"]["vectors"], theirs[:100])
+    logits = found["pyarrow"]["logits"]
+    for _, label, lean in found["duckdb"]["wrong"]:
+        assert (lean > 0) != (label == 1) and np.isclose(logits[:, 1] - logits[:, 0], lean).any()
+
+
+@pytest.mark.parametrize("name", ["examples", "teacher", "student"])
+def test_the_format_page_names_every_file(name: str, run: Path) -> None:
+    text = FORMAT.read_text("utf-8")
+    here = run / "runs" / "x" / name
+    files = [path.relative_to(here) for path in here.rglob("*") if path.is_file()]
+    assert len(files) > 2
+    for file in files:
+        assert file.name in text and all(f"{part}/" in text for part in file.parts[:-1]), file
+
+
+@pytest.mark.parametrize("name", ["examples", "teacher"])
+def test_the_format_page_names_every_column(name: str, run: Path) -> None:
+    import pyarrow.parquet as pq
+
+    section = FORMAT.read_text("utf-8").partition(f"\n## {name}/\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
+    for column in pq.read_schema(run / "runs" / "x" / name / "part-00000.parquet").names:
+        assert re.sub(r"\.\d+$", ".<layer>", column) in rows, column
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "examples/MANIFEST.json",
+        "teacher/MANIFEST.json",
+        "teacher/PLAN.json",
+        "teacher/commits/00000.json",
+        "student/MANIFEST.json",
+        "student/config.json",
+        "student/vocabulary.json",
+        "student/metrics.jsonl",
+    ],
+)
+def test_the_format_page_names_every_key(file: str, run: Path) -> None:
+    text = (run / "runs" / "x" / file).read_text("utf-8")
+    values = json.loads(text.splitlines()[0] if file.endswith(".jsonl") else text)
+    deeper = [values.get(name) for name in ("identity", "report", "shape", "task")]
+    keys = {key for table in (values, *deeper, *values.get("parts", [])) if isinstance(table, dict) for key in table}
+    if file == "teacher/commits/00000.json":
+        keys -= set(values["report"])  # folded into the manifest's own report, in its words
+    assert keys - spoken(FORMAT) == set()
+
+
+def test_the_format_page_names_what_a_cache_notes_of_itself(run: Path) -> None:
+    config = json.loads((run / "runs/x/teacher/MANIFEST.json").read_text("utf-8"))["config"]
+    fields = {field.name for field in dataclasses.fields(CacheConfig)}
+    assert config.keys() - fields - spoken(FORMAT) == set()
+
+
+def test_the_format_page_tells_why_rows_are_dropped() -> None:
+    from augment.clean import REASONS
+
+    for reason, meaning in REASONS.items():
+        assert f"| `{reason}` | {meaning} |" in FORMAT.read_text("utf-8")
+
+
+@pytest.mark.parametrize("page", [FORMAT, CLI], ids=lambda page: page.name)
+def test_every_exit_code_is_explained(page: Path) -> None:
+    codes = {value for name, value in vars(errors).items() if name.isupper() and isinstance(value, int)}
+    section = page.read_text("utf-8").partition("\n## Exit codes\n")[2].partition("\n## ")[0]
+    assert {int(code) for code in re.findall(r"^\| (\d+) \|", section, re.MULTILINE)} == codes
+
+
+# What can be chosen.
+
+
+def adding_rows() -> list[tuple[str, str, set[str]]]:
+    rows = re.findall(r"^\| an? [^|]+ \| `(\w+)` \| `([^`]+)` \| ([^|]+) \|$", ADDING.read_text("utf-8"), re.MULTILINE)
+    return [(name, path, keys_of(keys)) for name, path, keys in rows]
+
+
+def table_at(name: str, path: str) -> tuple[dict[str, Any], Any]:
+    """The table that a page says stands in a file, and the module."""
+    module = importlib.import_module(path.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
+    return getattr(module, name), module
+
+
+@pytest.mark.parametrize(("name", "path", "keys"), adding_rows(), ids=[row[0] for row in adding_rows()])
+def test_the_adding_page_names_every_key_of_a_table(name: str, path: str, keys: set[str]) -> None:
+    assert set(table_at(name, path)[0]) == keys
+
+
+def test_no_table_is_left_out_of_the_adding_page() -> None:
+    named = {name for name, _, _ in adding_rows()}
+    wanted = "LOSSES PRESETS MODELS WORD_OPS CUT_OPS TAGGERS SIGNALS EXTRACT READERS KINDS HARD_LOSSES COMMANDS"
+    assert named == set(wanted.split())
+    from augment.ops import CUT_OPS, OPS, WORD_OPS
+
+    assert list(OPS) == [*WORD_OPS, *CUT_OPS]
+
+
+@pytest.mark.parametrize("table", CONFIGS)
+def test_every_config_field_is_documented_beside_the_code_and_on_the_command_page(table: str) -> None:
+    config = CONFIGS[table]
+    section = CLI.read_text("utf-8").partition(f"\n### [{table}]\n")[2].partition("\n### ")[0]
+    for field in dataclasses.fields(config):
+        line = re.compile(rf"^ *(\w+, )*{field.name}(, \w+)*(:| +\S)", re.MULTILINE)
+        assert line.search(config.__doc__ or ""), f"{config.__name__}.{field.name} has no line in the docstring"
+        assert re.search(rf"^ *(\w+, )*{field.name}\b", section, re.MULTILINE), f"CLI.md says nothing of {field.name}"
+
+
+# The worked examples of ADDING.md: the file is run, the entry is put into its table, and the thing is used.
+
+
+def worked(title: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Run the blocks of one section; return what the example's file defines."""
+    section = ADDING.read_text("utf-8").partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+    space: dict[str, Any] = {}
+    for _, body in FENCE.findall(section):
+        head, _, rest = body.partition("\n")
+        if entry := re.fullmatch(r"# in (\w+), (\S+)", head):
+            table, module = table_at(*entry.groups())
+            [(key, value)] = eval(f"{{{rest}}}", {**vars(module), **space}).items()
+            assert type(value) in {type(there) for there in table.values()}
+            monkeypatch.setitem(table, key, value)
+        else:
+            assert len([line for line in rest.splitlines() if line.strip()]) <= 15, head
+            exec(rest, space)  # noqa: S102
+            space.setdefault(Path(head).stem, SimpleNamespace(**space))
+    return space
+
+
+def test_the_worked_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from student_train.batch import Batch, Inputs
+    from student_train.losses.table import Options, required_signals, total_loss
+    from student_train.outputs import Outputs
+
+    worked("A loss", monkeypatch)
+    teacher = torch.tensor([[1.0, 0.0], [0.0, 2.0]])
+    batch = Batch(Inputs((), ()), torch.tensor([0, 1]), Outputs(teacher), np.arange(2))
+    options = Options(Task("classify", ("no", "yes")))
+    assert required_signals({"cosine": 1.0}) == ("logits",)
+    assert float(total_loss({"cosine": 1.0}, Outputs(3 * teacher), batch, options)) == pytest.approx(0.0, abs=1e-6)
+    assert float(total_loss({"cosine": 0.5}, Outputs(-teacher), batch, options)) == pytest.approx(1.0)
+
+
+def test_the_worked_student(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from student_train.batch import Inputs
+    from student_train.models.shape import Shape
+    from student_train.models.table import build_model, choose_model
+
+    worked("A student", monkeypatch)
+    assert choose_model("word_mean", Task("classify", ("no", "yes"))) == "word_mean"
+    model = build_model(Shape("word_mean", vocabulary=9, dimensions=4, hidden=0, dense=0, classes=2))
+    short = Inputs((torch.tensor([[3, 5]]),), (torch.tensor([2]),))
+    padded = Inputs((torch.tensor([[3, 5, 0, 0]]),), (torch.tensor([2]),))
+    torch.testing.assert_close(model(padded).logits, model(short).logits)
+
+
+def test_the_worked_augmentation(monkeypatch: pytest.MonkeyPatch) -> None:
+    from augment.ops import WORD_OPS
+    from augment.tagged import Tagged
+
+    worked("An augmentation", monkeypatch)
+    text = Tagged(["a", "fine", "film"], ["", " ", " "], [])
+    slips = WORD_OPS["typo"].replace(text, np.array([0, 1, 2, 2]), np.array([0.5, 0.0, 0.99, 0.4]), None)
+    assert slips == ["a", "ifne", "fiml", "flim"]
+
+
+def test_the_worked_tagger(monkeypatch: pytest.MonkeyPatch) -> None:
+    from augment.taggers.choose import choose, describe_tagger, load_tagger
+    from data.progress import Silent
+
+    worked("A tagger", monkeypatch)
+    assert choose("suffix", "de", Silent()) == "suffix"
+    assert describe_tagger("suffix", "de") == "suffix 1"
+    [tagged] = load_tagger("suffix", "de")(["Ein schöner Film"])
+    assert tagged.tags == ["in", "er", "lm"]
+
+
+def test_the_worked_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from data.schema import signal_columns
+    from teacher_cache.extract import extract
+
+    worked("A signal", monkeypatch)
+    assert signal_columns(("max",), (1,), depth=2) == ("logits", "max.1")
+    hidden = torch.tensor([[[1.0, -4.0], [3.0, -5.0], [9.0, 9.0]]])  # the last sub-word is padding
+    outputs = SimpleNamespace(logits=torch.zeros(1, 2), hidden_states=[hidden, hidden])
+    said = extract(lambda **batch: outputs, {"attention_mask": torch.tensor([[1, 1, 0]])}, ("max.1",))
+    assert said["max.1"].tolist() == [[3.0, -4.0]]
+
+
+def test_the_worked_reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from data.readers.examples import infer_task, read
+    from data.readers.source import Source
+
+    worked("A reader", monkeypatch)
+    path = tmp_path / "reviews.ft"
+    path.write_text("__label__good a fine film\n__label__bad dull\n", "utf-8")
+    source = Source(path, format="fasttext")
+    examples = list(read(source, infer_task(source), split="train"))
+    assert [(example.text, example.label) for example in examples] == [("a fine film", 1), ("dull", 0)]
+    path.write_text("a fine film\n", "utf-8")
+    with pytest.raises(errors.PotstillError, match=r"line 1: expected __label__NAME"):
+        list(read(source, Task("classify", ("bad", "good")), split="train"))
+
+
+def test_the_worked_kind_of_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    worked("A kind of task", monkeypatch)
+    rules = Task("ordinal", ("1", "2", "3")).rules
+    found = rules.metrics(np.eye(3), np.array([0, 1, 2]))
+    assert found["accuracy"] == found[rules.main_metric] == pytest.approx(1.0)
+
+
+# Commands and links.
+
+
+def code_of(page: Path) -> list[str]:
+    """Every line of code that is not Python: of plain fenced blocks, and in the text."""
+    fenced = [line for language in ("", "sh", "bash") for body in blocks(page, language) for line in body.splitlines()]
+    return [*fenced, *spoken(page)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_commands_and_options_exist(page: Path) -> None:
+    for line in code_of(page):
+        for name, rest in re.findall(r"(?<![\w/.])potstill ([a-z]+)\b([^|#]*)", line):
+            assert name in COMMANDS, line
+            known = {option for item in COMMANDS[name].params for option in (*item.opts, *item.secondary_opts)}
+            options = re.findall(r"(?<!\S)(--?[a-z][a-z-]*)", rest)
+            assert set(options) <= known | {"--help"}, f"{line}: {set(options) - known}"
+
+
+def test_the_readme_shows_every_command_of_the_main_road_and_the_make_targets() -> None:
+    text = README.read_text("utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z-]+)\b", "\n".join(code_of(README)))) <= targets
+    for name in COMMANDS:
+        assert f"potstill {name}" in text or name == "demo", name
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives a page's headings."""
+    titles = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_no_link_points_to_a_missing_file_or_heading(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        if link.startswith(("https://", "http://")):
+            continue
+        file, _, anchor = link.partition("#")
+        target = (page.parent / file).resolve() if file else page
+        assert target.exists() and target.is_relative_to(ROOT), link
+        assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_named_files_of_the_project_exist(page: Path) -> None:
+    rooms = ("augment/", "data/", "docs/", "pipelines/", "student_train/", "teacher_cache/", "tests/", "benchmarks/")
+    for name in spoken(page):
+        if name.startswith(rooms) and re.fullmatch(r"[\w./-]+(\.\w+|/)", name):
+            assert (ROOT / name).exists(), name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_pages_name_no_place_of_one_machine(page: Path) -> None:
+    assert not re.findall(
+        r"(?:^|[\s`(\"'])(?:/(?:work|root|home|opt|tmp|Users)/|\.\./shared)\S*", page.read_text("utf-8")
+    )
+
+
+def test_the_picture_of_the_readme_is_drawn_and_described() -> None:
+    [(alt, file)] = re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", README.read_text("utf-8"))
+    picture = ElementTree.parse(ROOT / file).getroot()
+    said = {element.tag.rpartition("}")[2]: element.text or "" for element in picture}
+    assert said["desc"].strip() == alt and said["title"]
+    words = "".join(picture.itertext())
+    assert all(name in words for name in ("augment", "cache", "train", "examples/", "teacher/", "student/"))
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_readme_run_as_they_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from data.demo_data import demo_files
+    from pipelines import cli
+
+    monkeypatch.chdir(tmp_path)
+    for split, path in demo_files().items():
+        (tmp_path / f"{split}.tsv").write_bytes(path.read_bytes())
+    [body] = [body for body in blocks(README, "") if "potstill teach" in body]
+    small: dict[str, Callable[[str], str]] = {
+        "teach": lambda line: line.replace("answerdotai/ModernBERT-base", "scratch:1x32") + " --epochs 1",
+        "augment": lambda line: line + " --n-iter 2 --workers 1",
+        "train": lambda line: line + " --epochs 1 --set hidden=8",
+    }
+    for line in (line for line in body.splitlines() if line.startswith("potstill ")):
+        name = line.split()[1]
+        code = cli.run(small.get(name, str)(line).split()[1:])
+        assert code == 0, f"{line}\n{capsys.readouterr().err}"
+    assert "<svg" in (tmp_path / "runs" / "x" / "report.html").read_text("utf-8")
