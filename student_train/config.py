@@ -27,7 +27,7 @@ class TrainConfig:
     optimizer      adamw or adadelta
     lr             peak learning rate; 0 takes the optimizer's usual one (adamw 1e-3, adadelta 1.0)
     embedding_lr   the embedding table's own rate as a multiple of lr
-    weight_decay   decoupled, on matrices other than embeddings
+    weight_decay   on matrices other than the word table; decoupled for adamw, plain L2 for adadelta
     schedule       constant, linear (to 0) or cosine (to 0)
     warmup         share of all steps spent warming up
     clip           gradient norm limit over all parameters; 0 is none

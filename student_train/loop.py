@@ -93,7 +93,7 @@ def train_steps(
             metrics = None
             if state.step in evaluate_at:
                 check_finite(float(loss.detach()), state.step)
-                metrics = measure(model, dev, device=course.device, precision=course.precision)
+                metrics = measure(model, dev, device=course.device, precision=torch.float32)  # as `evaluate` does
                 state.since_best = 0 if metrics[main] > state.best else state.since_best + 1
                 state.best = max(state.best, metrics[main])
             yield Step(

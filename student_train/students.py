@@ -7,7 +7,8 @@ from typing import Any
 
 from data import store
 from data.config import as_dict
-from data.manifest import NAME, Manifest, Part, read_manifest, write_manifest
+from data.examples import describe
+from data.manifest import NAME, Manifest, read_manifest, write_manifest
 from data.tasks.task import Task
 from student_train.card import card
 from student_train.checkpoint import WEIGHTS
@@ -16,6 +17,7 @@ from student_train.models.shape import Shape
 from student_train.models.table import build_model, count_parameters
 
 CONFIG = "config.json"
+STUDENT_FILES = (WEIGHTS, CONFIG, "vocabulary.json", "tokenizer.json")  # all that answering takes
 
 
 def seal_one(
@@ -24,17 +26,13 @@ def seal_one(
     """Write a student's config, card and manifest beside its weights."""
     body, table = count_parameters(build_model(shape))
     store.write_json(out / CONFIG, {"potstill": potstill_version(), "shape": vars(shape), "task": task.to_dict()})
-    weights = out / WEIGHTS
-    parts = (Part(WEIGHTS, 0, weights.stat().st_size, store.sha256_file(weights), ""),)
-    size = sum(path.stat().st_size for path in out.iterdir() if path.name in STUDENT_FILES)
+    parts = tuple(describe(out / name, 0, "") for name in STUDENT_FILES if (out / name).is_file())
+    size = sum(part.bytes for part in parts)
     report = numbers | {"parameters": body, "embedding_parameters": table, "bytes": size}
     manifest = Manifest("student", task, parts, origins, as_dict(config), report)
     store.write_text(out / "README.md", card(manifest, shape))
     write_manifest(out, manifest)
     return manifest
-
-
-STUDENT_FILES = (WEIGHTS, CONFIG, "vocabulary.json", "tokenizer.json")
 
 
 def seal_many(out: Path, directories: list[Path], origins: dict[str, str]) -> Manifest:
@@ -66,7 +64,8 @@ def student_directories(directory: Path) -> list[Path]:
     kind = store.read_json(directory / NAME, hint="potstill train makes a student").get("kind")
     if kind != "students":
         return [directory]
-    return [directory / name for name in read_manifest(directory, "students").report["seeds"]]
+    names = read_manifest(directory, "students").report["seeds"]
+    return sorted((directory / name for name in names), key=lambda path: int(path.name.removeprefix("seed-")))
 
 
 def best_student(directory: Path) -> Path:

@@ -37,6 +37,9 @@ from student_train.vocab import Subwords, Words
 NAMES = {"student": "one student", "students": "students of several seeds"}
 
 
+HOW_ONLY = {"threads", "device"}  # fields that change where a student is trained, not what is asked for
+
+
 def train(config: TrainConfig, teacher: Path, dev: Source, out: Path, *, progress: Progress) -> Manifest:
     """Train one student per seed; finished ones of the same config and data are left as they are.
 
@@ -155,10 +158,9 @@ def find_finished(out: Path, config: TrainConfig, origins: dict[str, str]) -> Ma
     if not (out / NAME).is_file():
         return None
     manifest = read_manifest(out, "student")
-    if manifest.made_from != origins or manifest.config != as_dict(config):
-        now = as_dict(config) | origins
-        was = manifest.config | manifest.made_from
-        changed = sorted(key for key in now.keys() | was.keys() if now.get(key) != was.get(key))
+    now, was = as_dict(config) | origins, manifest.config | manifest.made_from
+    changed = sorted(key for key in (now.keys() | was.keys()) - HOW_ONLY if now.get(key) != was.get(key))
+    if changed:
         raise PotstillError(
             f"{out} holds a student of another run: {', '.join(f'{k} {was.get(k)} → {now.get(k)}' for k in changed)}",
             hint="name another output directory, or move this one away",

@@ -159,7 +159,7 @@ KINDS: dict[str, tuple[Callable[[np.ndarray, np.ndarray], Found], Callable[[Run,
 def _compare(arm: Arm, sample: Sample, compare: Callable[[np.ndarray, np.ndarray], Found]) -> Found:
     from student_train.student import Student
 
-    logits = Student.load(arm.path).logits(sample.texts, sample.pairs).astype(np.float64)
+    logits = Student.load(arm.place(_best(arm)[0])).logits(sample.texts, sample.pairs).astype(np.float64)
     found: Found = {"seed": _best(arm)[0], "rows": {}}
     for part, rows in (("originals", sample.original), ("augmented", ~sample.original)):
         found["rows"][part] = int(rows.sum())
@@ -169,7 +169,7 @@ def _compare(arm: Arm, sample: Sample, compare: Callable[[np.ndarray, np.ndarray
 
 
 def _best(arm: Arm) -> tuple[str, str]:
-    """Name and root of the seed that `Student.load` opens."""
+    """Name and root of the best seed; while some are unfinished, of the first finished one."""
     best = arm.manifest.report.get("best") if arm.manifest else None
     name = best if best in arm.seeds else next(iter(arm.seeds))
     return name, arm.seeds[name].root

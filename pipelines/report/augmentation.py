@@ -51,7 +51,7 @@ def _by_length(lengths: list[dict[str, Any]]) -> Picture:
     return Picture(
         "by-length",
         "Multiplicity by length",
-        "Originals by their number of words; short ones have few variants.",
+        "Originals by their number of words.",
         svg,
         said,
     )

@@ -31,6 +31,10 @@ class Arm:
     seeds: dict[str, Manifest]
     curves: dict[str, list[Line]]
 
+    def place(self, seed: str) -> Path:
+        """The directory of a seed: the student itself where there is but one."""
+        return self.path if seed == self.path.name else self.path / seed
+
     @property
     def config(self) -> dict[str, Any]:
         return next((seed.config for seed in self.seeds.values()), {})
@@ -82,13 +86,13 @@ def gather(run: Path) -> Run:
     phases = _tolerant(lambda: ledger.read(run), {}, problems)
     measured = run / results.NAME
     table = _tolerant(lambda: store.read_json(measured), {}, problems) if measured.exists() else {}
-    cache = _open(run / "teacher", problems)
+    cache = _open(run / "teacher", "teacher", problems)
     encoder_path = _encoder_of(run, cache)
     found = Run(
         path=run,
-        examples=_open(run / "examples", problems),
+        examples=_open(run / "examples", "examples", problems),
         cache=cache,
-        encoder=_open(encoder_path, problems) if (encoder_path / NAME).exists() else None,
+        encoder=_open(encoder_path, "encoder", problems) if (encoder_path / NAME).exists() else None,
         encoder_path=encoder_path,
         encoder_curve=_curve(encoder_path, problems),
         arms=_arms(run, problems),
@@ -137,12 +141,12 @@ def _named(run: Path, problems: list[str]) -> list[str]:
 
 
 def _arm(name: str, path: Path, problems: list[str]) -> Arm:
-    manifest = _open(path, problems)
+    manifest = _open(path, "student", problems)
     if manifest is not None and manifest.kind == "student":
         places = {path.name: path}
     else:
         places = {seed.name: seed for seed in sorted(path.glob("seed-*"), key=_number)}
-    seeds = {key: _open(place, problems) for key, place in places.items() if (place / NAME).exists()}
+    seeds = {key: _open(place, "student", problems) for key, place in places.items() if (place / NAME).exists()}
     curves = {key: _curve(place, problems) for key, place in (places or {path.name: path}).items()}
     return Arm(
         name,
@@ -158,14 +162,18 @@ def _number(seed: Path) -> tuple[int, str]:
     return (int(digits) if digits.isdigit() else 0, seed.name)
 
 
-def _open(directory: Path, problems: list[str]) -> Manifest | None:
-    """The manifest of a finished directory; one without is named as unfinished."""
+def _open(directory: Path, kind: str, problems: list[str]) -> Manifest | None:
+    """The manifest of a finished directory of a kind; an unfinished one, or one of another kind, is named."""
     if not directory.is_dir():
         return None
     if not (directory / NAME).exists():
         problems.append(f"{directory.name} is unfinished")
         return None
-    return _tolerant(lambda: sealed(directory), None, problems)
+    manifest = _tolerant(lambda: sealed(directory), None, problems)
+    if manifest is not None and manifest.kind.removesuffix("s") != kind.removesuffix("s"):  # student, students
+        problems.append(f"{directory.name} holds {manifest.kind}, not {kind}")
+        return None
+    return manifest
 
 
 def _curve(directory: Path, problems: list[str]) -> list[Line]:

@@ -25,7 +25,8 @@ from pipelines.report.document import (
 from pipelines.report.pictures import inline
 
 TEMPLATE = "page.html"
-LONG = 48  # letters from which a cell may wrap
+LONG = 48  # letters from which a cell wraps
+WIDE = 16  # letters from which the name of a row wraps on a phone
 
 
 def to_html(page: Page) -> str:
@@ -107,9 +108,11 @@ def _table(table: Table) -> str:
 
 def _form(table: Table, name: str, *, first: bool, right: bool) -> str:
     """How the cells of a column stand in a row: names of rows stay in sight, long texts wrap."""
-    if any(len(cell(_plain(row.get(name)))) >= LONG for row in table.rows):
+    longest = max((len(cell(_plain(row.get(name)))) for row in table.rows), default=0)
+    if longest >= LONG:
         return '<td class="long">{}</td>'
-    return f'<th scope="row"{_side(right)}>{{}}</th>' if first else f"<td{_side(right)}>{{}}</td>"
+    wide = ' class="wide"' if longest >= WIDE else ""
+    return f'<th scope="row"{wide}{_side(right)}>{{}}</th>' if first else f"<td{_side(right)}>{{}}</td>"
 
 
 def _cell(value: Any) -> str:

@@ -184,7 +184,7 @@ def scatter(clouds: Sequence[Line], *, x_label: str, y_label: str) -> str:
     with matplotlib.rc_context(STYLE):
         figure, axes = _axes(len(clouds), 290 * len(clouds))
         for cloud, at in zip(clouds, axes, strict=True):
-            at.scatter(cloud.x, cloud.y, s=11, color=_tone(cloud.tone), alpha=0.45, linewidths=0)
+            at.scatter(cloud.x, cloud.y, s=26, color=_tone(cloud.tone), alpha=0.55, linewidths=0)
             ends = [min(cloud.x, default=0.0), max(cloud.x, default=1.0)]
             at.plot(ends, ends, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
             at.set_title(cloud.name)
@@ -228,10 +228,12 @@ def _tone(number: int) -> str:
 
 
 def _legend(figure: Figure, drawn: Sequence[Any], names: Sequence[str]) -> None:
-    """Name the colours above the drawing, in as many columns as fit."""
+    """Name the colours above the drawing, in as many columns as fit; more than one row makes it higher."""
     names = [_brief(name) for name in names]
     longest = max((len(name) for name in names), default=1)
     columns = max(1, min(len(names), int(WIDTH // (7 * longest + 44))))
+    rows = -(-len(names) // columns)
+    figure.set_figheight(figure.get_figheight() + 17 * (rows - 1) / 72)
     figure.legend(drawn, names, loc="outside upper left", ncols=columns, handlelength=1.6, columnspacing=1.4)
 
 

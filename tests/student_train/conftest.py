@@ -5,7 +5,7 @@ built where a test is about both rooms together.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,9 +42,12 @@ SCORE = Task("regress")
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> None:
-    """The numbers of a run may depend on the number of threads, and the machine is shared."""
+def one_thread() -> Iterator[None]:
+    """The numbers of a run may depend on the number of threads, and small students are faster on one."""
+    before = torch.get_num_threads()
     torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

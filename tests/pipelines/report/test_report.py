@@ -189,6 +189,14 @@ def test_what_a_run_moved_aside_is_no_part_of_it(run: Path) -> None:
     assert [arm.name for arm in gather(run).arms] == ["labels", "distilled"]
 
 
+def test_another_thing_where_the_cache_should_be_is_named(run: Path) -> None:
+    shutil.rmtree(run / "teacher")
+    shutil.copytree(run / "examples", run / "teacher")
+    text = text_of(write_report(run))
+    assert "teacher holds examples, not teacher." in text
+    assert "Accuracy against latency" in text
+
+
 def test_an_empty_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PotstillError, match="nothing finished to report on") as refused:
         write_report(tmp_path)
