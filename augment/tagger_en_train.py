@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import spacy
 from spacy.language import Language
@@ -92,8 +93,10 @@ def write_slim(trained: Path, target: Path) -> None:
     config["paths"] = {"train": None, "dev": None}
     slim = type(source).from_config(config)
     for name, component in source.pipeline:
-        slim.get_pipe(name).from_bytes(component.to_bytes(exclude=["vocab"]), exclude=["vocab"])
-    for label in slim.get_pipe("tagger").labels:
+        pipe: Any = slim.get_pipe(name)
+        pipe.from_bytes(component.to_bytes(exclude=["vocab"]), exclude=["vocab"])  # type: ignore[attr-defined]
+    tagger: Any = slim.get_pipe("tagger")
+    for label in tagger.labels:
         slim.vocab.strings.add(label)
     slim.meta.update(
         name="potstill_tagger",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from data.errors import PotstillError
 
 LOSS_DEFAULT = {"logit_mse": 1.0}
+HOW_ONLY = {"threads", "device"}  # fields that say where a model is trained, not which one is asked for
 SCHEDULES = ("constant", "linear", "cosine")
 AT_LEAST_ONE = ("epochs", "batch_size", "block_groups", "hidden", "dense", "max_words", "max_length")
 SHARES = ("warmup", "dropout")

@@ -16,10 +16,8 @@ NEW_VOCABULARY = 8_000
 def load_encoder(name: str, task: Task) -> tuple[Any, Any]:
     """A pretrained encoder with a head of the task's width, and its fast tokenizer. Safetensors, no remote code."""
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
-    from transformers.utils import logging
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    be_quiet()
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, use_fast=True)
         model = AutoModelForSequenceClassification.from_pretrained(
@@ -43,6 +41,8 @@ def new_encoder(size: str, task: Task, examples: Path, *, longest: int) -> tuple
     """
     from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
+    be_quiet()
+
     layers, width = _size(size)
     roles = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), SPECIAL, strict=True))
     tokenizer = PreTrainedTokenizerFast(
@@ -61,6 +61,14 @@ def new_encoder(size: str, task: Task, examples: Path, *, longest: int) -> tuple
         **head(task),
     )
     return BertForSequenceClassification(config), tokenizer
+
+
+def be_quiet() -> None:
+    """Keep transformers' own bars and load reports out of our output."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
 
 
 def head(task: Task) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from torch import nn
 
 from data import store
 from data.config import as_dict
-from data.errors import NO_INPUT, STALE, PotstillError
+from data.errors import STALE, PotstillError
 from data.examples import describe, write_parts
 from data.manifest import NAME, Manifest, Part, read_manifest, write_manifest
 from data.progress import Progress
@@ -23,7 +23,7 @@ from data.readers.examples import read
 from data.readers.source import Source
 from data.tasks.task import Task
 from student_train.checkpoint import WEIGHTS
-from student_train.config import TeachConfig
+from student_train.config import HOW_ONLY, TeachConfig
 from student_train.encoder import load_encoder, new_encoder
 from student_train.fit import Fit, run
 from student_train.losses.table import Options
@@ -48,7 +48,7 @@ def teach(
     if all(example.label is None for example in examples):
         raise PotstillError(f"{dev.path} has no labelled row to choose by", hint="--dev FILE with a label column")
     origins = {
-        "train": store.sha256_file(_file(train)),
+        "train": _identity(train),
         "dev": store.digest_of([[example.id, example.label] for example in examples]),
         "model": model,
     }
@@ -126,7 +126,8 @@ def _find_finished(out: Path, config: TeachConfig, origins: dict[str, str]) -> M
     if not (out / NAME).is_file():
         return None
     manifest = read_manifest(out, "encoder")
-    if manifest.made_from != origins or manifest.config != as_dict(config):
+    now, was = as_dict(config) | origins, manifest.config | manifest.made_from
+    if any(now.get(key) != was.get(key) for key in (now.keys() | was.keys()) - HOW_ONLY):
         raise PotstillError(
             f"{out} holds a teacher of another config or other data",
             hint="name another output directory, or move this one away",
@@ -135,8 +136,7 @@ def _find_finished(out: Path, config: TeachConfig, origins: dict[str, str]) -> M
     return manifest
 
 
-def _file(source: Source) -> Path:
+def _identity(source: Source) -> str:
+    """Hash of a local file, or the name of a data set that lies elsewhere."""
     path = Path(source.path)
-    if not path.is_file():
-        raise PotstillError(f"{path} is not a file", hint="potstill teach reads a labelled file", code=NO_INPUT)
-    return path
+    return store.sha256_file(path) if path.is_file() else str(source.path)

@@ -21,7 +21,7 @@ from data.manifest import NAME, Manifest, read_manifest
 from data.progress import Progress
 from data.readers.examples import read
 from data.readers.source import Source
-from student_train.config import TrainConfig
+from student_train.config import HOW_ONLY, TrainConfig
 from student_train.fit import Fit, fit
 from student_train.losses.table import Options, check_losses, required_signals
 from student_train.measure import Labelled, encode_labelled
@@ -35,9 +35,6 @@ from student_train.students import seal_many, seal_one
 from student_train.vocab import Subwords, Words
 
 NAMES = {"student": "one student", "students": "students of several seeds"}
-
-
-HOW_ONLY = {"threads", "device"}  # fields that change where a student is trained, not what is asked for
 
 
 def train(config: TrainConfig, teacher: Path, dev: Source, out: Path, *, progress: Progress) -> Manifest:

@@ -26,7 +26,12 @@ class TeachOptions:
 def teach(
     train: Annotated[str, typer.Argument(metavar="TRAIN", help="Labelled file, or hf:NAME.")],
     dev: Annotated[str, typer.Option("--dev", metavar="FILE", help="Labelled file to choose the best epoch on.")],
-    model: Annotated[str, typer.Option("-m", "--model", help="Encoder: hub name or folder; `demo`: the offline one.")],
+    model: Annotated[
+        str,
+        typer.Option(
+            "-m", "--model", help="Encoder: hub name, folder, `demo` (the offline one) or `scratch:4x256` (a new one)."
+        ),
+    ],
     out: Out,
     options: TeachOptions,
     columns: Columns,

@@ -44,7 +44,7 @@ def _dropped(report: dict[str, Any]) -> str:
 
 
 def _by_length(lengths: list[dict[str, Any]]) -> Picture:
-    factors = {f"{row['']} words": float(row["factor"]) for row in lengths}
+    factors = {f"{row['']} word{'s' * (row[''] != '1')}": float(row["factor"]) for row in lengths}
     labels = [f"{row['factor']:.1f} ×" for row in lengths]
     svg = pictures.bars(factors, labels, x_label="rows for each original text")
     said = "; ".join(f"{name} {label}" for name, label in zip(factors, labels, strict=True))

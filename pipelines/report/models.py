@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from data.manifest import Manifest
 from pipelines import results
 from pipelines.report import pictures
 from pipelines.report.gather import Arm, Run
@@ -17,7 +18,7 @@ def rows_of(run: Run) -> list[Row]:
     rows = [dict(row) for row in run.results.get("rows", [])]
     named = {row["model"] for row in rows}
     if TEACHER not in named and run.encoder is not None:
-        rows.insert(0, {"model": TEACHER, "seeds": 1, "dev": run.encoder.report["dev"][run.metric]})
+        rows.insert(0, _from_encoder(run.encoder, run.metric))
     return rows + [_from_manifests(arm, run.metric) for arm in run.arms if arm.seeds and arm.name not in named]
 
 
@@ -97,8 +98,20 @@ def every_seed(run: Run) -> list[Row]:
     return sorted(rows, key=lambda row: order.get(row["model"], 0))
 
 
-def dev(seed: Any, metric: str) -> float:
+def dev(seed: Manifest, metric: str) -> float:
     return float(seed.report["dev"][metric])
+
+
+def all_parameters(row: Row) -> float:
+    """Parameters with embeddings; 0 where unknown."""
+    return float(row.get("all_parameters") or (row.get("parameters") or 0) + (row.get("embedding_parameters") or 0))
+
+
+def _from_encoder(encoder: Manifest, metric: str) -> Row:
+    """The teacher's row before anything was measured: of its parameters only the total is known."""
+    size = sum(part.bytes for part in encoder.parts) / 1e6
+    row: Row = {"model": TEACHER, "seeds": 1, "dev": dev(encoder, metric), "megabytes": size or None}
+    return row | {"all_parameters": encoder.report.get("parameters")}
 
 
 def _from_manifests(arm: Arm, metric: str) -> Row:

@@ -114,7 +114,7 @@ def _measured(rows: list[Row]) -> str:
 COSTS: dict[str, tuple[str, Callable[[Row], float]]] = {
     "parameters": (
         "parameters, embeddings included (logarithmic)",
-        lambda row: (row.get("parameters") or 0) + (row.get("embedding_parameters") or 0),
+        models.all_parameters,
     ),
     "latency": ("milliseconds for one text, median (logarithmic)", lambda row: row.get("p50_ms") or 0),
 }

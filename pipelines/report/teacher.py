@@ -37,6 +37,10 @@ def section(run: Run) -> Section | None:
     about = f"The teacher answered {report['rows']:,} texts at {report['rows_per_second']:,.0f} rows/s ({_how(run)})."
     if others:
         about += f" Not plainly ok: {', '.join(f'{status} {count:,}' for status, count in others.items())}."
+    if _seen(run):
+        about += (
+            " It was fine-tuned on the labels of these texts, so it agrees with them more than it would on new ones."
+        )
     found = [Table(_spoken(title), _cut(rows), folded=title in FOLDED) for title, rows in _kept(tables).items() if rows]
     return Section("The teacher", (Paragraph(about), *blocks, *found))
 
@@ -141,6 +145,13 @@ def _cut(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         }
         for row in rows
     ]
+
+
+def _seen(run: Run) -> bool:
+    """Whether the teacher learned from the file that the examples come from."""
+    if run.encoder is None or run.examples is None:
+        return False
+    return run.encoder.made_from.get("train") in run.examples.made_from.values()
 
 
 def _how(run: Run) -> str:

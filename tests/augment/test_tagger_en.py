@@ -61,9 +61,7 @@ def test_tags_obvious_text(nlp, text, tags):
     assert [token.tag_ for token in doc] == tags.split()
 
 
-@pytest.mark.parametrize(
-    "text", ["The children played in the garden .", "I really like this cheap phone ."]
-)
+@pytest.mark.parametrize("text", ["The children played in the garden .", "I really like this cheap phone ."])
 def test_lower_casing_keeps_the_tags(nlp, text):
     docs = nlp.pipe(Doc(nlp.vocab, words=words.split()) for words in (text, text.lower()))
     original, lowered = ([token.tag_ for token in doc] for doc in docs)
@@ -87,9 +85,7 @@ def test_folder_is_small():
 
 
 def test_no_local_paths_in_the_model():
-    meta, config = (
-        (MODEL / name).read_text(encoding="utf-8") for name in ("meta.json", "config.cfg")
-    )
+    meta, config = ((MODEL / name).read_text(encoding="utf-8") for name in ("meta.json", "config.cfg"))
     assert json.loads(meta)["license"] == "CC BY-SA 4.0"
     assert not re.search(r"(^|[\s\"'=])/\w", meta + config)
     assert "train = null" in config and "dev = null" in config

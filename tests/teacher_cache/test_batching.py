@@ -40,10 +40,9 @@ def test_a_batch_ends_at_a_change_of_length_once_it_holds_an_eighth_of_the_budge
     assert [len(batch) for batch in plan_batches(lengths, 40)] == [3, 2, 20, 10]
 
 
-def test_rows_of_one_length_are_not_padded() -> None:
+def test_a_full_window_has_hardly_any_padding() -> None:
     lengths = np.repeat(np.arange(1, 60), 500)
-    batches = plan_batches(lengths, 2048)
-    assert padded_tokens(lengths, batches) == lengths.sum()
+    assert padded_tokens(lengths, plan_batches(lengths, 2048)) < 1.001 * lengths.sum()
 
 
 def test_padding_is_counted() -> None:

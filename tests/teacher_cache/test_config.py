@@ -1,0 +1,63 @@
+"""Wrong options are refused with the valid ones; `auto` becomes a choice for this machine."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.errors import PotstillError
+from teacher_cache import machine
+from teacher_cache.build import build
+from teacher_cache.config import CacheConfig
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dtype": "int8"}, "dtype 'int8' is unknown\n  dtype: auto, float32, bfloat16, float16"),
+        ({"attention": "flash"}, "attention 'flash' is unknown"),
+        ({"device": "gpu"}, "device 'gpu' is unknown\n  devices: auto, cpu, cuda, cuda:N"),
+        ({"max_length": 2}, "max_length 2 leaves no room"),
+        ({"token_budget": -1}, "token_budget = -1 is negative"),
+    ],
+)
+def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(PotstillError) as caught:
+        CacheConfig(**options)
+    assert message in str(caught.value)
+
+
+def test_the_config_imports_nothing_heavy() -> None:
+    script = (
+        "import sys, teacher_cache.config\n"
+        "print(sorted({'torch', 'transformers', 'polars', 'pyarrow', 'numpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(("gain", "dtype"), [(0.01, "float32"), (1.2, "float32"), (2.0, "bfloat16")])
+def test_bf16_is_chosen_on_a_cpu_only_where_it_pays(monkeypatch: pytest.MonkeyPatch, gain: float, dtype: str) -> None:
+    monkeypatch.setattr(machine, "bf16_gain", lambda: gain)
+    assert machine.choose(CacheConfig(device="cpu"), length=12).dtype == dtype
+
+
+def test_the_self_test_measures_a_positive_gain() -> None:
+    assert 0 < machine.bf16_gain() < 1000
+
+
+def test_a_gpu_that_is_not_there_is_refused() -> None:
+    with pytest.raises(PotstillError, match=r"device cuda:99 is not there"):
+        machine.choose_device("cuda:99")
+
+
+def test_an_unknown_signal_or_layer_is_refused(teacher: Path, examples: Path, heard, tmp_path: Path) -> None:
+    for config, message in (
+        (CacheConfig(signals=("embedding",)), "no signal 'embedding'"),
+        (CacheConfig(signals=("cls.7",)), "no layer 7 in a teacher of 3 layers"),
+        (CacheConfig(max_length=500), "max_length 500 is above the teacher's 128 positions"),
+    ):
+        with pytest.raises(PotstillError, match=message):
+            build(config, examples, teacher, tmp_path / "out", progress=heard)

@@ -1,0 +1,59 @@
+"""The cost is known before the teacher is loaded, and too large a cache is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from data.errors import USAGE, PotstillError
+from teacher_cache.build import build
+from teacher_cache.config import CacheConfig
+from teacher_cache.estimate import encoder_parameters, estimate, flops_per_token
+from teacher_cache.fingerprint import inspect_teacher
+
+
+def test_bytes_of_every_column_are_counted(teacher: Path, examples: Path) -> None:
+    guess = estimate(CacheConfig(signals=("cls",), layers=(1, 3)), examples, teacher)
+    assert guess.rows == 8
+    assert guess.bytes == {"id": 192, "logits": 8 * 2 * 4, "cls.1": 8 * 16 * 2, "cls.3": 8 * 16 * 2}
+    assert guess.seconds > 0 and "8 rows" in str(guess)
+
+
+def test_the_estimate_is_near_what_is_written(teacher: Path, make_examples, heard, tmp_path: Path) -> None:
+    texts = [f"a good movie {number}" for number in range(4000)]
+    examples = make_examples(texts, part_rows=4000)
+    config = CacheConfig(signals=("cls",), dtype="float32", device="cpu")
+    manifest = build(config, examples, teacher, tmp_path / "out", progress=heard)
+    guess = estimate(config, examples, teacher)
+    assert guess.total == pytest.approx(manifest.report["bytes"], rel=0.1)
+    assert guess.tokens * guess.rows == pytest.approx(manifest.report["tokens"], rel=0.05)
+
+
+def test_sub_words_are_counted_without_a_tokenizer_json_too(teacher: Path, examples: Path, tmp_path: Path) -> None:
+    for name in ("config.json", "model.safetensors", "tokenizer_config.json"):
+        (tmp_path / name).write_bytes((teacher / name).read_bytes())
+    assert 4 < estimate(CacheConfig(), examples, tmp_path).tokens < 20
+
+
+def test_a_cache_above_max_bytes_is_refused_before_the_teacher_is_loaded(
+    teacher: Path, examples: Path, heard, tmp_path: Path
+) -> None:
+    config = CacheConfig(signals=("cls",), max_bytes=300)
+    with pytest.raises(PotstillError, match=r"would be 512 B, above max_bytes 300 B") as caught:
+        build(config, examples, teacher, tmp_path / "out", progress=heard)
+    assert caught.value.code == USAGE and not (tmp_path / "out").exists()
+
+
+def test_a_forward_pass_costs_twice_its_weights(teacher: Path) -> None:
+    files = inspect_teacher(teacher)
+    layer = 4 * (16 * 16 + 16) + 2 * 16 * 32 + 32 + 16 + 4 * 16  # attention, feed-forward, two layer norms
+    head = 16 * 16 + 16 + 16 * 2 + 2  # pooler and classifier
+    assert encoder_parameters(files) == 3 * layer + head
+    assert flops_per_token(files, 10.0) == 2 * (3 * layer + head) + 4 * 3 * 16 * 10
+
+
+def test_a_file_that_is_no_safetensors_is_refused(teacher: Path, examples: Path, tmp_path: Path) -> None:
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / name).write_bytes((teacher / name).read_bytes())
+    (tmp_path / "model.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0not json")
+    with pytest.raises(PotstillError, match="is not a safetensors file"):
+        estimate(CacheConfig(), examples, tmp_path)
