@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -26,27 +27,17 @@ class Machine:
     token_budget: int
 
 
-def choose(config: CacheConfig, *, settled: dict[str, str | int] | None = None) -> Machine:
-    """Resolve the `auto` values of a config. `settled`: what a plan already holds and a resumed run keeps."""
+def choose(config: CacheConfig, *, settled: dict[str, Any] | None = None) -> Machine:
+    """Resolve the `auto` values of a config. settled: what a plan already holds, which a resumed run keeps."""
     device = choose_device(config.device)
     gpu = device.startswith("cuda")
-    found: dict[str, str | int] = {
-        "dtype": config.dtype,
-        "attention": config.attention,
-        "token_budget": config.token_budget,
-    }
-    for name, value in (settled or {}).items():
-        if found[name] in ("auto", 0):
-            found[name] = value
-    if found["dtype"] == "auto":
-        found["dtype"] = "bfloat16" if gpu or bf16_gain() >= BF16_GAIN else "float32"
-    if found["attention"] == "auto":
-        found["attention"] = "sdpa"
+    asked = {name: getattr(config, name) for name in ("dtype", "attention", "token_budget")}
+    given = (settled or {}) | {name: value for name, value in asked.items() if value not in ("auto", 0)}
     return Machine(
-        device,
-        str(found["dtype"]),
-        str(found["attention"]),
-        int(found["token_budget"]) or (GPU_BUDGET if gpu else CPU_BUDGET),
+        device=device,
+        dtype=given.get("dtype") or ("bfloat16" if gpu or bf16_gain() >= BF16_GAIN else "float32"),
+        attention=given.get("attention") or "sdpa",
+        token_budget=given.get("token_budget") or (GPU_BUDGET if gpu else CPU_BUDGET),
     )
 
 

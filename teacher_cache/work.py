@@ -152,10 +152,10 @@ def commit(job: Job, plan: Plan, index: int, rows: Rows, answers: Answers, secon
     write_commit(job.out, index, part, plan=plan.digest, report=report)
 
 
-def _settled(there: Plan | None) -> dict[str, str | int] | None:
+def _settled(there: Plan | None) -> dict[str, Any]:
     if there is None:
-        return None
-    attention = there.provenance.get("attention", "auto")
+        return {}
+    attention = there.provenance["attention"]
     return {"dtype": there.dtype, "token_budget": there.token_budget, "attention": attention}
 
 

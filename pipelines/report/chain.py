@@ -74,7 +74,7 @@ def _cache(run: Run) -> Iterator[Link]:
     if run.cache is None:
         return
     noted = run.cache.made_from
-    encoder = "encoder" if run.encoder_path.parent == run.path else f"encoder {run.encoder_path.resolve()}"
+    encoder = "encoder" if run.encoder_path.parent == run.path else f"encoder {run.encoder_path.resolve().name}"
     yield Link("teacher", "examples", noted.get("examples", ""), run.examples.root if run.examples else "")
     yield Link("teacher", encoder, noted.get("teacher", ""), _encoder(run), needed=False)
 

@@ -1,7 +1,7 @@
 """Drawings of a report: numbers → SVG text, by matplotlib without its global state.
 
 A drawing is as wide as a phone (`WIDTH` units), so that its letters stay readable there; a wide screen shows several
-side by side. Its colours are those of `TONES` and `INK` …; a page replaces them by its own (`recoloured`).
+side by side. Its colours are those of `palette.py`; a page replaces them by its own.
 """
 
 import html
@@ -16,48 +16,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from pipelines.report.palette import INK, MUTED, PAPER, PLAIN, STYLE, colour_of, recoloured
+
 WIDTH = 400  # units of 1/72 inch; a unit is a CSS pixel where the drawing is shown 400 wide
-INK, MUTED, GRID, PAPER = "#24292f", "#646c76", "#dcddd8", "#fffffe"
-TONES = ("#565f6b", "#1f6fb4", "#c4590f", "#2b8a57", "#8a54af", "#b0364d")  # 0: teacher; then students
-PLAIN = "#0d8686"  # what is no model
-VARIABLES = {INK: "ink", MUTED: "muted", GRID: "line", PAPER: "paper", PLAIN: "plain"} | {
-    tone: f"tone-{number}" for number, tone in enumerate(TONES)
-}
 MARKERS = "DosP^vX"
 LONGEST = 26  # letters of a name in a drawing
-STYLE: Any = {
-    "svg.fonttype": "none",  # letters stay letters: sharp, searchable, in the font of the page
-    "svg.hashsalt": "potstill",  # equal drawings are equal bytes
-    "text.parse_math": False,
-    "font.family": "DejaVu Sans",
-    "font.size": 11.5,
-    "axes.labelsize": 11.5,
-    "axes.titlesize": 11.5,
-    "axes.titlelocation": "left",
-    "xtick.labelsize": 11,
-    "ytick.labelsize": 11,
-    "legend.fontsize": 11,
-    "legend.frameon": False,
-    "text.color": INK,
-    "axes.labelcolor": MUTED,
-    "axes.titlecolor": INK,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "axes.edgecolor": GRID,
-    "axes.grid": True,
-    "grid.color": GRID,
-    "grid.linewidth": 0.7,
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "xtick.minor.size": 0,
-    "ytick.minor.size": 0,
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "savefig.facecolor": "none",
-}
 
 
 @dataclass(frozen=True)
@@ -98,11 +61,11 @@ def curves(panels: Sequence[Panel], *, x_label: str, height: int = 230, legend: 
         for panel, at in zip(panels, axes, strict=True):
             for line in panel.lines:
                 short: Any = {"marker": "o", "markersize": 3.5} if len(line.x) < 15 else {}
-                (drawn,) = at.plot(line.x, line.y, color=_tone(line.tone), linewidth=1.6, alpha=0.85, **short)
+                (drawn,) = at.plot(line.x, line.y, color=colour_of(line.tone), linewidth=1.6, alpha=0.85, **short)
                 seen.setdefault(line.name, drawn)
             if panel.level:
                 name, value = panel.level
-                seen.setdefault(name, at.axhline(value, color=_tone(0), linewidth=1.4, linestyle=(0, (4, 3))))
+                seen.setdefault(name, at.axhline(value, color=colour_of(0), linewidth=1.4, linestyle=(0, (4, 3))))
             at.set_title(panel.title)
             at.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             at.xaxis.set_major_formatter(FuncFormatter(_short))
@@ -117,7 +80,7 @@ def bars(values: Mapping[str, float], labels: Sequence[str], *, x_label: str, to
     with matplotlib.rc_context(STYLE):
         figure, (at,) = _axes(1, 62 + 27 * len(values))
         places = range(len(values))
-        colours = [_tone(tone) for tone in tones] or PLAIN
+        colours = [colour_of(number) for number in tones] or PLAIN
         at.barh(places, list(values.values()), color=colours, height=0.62)
         for place, value, label in zip(places, values.values(), labels, strict=True):
             at.annotate(label, (value, place), xytext=(4, 0), textcoords="offset points", va="center", fontsize=11)
@@ -137,7 +100,7 @@ def histogram(edges: Sequence[float], shares: Mapping[str, Sequence[float]], *, 
     with matplotlib.rc_context(STYLE):
         figure, (at,) = _axes(1, 240)
         drawn = []
-        for colour, share in zip((_tone(0), PLAIN), shares.values(), strict=False):
+        for colour, share in zip((colour_of(0), PLAIN), shares.values(), strict=False):
             drawn.append(at.stairs(share, edges, color=colour, linewidth=1.8, baseline=0))
             at.stairs(share, edges, fill=True, color=colour, alpha=0.13, baseline=0)
         at.set_title("% of rows")
@@ -159,7 +122,7 @@ def models(points: Sequence[Point], *, x_label: str, y_label: str) -> str:
                     [point.x],
                     [point.y],
                     yerr=[point.spread] if point.spread else None,
-                    color=_tone(point.tone),
+                    color=colour_of(point.tone),
                     marker=MARKERS[point.tone % len(MARKERS)],
                     markersize=9,
                     capsize=4,
@@ -184,20 +147,13 @@ def scatter(clouds: Sequence[Line], *, x_label: str, y_label: str) -> str:
     with matplotlib.rc_context(STYLE):
         figure, axes = _axes(len(clouds), 290 * len(clouds))
         for cloud, at in zip(clouds, axes, strict=True):
-            at.scatter(cloud.x, cloud.y, s=26, color=_tone(cloud.tone), alpha=0.55, linewidths=0)
+            at.scatter(cloud.x, cloud.y, s=26, color=colour_of(cloud.tone), alpha=0.55, linewidths=0)
             ends = [min(cloud.x, default=0.0), max(cloud.x, default=1.0)]
             at.plot(ends, ends, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
             at.set_title(cloud.name)
             at.set_ylabel(y_label)
             at.set_xlabel(x_label)
         return _svg(figure)
-
-
-def recoloured(svg: str) -> str:
-    """Write the colours as variables of the page: `var(--ink)`, `var(--tone-1)`."""
-    for colour, name in VARIABLES.items():
-        svg = svg.replace(colour, f"var(--{name})")
-    return svg
 
 
 def inline(svg: str, name: str, about: str) -> str:
@@ -221,10 +177,6 @@ def _opened(svg: str, name: str, about: str) -> str:
 def _axes(panels: int, height: float) -> tuple[Figure, list[Axes]]:
     figure = Figure(figsize=(WIDTH / 72, height / 72), layout="constrained")
     return figure, list(figure.subplots(panels, 1, squeeze=False)[:, 0])
-
-
-def _tone(number: int) -> str:
-    return TONES[number] if number < len(TONES) else TONES[1 + (number - 1) % (len(TONES) - 1)]
 
 
 def _legend(figure: Figure, drawn: Sequence[Any], names: Sequence[str]) -> None:

@@ -19,6 +19,8 @@ BINS = 24
 POINTS = 600  # points of a scatter
 TEXTS = ("text", "pair")
 LONGEST = 400  # letters shown of a text
+FOLDED = ("rows by split and operation",)  # titles of `teacher_cache.inspect`
+SHOWN = (*FOLDED, "most confident mistakes", "largest errors")
 ORIGINALS, AUGMENTED = "original texts", "augmented texts"
 
 
@@ -43,10 +45,6 @@ def section(run: Run) -> Section | None:
         )
     found = [Table(_spoken(title), _cut(rows), folded=title in FOLDED) for title, rows in _kept(tables).items() if rows]
     return Section("The teacher", (Paragraph(about), *blocks, *found))
-
-
-FOLDED = ("rows by split and operation",)
-SHOWN = (*FOLDED, "most confident mistakes", "largest errors")
 
 
 def class_blocks(frame: pl.LazyFrame, task: Task) -> list[Block]:

@@ -22,7 +22,30 @@ from data.manifest import Manifest, write_manifest
 from data.tasks.task import Task
 
 SENTIMENT = Task("classify", ("negative", "positive"))
-WORDS = ["a", "the", "movie", "film", "is", "was", "not", "very", "good", "bad", "great", "dull", "funny", "plot", "actor", "and", "but", ".", ",", "!", "##s", "##ly"]
+WORDS = [
+    "a",
+    "the",
+    "movie",
+    "film",
+    "is",
+    "was",
+    "not",
+    "very",
+    "good",
+    "bad",
+    "great",
+    "dull",
+    "funny",
+    "plot",
+    "actor",
+    "and",
+    "but",
+    ".",
+    ",",
+    "!",
+    "##s",
+    "##ly",
+]
 VOCAB = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *"abcdefghijklmnopqrstuvwxyz"]
 VOCAB += [f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
 TEXTS = (

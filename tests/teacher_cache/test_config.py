@@ -41,7 +41,7 @@ def test_the_config_imports_nothing_heavy() -> None:
 @pytest.mark.parametrize(("gain", "dtype"), [(0.01, "float32"), (1.2, "float32"), (2.0, "bfloat16")])
 def test_bf16_is_chosen_on_a_cpu_only_where_it_pays(monkeypatch: pytest.MonkeyPatch, gain: float, dtype: str) -> None:
     monkeypatch.setattr(machine, "bf16_gain", lambda: gain)
-    assert machine.choose(CacheConfig(device="cpu"), length=12).dtype == dtype
+    assert machine.choose(CacheConfig(device="cpu")).dtype == dtype
 
 
 def test_the_self_test_measures_a_positive_gain() -> None:

@@ -14,7 +14,7 @@ from teacher_cache.fingerprint import inspect_teacher
 def test_bytes_of_every_column_are_counted(teacher: Path, examples: Path) -> None:
     guess = estimate(CacheConfig(signals=("cls",), layers=(1, 3)), examples, teacher)
     assert guess.rows == 8
-    assert guess.bytes == {"id": 192, "logits": 8 * 2 * 4, "cls.1": 8 * 16 * 2, "cls.3": 8 * 16 * 2}
+    assert guess.bytes == {"id": 152, "logits": 8 * 2 * 4, "cls.1": 8 * 16 * 2, "cls.3": 8 * 16 * 2}
     assert guess.seconds > 0 and "8 rows" in str(guess)
 
 
@@ -38,7 +38,7 @@ def test_a_cache_above_max_bytes_is_refused_before_the_teacher_is_loaded(
     teacher: Path, examples: Path, heard, tmp_path: Path
 ) -> None:
     config = CacheConfig(signals=("cls",), max_bytes=300)
-    with pytest.raises(PotstillError, match=r"would be 512 B, above max_bytes 300 B") as caught:
+    with pytest.raises(PotstillError, match=r"would be 472 B, above max_bytes 300 B") as caught:
         build(config, examples, teacher, tmp_path / "out", progress=heard)
     assert caught.value.code == USAGE and not (tmp_path / "out").exists()
 

@@ -67,7 +67,7 @@ def test_a_tokenizer_with_code_of_its_own_is_refused(copied: Path) -> None:
 def test_a_link_out_of_the_directory_is_refused(copied: Path, tmp_path: Path) -> None:
     (copied / "model.safetensors").rename(tmp_path / "elsewhere.safetensors")
     (copied / "model.safetensors").symlink_to(tmp_path / "elsewhere.safetensors")
-    with pytest.raises(PotstillError, match="model.safetensors is a link out of the model directory"):
+    with pytest.raises(PotstillError, match=r"model.safetensors is a link out of the model directory"):
         inspect_teacher(copied)
 
 
