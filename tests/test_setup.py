@@ -1,6 +1,7 @@
 """A fresh machine: what is installed is what is imported, every version is pinned, and make does nothing twice."""
 
 import ast
+import os
 import re
 import shutil
 import subprocess
@@ -78,7 +79,8 @@ def fresh(tmp_path: Path) -> Path:
 
 
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["make", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    alone = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    return subprocess.run(["make", *arguments], cwd=folder, env=alone, capture_output=True, text=True, check=False)
 
 
 def installed(folder: Path, *stamps: str) -> None:

@@ -192,7 +192,7 @@ def test_files_that_cannot_teach_are_refused(
     (tmp_path / "none.tsv").write_text("text\tlabel\na film\t\n")
     with pytest.raises(PotstillError, match="no labelled row to choose by"):
         teach(QUICK, ONE, source, Source(tmp_path / "none.tsv"), start, tmp_path / "t", progress=Silent())
-    with pytest.raises(PotstillError, match="is not a file"):
+    with pytest.raises(PotstillError, match="is not there"):
         teach(QUICK, ONE, Source(tmp_path / "gone.tsv"), dev, start, tmp_path / "t", progress=Silent())
 
 
