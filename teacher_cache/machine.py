@@ -1,5 +1,6 @@
 """What `auto` means on this machine: device, arithmetic, attention kernel, batch size. Config -> `Machine`."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,12 +34,32 @@ def choose(config: CacheConfig, *, settled: dict[str, Any] | None = None) -> Mac
     gpu = device.startswith("cuda")
     asked = {name: getattr(config, name) for name in ("dtype", "attention", "token_budget")}
     given = (settled or {}) | {name: value for name, value in asked.items() if value not in ("auto", 0)}
+    dtype = given.get("dtype") or ("bfloat16" if gpu or bf16_gain() >= BF16_GAIN else "float32")
     return Machine(
         device=device,
-        dtype=given.get("dtype") or ("bfloat16" if gpu or bf16_gain() >= BF16_GAIN else "float32"),
-        attention=given.get("attention") or "sdpa",
+        dtype=dtype,
+        attention=given.get("attention") or choose_attention(gpu, dtype),
         token_budget=given.get("token_budget") or (GPU_BUDGET if gpu else CPU_BUDGET),
     )
+
+
+def choose_attention(gpu: bool, dtype: str) -> str:
+    """Pick the faster kernel: sdpa, but eager for bfloat16 on a CPU.
+
+    Measured on MiniLM-L6, one core of an EPYC with AVX512-BF16, texts of 12, 16 (masked), 48 and 128 sub-words: eager is
+    2 to 6 % faster than sdpa in bfloat16, and 2 to 7 % slower in float32.
+    """
+    return "eager" if not gpu and dtype == "bfloat16" else "sdpa"
+
+
+def bound_caches() -> None:
+    """Keep the CPU kernels' caches small: they remember every shape of a batch, about 2 MB each, up to 1,024 shapes.
+
+    Batches of one shape follow each other, so that sixteen entries serve as well. Measured over 110 shapes: 228 MB
+    more memory with the defaults, none with these. Must come before the first layer runs.
+    """
+    for name in ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"):
+        os.environ.setdefault(name, "16")
 
 
 def choose_device(name: str) -> str:

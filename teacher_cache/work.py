@@ -24,7 +24,7 @@ from teacher_cache import plan as plans
 from teacher_cache.commits import read_commit, write_commit
 from teacher_cache.job import Job
 from teacher_cache.keep import keep, kept
-from teacher_cache.machine import Machine, choose, cpu_threads
+from teacher_cache.machine import Machine, bound_caches, choose, cpu_threads
 from teacher_cache.plan import Plan
 from teacher_cache.seal import seal
 from teacher_cache.shard import Answers, answer, write_shard
@@ -44,6 +44,7 @@ class Rows:
 def run(job: Job, there: Plan | None, *, progress: Progress) -> Manifest:
     """Compute the missing shards and seal the cache. there: the plan of a cache begun before."""
     with stoppable("finished shards are kept") as stop, cpu_threads(job.config.threads):
+        bound_caches()
         machine = choose(job.config, settled=_settled(there))
         tokenizer = load_tokenizer(job.files)
         plan = make_plan(job, machine, probe(tokenizer))
