@@ -1,5 +1,6 @@
 """Wrong options are refused with the valid ones; `auto` becomes a choice for this machine."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,25 @@ def test_bf16_is_chosen_on_a_cpu_only_where_it_pays(monkeypatch: pytest.MonkeyPa
 
 def test_the_self_test_measures_a_positive_gain() -> None:
     assert 0 < machine.bf16_gain() < 1000
+
+
+@pytest.mark.parametrize(("dtype", "attention"), [("float32", "sdpa"), ("bfloat16", "eager")])
+def test_the_attention_kernel_on_a_cpu_follows_the_arithmetic(dtype: str, attention: str) -> None:
+    assert machine.choose(CacheConfig(device="cpu", dtype=dtype)).attention == attention
+
+
+def test_what_a_plan_has_settled_is_kept_unless_asked_otherwise() -> None:
+    settled = {"dtype": "float16", "attention": "eager", "token_budget": 77}
+    assert machine.choose(CacheConfig(device="cpu"), settled=settled) == machine.Machine("cpu", "float16", "eager", 77)
+    asked = CacheConfig(device="cpu", dtype="float32", attention="sdpa", token_budget=5)
+    assert machine.choose(asked, settled=settled) == machine.Machine("cpu", "float32", "sdpa", 5)
+
+
+def test_the_kernels_caches_are_bounded_but_the_users_own_setting_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LRU_CACHE_CAPACITY", raising=False)
+    monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "99")
+    machine.bound_caches()
+    assert (os.environ["LRU_CACHE_CAPACITY"], os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"]) == ("16", "99")
 
 
 def test_a_gpu_that_is_not_there_is_refused() -> None:

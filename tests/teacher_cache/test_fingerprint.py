@@ -95,6 +95,28 @@ def test_a_path_that_is_not_there_is_not_looked_for_on_the_hub(name: str) -> Non
     assert caught.value.code == NO_INPUT
 
 
+def test_a_hub_name_is_fetched_without_pickles(teacher: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {}
+
+    def snapshot(name: str, *, allow_patterns: list[str]) -> str:
+        asked[name] = allow_patterns
+        return str(teacher)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
+    assert inspect_teacher("some/bert").path == teacher
+    assert "*.safetensors" in asked["some/bert"] and not any(".bin" in pattern for pattern in asked["some/bert"])
+
+
+def test_an_unknown_hub_name_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline(name: str, **options: Any) -> str:
+        raise ConnectionError("no network")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", offline)
+    with pytest.raises(PotstillError, match="'some/bert' is no directory here and could not be had") as caught:
+        inspect_teacher("some/bert")
+    assert caught.value.code == NO_INPUT
+
+
 def test_a_directory_without_config_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(PotstillError, match=r"has no config.json"):
         inspect_teacher(tmp_path)
