@@ -4,7 +4,7 @@ Each opens the files, hands them to its room, keeps the resolved config beside t
 the numbers). The rooms are imported when a phase begins, so that `--help` is fast.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -77,11 +77,13 @@ def cache(*, config: "CacheConfig", examples: Path, teacher: str, out: Path, pro
     return manifest
 
 
-def train(*, config: "TrainConfig", teacher: Path, dev: Source, out: Path, progress: Progress) -> Manifest:
-    """Train a student from the cache alone."""
+def train(
+    *, config: "TrainConfig", teacher: Path, dev: Source, out: Path, also: Sequence[Path] = (), progress: Progress
+) -> Manifest:
+    """Train a student from the cache alone, or from the caches of several teachers."""
     from student_train.train import train as run
 
-    manifest = run(config, teacher, dev, out, progress=progress)
+    manifest = run(config, teacher, dev, out, also=also, progress=progress)
     settings.save(out, {"data": {"dev": str(dev.path)} | columns_of(dev), "train": configs.as_dict(config)})
     return manifest
 

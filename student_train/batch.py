@@ -48,7 +48,7 @@ class Batch:
     def to(self, device: torch.device) -> "Batch":
         if device.type == "cpu":
             return self
-        teacher = None if self.teacher is None else Outputs(self.teacher.logits.to(device, non_blocking=True))
+        teacher = None if self.teacher is None else self.teacher.to(device)
         return replace(self, inputs=self.inputs.to(device), label=self.label.to(device), teacher=teacher)
 
 

@@ -18,9 +18,12 @@ class TrainConfig:
 
     model          key of `MODELS`; "auto" is bilstm for one text and siamese_bilstm for two
     losses         loss name -> weight (keys of `LOSSES`)
-    temperature    T of the `kl` loss
+    temperature    T of the `kl` loss, and of the mean of probabilities of several teachers
     preset         reduction preset of the `kl` loss (keys of `PRESETS`)
     mse_reduction  `logit_mse`: "mean" over rows and classes, or "sum" over classes (the paper's form)
+    combine        several caches: mean_logits (taken where nothing is said) or mean_probabilities, of softmax at
+                   `temperature`
+    weights        several caches: the weight of each teacher in that mean; equal where nothing is said
     rows           which rows of the cache: all, original or augmented
     seeds          one student is trained for each
     epochs         passes over the rows at most
@@ -56,6 +59,8 @@ class TrainConfig:
     temperature: float = 1.0
     preset: str = "hinton"
     mse_reduction: str = "mean"
+    combine: str | None = None
+    weights: tuple[float, ...] | None = None
     rows: str = "all"
     seeds: tuple[int, ...] = (0,)
     epochs: int = 3

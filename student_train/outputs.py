@@ -4,8 +4,9 @@ Legend of shapes, used in every docstring of this room:
 B batch, T sub-words (or words) of the longest row, W words, C classes, D width, H heads, L layers, R relation heads.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
+import torch
 from torch import Tensor
 
 
@@ -13,11 +14,35 @@ from torch import Tensor
 class Outputs:
     """Signals of one batch; the field names are those of `data.schema.SIGNALS`.
 
-    logits  [B, C] float32 raw scores
-    cls     layer -> [B, D] state of the first token
-    mean    layer -> [B, D] mean state over real tokens
+    A cached signal comes as it is stored: most in float16, zeros behind the last sub-word of a row. Sub-words are the
+    teacher's own, special tokens included. A layer l is Hugging Face's: 0 is the embedding output.
+
+    logits     [B, C] float32 raw scores
+    cls        layer -> [B, D] state of the first token
+    mean       layer -> [B, D] mean state over real tokens
+    input_ids  [B, T] int64 the teacher's sub-words
+    hidden     layer -> [B, T, D] states of all sub-words; of layer 0 what the first layer reads
+    q, k, v    layer -> [B, T, D] queries, keys and values of all heads side by side
+    gram       layer -> [B, T, T] float32 inner products of the states
     """
 
     logits: Tensor
     cls: dict[int, Tensor] | None = None
     mean: dict[int, Tensor] | None = None
+    input_ids: Tensor | None = None
+    hidden: dict[int, Tensor] | None = None
+    q: dict[int, Tensor] | None = None
+    k: dict[int, Tensor] | None = None
+    v: dict[int, Tensor] | None = None
+    gram: dict[int, Tensor] | None = None
+
+    def to(self, device: torch.device) -> "Outputs":
+        moved = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, dict):
+                value = {layer: tensor.to(device, non_blocking=True) for layer, tensor in value.items()}
+            elif value is not None:
+                value = value.to(device, non_blocking=True)
+            moved[field.name] = value
+        return Outputs(**moved)

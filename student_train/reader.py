@@ -1,22 +1,26 @@
-"""Rows of a sealed cache (or of bare examples), one row group at a time, joined by id.
+"""Rows of sealed caches (or of bare examples), one row group at a time, joined by id.
 
 Teacher shard i answers examples part i, row group by row group; the ids of every row group are compared when it is
-read, and the manifests' chain when the cache is opened. Rows the teacher could not answer are left out.
+read, and the manifests' chain when a cache is opened. Several teachers answer the same examples, each in a cache of
+its own. Rows that a teacher could not answer are left out.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from data.errors import BAD_DATA, PotstillError
+from data import store
+from data.errors import BAD_DATA, STALE, PotstillError
 from data.manifest import Manifest, check_made_from, read_manifest
 from data.tasks.task import Task
+from student_train.ensemble import Ensemble
+from student_train.row_groups import group_rows, read_group
+from student_train.signals import Column, decode, joined
 
 ROWS = ("all", "original", "augmented")
 ANSWERED = ("ok", "truncated")
@@ -28,12 +32,14 @@ class Block:
     """Chosen rows of one or more row groups. N rows.
 
     texts, pairs (None for single texts); label [N] with the kind's `missing` number; logits [N, C] float32 or None
+    signals  further columns of the cache by name, where asked for
     """
 
     texts: list[str]
     pairs: list[str] | None
     label: np.ndarray
     logits: np.ndarray | None
+    signals: dict[str, Column] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -49,25 +55,41 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Reader:
-    """Random access by row group over examples and, where `teacher` is named, over its cache.
+class Cache:
+    """One teacher's answers: its directory, and a shard for each part of the examples."""
 
-    rows   all, original (as read from files) or augmented (made by the augmenter)
-    root   hash of what is read, for the plan of an epoch
+    directory: Path
+    shards: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Random access by row group over examples and, where there are any, over the caches of their teachers.
+
+    rows      all, original (as read from files) or augmented (made by the augmenter)
+    root      hash of what is read, for the plan of an epoch
+    columns   what is read of the cache besides `logits`: `cls.6`; of one teacher only
+    ensemble  how the logits of several teachers become one
     """
 
     task: Task
     examples: Path
     parts: tuple[str, ...]
-    teacher: Path | None
-    shards: tuple[str, ...]
+    caches: tuple[Cache, ...]
     rows: str
     root: str
     groups: tuple[Group, ...]
+    columns: tuple[str, ...] = ()
+    ensemble: Ensemble | None = None
 
     @property
     def count(self) -> int:
         return sum(group.count for group in self.groups)
+
+    @property
+    def teacher(self) -> Path | None:
+        """The (first) cache, whose teacher's tokenizer and word vectors a student may start from."""
+        return self.caches[0].directory if self.caches else None
 
     def read(self, numbers: list[int]) -> Block:
         """Read row groups (numbers into `groups`) in the order given."""
@@ -77,105 +99,118 @@ class Reader:
             [text for block in blocks for text in block.texts],
             pairs,
             np.concatenate([block.label for block in blocks]),
-            np.concatenate([block.logits for block in blocks if block.logits is not None]) if self.teacher else None,
+            np.concatenate([block.logits for block in blocks if block.logits is not None]) if self.caches else None,
+            {name: joined([block.signals[name] for block in blocks]) for name in self.columns},
         )
 
     def _read_group(self, group: Group) -> Block:
         names = ["id", "text", "label", "op", *(["pair"] if self.task.pair else [])]
-        table = _row_group(self.examples / self.parts[group.part], group.place, names)
-        logits, keep = None, _chosen(table["op"], self.rows)
-        if self.teacher is not None:
-            shard = self.teacher / self.shards[group.part]
-            answers = _row_group(shard, group.place, ["id", "status", "logits"])
-            if not answers["id"].combine_chunks().equals(table["id"].combine_chunks()):
-                raise PotstillError(
-                    f"row group {group.place} of {shard} does not hold the ids of its examples",
-                    hint=MAKE_AGAIN,
-                    code=BAD_DATA,
-                )
-            keep &= _answered(answers["status"])
-            flat = answers["logits"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-            logits = flat.reshape(table.num_rows, -1)[keep]
+        table = read_group(self.examples / self.parts[group.part], group.place, names)
+        answers = [self._answers(cache, group, table["id"]) for cache in self.caches]
+        keep = reduce(
+            np.logical_and, (_answered(found["status"]) for found in answers), _chosen(table["op"], self.rows)
+        )
         if not keep.all():
-            table = table.filter(pa.array(keep))
+            table, *answers = [found.filter(pa.array(keep)) for found in (table, *answers)]
+        signals = {name: decode(answers[0][name], answers[0].schema.field(name)) for name in self.columns}
         label = table["label"].to_numpy(zero_copy_only=False) if table["label"].null_count == 0 else None
         if label is None:
             label = pc.fill_null(table["label"], self.task.rules.missing).to_numpy()
         pairs = table["pair"].to_pylist() if self.task.pair else None
-        return Block(table["text"].to_pylist(), pairs, label, logits)
+        return Block(table["text"].to_pylist(), pairs, label, self._logits(answers), signals)
+
+    def _answers(self, cache: Cache, group: Group, ids: pa.ChunkedArray) -> pa.Table:
+        """One teacher's answers to a row group; answers to other texts are refused."""
+        shard = cache.directory / cache.shards[group.part]
+        answers = read_group(shard, group.place, ["id", "status", "logits", *self.columns])
+        if not answers["id"].combine_chunks().equals(ids.combine_chunks()):
+            raise PotstillError(
+                f"row group {group.place} of {shard} does not hold the ids of its examples",
+                hint=MAKE_AGAIN,
+                code=BAD_DATA,
+            )
+        return answers
+
+    def _logits(self, answers: list[pa.Table]) -> np.ndarray | None:
+        """What all teachers together say, [N, C]."""
+        said = [
+            found["logits"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(found.num_rows, -1)
+            for found in answers
+        ]
+        return self.ensemble.combine(said) if self.ensemble else (said[0] if said else None)
 
 
 def open_cache(teacher: Path, *, rows: str = "all") -> tuple[Reader, Manifest]:
     """Open a teacher cache and the examples it answers; refuse a cache whose examples have changed."""
-    manifest = read_manifest(teacher, "teacher")
-    examples = (teacher / str(manifest.config["examples"])).resolve()
-    source = read_manifest(examples, "examples")
-    check_made_from(teacher, manifest, "examples", source.root)
-    reader = _open(source, examples, teacher=teacher, manifest=manifest, rows=rows)
+    reader, (manifest,) = open_caches([teacher], rows=rows)
     return reader, manifest
+
+
+def open_caches(teachers: Sequence[Path], *, rows: str = "all") -> tuple[Reader, list[Manifest]]:
+    """Open the caches of several teachers over the same examples; how they become one is set on the reader later.
+
+    Errors: a cache whose examples have changed, or are others than those of the first; one cache named twice.
+    """
+    manifests = [read_manifest(teacher, "teacher") for teacher in teachers]
+    examples = (teachers[0] / str(manifests[0].config["examples"])).resolve()
+    source = read_manifest(examples, "examples")
+    check_made_from(teachers[0], manifests[0], "examples", source.root)
+    for teacher, manifest in zip(teachers[1:], manifests[1:], strict=True):
+        _check_joins(teacher, manifest, teachers[0], manifests[0])
+    if len({manifest.root for manifest in manifests}) < len(manifests):
+        raise PotstillError(f"one cache is named twice: {', '.join(map(str, teachers))}")
+    caches = tuple(
+        Cache(teacher, tuple(part.name for part in manifest.parts))
+        for teacher, manifest in zip(teachers, manifests, strict=True)
+    )
+    roots = [manifest.root for manifest in manifests]
+    root = roots[0] if len(roots) == 1 else store.digest_of(roots)
+    return _open(source, examples, caches, rows=rows, root=root), manifests
 
 
 def open_examples(examples: Path, *, rows: str = "original") -> Reader:
     """Open bare examples: what a teacher is fine-tuned on."""
-    return _open(read_manifest(examples, "examples"), examples, teacher=None, manifest=None, rows=rows)
+    source = read_manifest(examples, "examples")
+    return _open(source, examples, (), rows=rows, root=source.root)
 
 
-def _open(source: Manifest, examples: Path, *, teacher: Path | None, manifest: Manifest | None, rows: str) -> Reader:
+def _check_joins(teacher: Path, manifest: Manifest, first: Path, other: Manifest) -> None:
+    """Refuse a teacher that answered other examples than the first one."""
+    here, there = (str(found.made_from.get("examples")) for found in (manifest, other))
+    if here != there:
+        raise PotstillError(
+            f"{teacher} answers the examples {here[:12]}, {first} the examples {there[:12]}",
+            hint="make both caches from one directory of examples: potstill cache EXAMPLES -t TEACHER -o DIR",
+            code=STALE,
+        )
+
+
+def _open(source: Manifest, examples: Path, caches: tuple[Cache, ...], *, rows: str, root: str) -> Reader:
     if rows not in ROWS:
         raise PotstillError(f"no rows {rows!r}", hint=f"rows: {', '.join(ROWS)}")
     parts = tuple(part.name for part in source.parts)
-    shards = tuple(part.name for part in manifest.parts) if manifest else ()
     groups: list[Group] = []
     for number, name in enumerate(parts):
-        shard = teacher / shards[number] if teacher else None
-        groups += [Group(number, place, count) for place, count in enumerate(_counts(examples / name, shard, rows))]
-    reader = Reader(
-        source.task,
-        examples,
-        parts,
-        teacher,
-        shards,
-        rows,
-        (manifest or source).root,
-        tuple(g for g in groups if g.count),
-    )
+        shards = [cache.directory / cache.shards[number] for cache in caches]
+        groups += [Group(number, place, count) for place, count in enumerate(_counts(examples / name, shards, rows))]
+    reader = Reader(source.task, examples, parts, caches, rows, root, tuple(g for g in groups if g.count))
     if not reader.count:
-        raise PotstillError(f"{teacher or examples} has no {rows} rows to train on", code=BAD_DATA)
+        raise PotstillError(f"{reader.teacher or examples} has no {rows} rows to train on", code=BAD_DATA)
     return reader
 
 
-def _counts(part: Path, shard: Path | None, rows: str) -> list[int]:
-    """Chosen rows of each row group, from the two small columns that decide it."""
-    counts, sizes = [], _group_rows(part)
-    if shard is not None and _group_rows(shard) != sizes:
-        raise PotstillError(f"{shard} has not the row groups of its examples", hint=MAKE_AGAIN, code=BAD_DATA)
+def _counts(part: Path, shards: list[Path], rows: str) -> list[int]:
+    """Chosen rows of each row group, from the small columns that decide it."""
+    counts, sizes = [], group_rows(part)
+    for shard in shards:
+        if group_rows(shard) != sizes:
+            raise PotstillError(f"{shard} has not the row groups of its examples", hint=MAKE_AGAIN, code=BAD_DATA)
     for place in range(len(sizes)):
-        keep = _chosen(_row_group(part, place, ["op"])["op"], rows)
-        if shard is not None:
-            keep &= _answered(_row_group(shard, place, ["status"])["status"])
+        keep = _chosen(read_group(part, place, ["op"])["op"], rows)
+        for shard in shards:
+            keep &= _answered(read_group(shard, place, ["status"])["status"])
         counts.append(int(keep.sum()))
     return counts
-
-
-def _group_rows(path: Path) -> list[int]:
-    with _parquet(path) as file:
-        return [file.metadata.row_group(place).num_rows for place in range(file.num_row_groups)]
-
-
-def _row_group(path: Path, place: int, columns: list[str]) -> pa.Table:
-    """Read one row group and nothing else: 20 MB flat, where pyarrow's batch readers grow to the whole file."""
-    with _parquet(path) as file:
-        return file.read_row_group(place, columns=columns, use_threads=False)
-
-
-@contextmanager
-def _parquet(path: Path) -> Iterator[pq.ParquetFile]:
-    """Open a file; whatever in it is damaged is named. Without page checksums a flipped bit is a wrong number."""
-    try:
-        with pq.ParquetFile(path, memory_map=True, pre_buffer=False, page_checksum_verification=True) as file:
-            yield file
-    except (pa.ArrowInvalid, OSError) as error:
-        raise PotstillError(f"{path} cannot be read: {error}", code=BAD_DATA) from None
 
 
 def _chosen(op: pa.ChunkedArray, rows: str) -> np.ndarray:

@@ -1,6 +1,7 @@
 """What a student starts from: its vocabulary and its table of word vectors."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor
@@ -51,6 +52,7 @@ def _files(reader: Reader) -> Path:
 
 def _texts(reader: Reader, progress: Progress) -> Iterator[list[str]]:
     progress.start("count words", total=reader.count, unit="rows")
+    reader = replace(reader, columns=())  # only texts are needed
     for number in range(len(reader.groups)):
         block = reader.read([number])
         yield block.texts + (block.pairs or [])

@@ -16,6 +16,7 @@ from student_train.batch import Batch, Encoded, pad_inputs
 from student_train.outputs import Outputs
 from student_train.plan import BlockPlan, plan_block, plan_epoch
 from student_train.reader import Block, Reader
+from student_train.signals import check_aligned, collate
 from student_train.vocab import Vocabulary
 
 
@@ -47,16 +48,20 @@ class Stream:
 
     def _load(self, block: BlockPlan) -> tuple[Block, list[Encoded]]:
         rows = self.reader.read(list(block.groups))
-        return rows, self.vocabulary.encode(rows.texts, rows.pairs)
+        sides = self.vocabulary.encode(rows.texts, rows.pairs)
+        check_aligned(rows.signals, sides[0])
+        return rows, sides
 
 
 def make_batch(rows: Block, sides: list[Encoded], chosen: np.ndarray) -> Batch:
-    """Pad the chosen rows and put label and teacher logits beside them."""
-    label = rows.label[chosen]
+    """Pad the chosen rows and put the label and what the teacher said beside them."""
+    label, teacher = rows.label[chosen], None
+    if rows.logits is not None:
+        teacher = Outputs(torch.from_numpy(rows.logits[chosen]), **collate(rows.signals, chosen))
     return Batch(
         inputs=pad_inputs(sides, chosen),
         label=torch.from_numpy(label.astype(np.int64 if label.dtype.kind in "iu" else np.float32)),
-        teacher=None if rows.logits is None else Outputs(torch.from_numpy(rows.logits[chosen])),
+        teacher=teacher,
         rows=chosen,
     )
 

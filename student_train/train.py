@@ -1,4 +1,4 @@
-"""Train students from a sealed cache: cache directory + labelled dev file -> student directories. No teacher needed.
+"""Train students from sealed caches: cache directories + labelled dev file -> student directories. No teacher needed.
 
 out/                 one seed: the student itself; several: seed-0/ seed-1/ … and a manifest over them
   model.safetensors  weights of the best evaluation
@@ -8,6 +8,7 @@ out/                 one seed: the student itself; several: seed-0/ seed-1/ … 
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,9 @@ from data.manifest import NAME, Manifest, read_manifest
 from data.progress import Progress
 from data.readers.examples import read
 from data.readers.source import Source
+from data.schema import split_signal
 from student_train.config import HOW_ONLY, TrainConfig
+from student_train.ensemble import Ensemble, choose_ensemble
 from student_train.fit import Fit, fit
 from student_train.losses.table import Options, check_losses, required_signals
 from student_train.measure import Labelled, encode_labelled
@@ -29,7 +32,8 @@ from student_train.models.shape import Shape
 from student_train.models.table import choose_model
 from student_train.optim import USUAL_RATES
 from student_train.precision import choose_device, choose_precision
-from student_train.reader import Reader, open_cache
+from student_train.reader import Reader, open_caches
+from student_train.signals import chosen_columns
 from student_train.start import build_vocabulary, starting_table
 from student_train.students import seal_many, seal_one
 from student_train.vocab import Subwords, Words
@@ -37,18 +41,22 @@ from student_train.vocab import Subwords, Words
 NAMES = {"student": "one student", "students": "students of several seeds"}
 
 
-def train(config: TrainConfig, teacher: Path, dev: Source, out: Path, *, progress: Progress) -> Manifest:
+def train(
+    config: TrainConfig, teacher: Path, dev: Source, out: Path, *, also: Sequence[Path] = (), progress: Progress
+) -> Manifest:
     """Train one student per seed; finished ones of the same config and data are left as they are.
 
+    also: caches of further teachers over the same examples; the student learns from all of them together.
     Errors: a cache that is unfinished, damaged or stale; a loss whose signal the cache lacks; a student that does not
     fit the task; a directory that holds another run (STALE); a signal to stop (TRY_AGAIN: run it again).
     """
-    reader, cache = open_cache(teacher, rows=config.rows)
+    reader, caches = open_caches([teacher, *also], rows=config.rows)
     config = resolve(config, reader)
     check_losses(config.losses, reader.task)
-    check_signals(config, cache)
+    reader = replace(reader, columns=needed_columns(config, caches), ensemble=ensemble_of(config, reader))
     examples = list(read(dev, reader.task, split="dev"))
-    origins = {"teacher": cache.root, "dev": store.digest_of([[e.id, e.label] for e in examples])}
+    origins = {_role(number): cache.root for number, cache in enumerate(caches, 1)}
+    origins["dev"] = store.digest_of([[e.id, e.label] for e in examples])
     refuse_other_kind(out, "student" if len(config.seeds) == 1 else "students")
     targets = [out] if len(config.seeds) == 1 else [out / f"seed-{seed}" for seed in config.seeds]
     jobs = [(replace(config, seeds=(seed,)), target) for seed, target in zip(config.seeds, targets, strict=True)]
@@ -72,6 +80,7 @@ def _train_missing(
     config = jobs[0][0]
     torch.set_num_threads(config.threads or torch.get_num_threads())
     vocabulary = build_vocabulary(config, reader, progress=progress)
+    refuse_other_tokens(config, reader, vocabulary)
     dev = encode_labelled(examples, reader.task, vocabulary)
     if not len(dev.labels):
         raise PotstillError("the dev file has no labelled row", hint="--dev FILE with a label column")
@@ -125,18 +134,56 @@ def resolve(config: TrainConfig, reader: Reader) -> TrainConfig:
         raise PotstillError(f"seeds {listed} are not different whole numbers from 0 on", hint="e.g. --seeds 0,1,2")
     if config.optimizer not in USUAL_RATES:
         raise PotstillError(f"no optimizer {config.optimizer!r}", hint=f"optimizers: {', '.join(USUAL_RATES)}")
-    return replace(config, model=choose_model(config.model, reader.task), lr=config.lr or USUAL_RATES[config.optimizer])
+    found = ensemble_of(config, reader)
+    return replace(
+        config,
+        model=choose_model(config.model, reader.task),
+        lr=config.lr or USUAL_RATES[config.optimizer],
+        combine=found.rule if found else None,
+        weights=found.weights if found else None,
+    )
 
 
-def check_signals(config: TrainConfig, cache: Manifest) -> None:
-    """Refuse losses that need what the cache does not hold."""
-    has = tuple(cache.config.get("signals", ["logits"]))
-    for signal in required_signals(config.losses):
+def ensemble_of(config: TrainConfig, reader: Reader) -> Ensemble | None:
+    """How the caches' teachers are combined; None for one."""
+    count = len(reader.caches)
+    return choose_ensemble(
+        config.combine, config.weights, count=count, task=reader.task, temperature=config.temperature
+    )
+
+
+def needed_columns(config: TrainConfig, caches: list[Manifest]) -> tuple[str, ...]:
+    """Name the columns that the losses need besides `logits`; refuse losses that need what the cache does not hold."""
+    required, has = required_signals(config.losses), tuple(caches[0].config.get("signals", ["logits"]))
+    for signal in required:
         if signal not in has and not any(name.startswith(f"{signal}.") for name in has):
             raise PotstillError(
                 f"cache has no signal {signal!r} (has: {', '.join(has)})",
                 hint=f"potstill cache … --signals {','.join([*has, signal])}",
             )
+    columns = chosen_columns(required, has)
+    if columns and len(caches) > 1:
+        raise PotstillError(
+            f"the losses need {', '.join(columns)}, and of several teachers only logits can be combined",
+            hint="name one cache, or losses on logits",
+        )
+    return columns
+
+
+def refuse_other_tokens(config: TrainConfig, reader: Reader, vocabulary: Words | Subwords) -> None:
+    """Refuse signals a sub-word for a student that does not read the teacher's sub-words."""
+    found = [column for column in reader.columns if split_signal(column)[0].per != "text"]
+    if found and not vocabulary.joint:
+        raise PotstillError(
+            f"{', '.join(found)} speak of the teacher's sub-words, special tokens included, which a {config.model} "
+            f"with vocabulary={config.vocabulary} does not read",
+            hint="take losses on logits, cls or mean, or a student that reads the teacher's sub-words",
+        )
+
+
+def _role(number: int) -> str:
+    """The cache's name in `made_from`: teacher, teacher_2, teacher_3, …"""
+    return "teacher" if number == 1 else f"teacher_{number}"
 
 
 def refuse_other_kind(out: Path, kind: str) -> None:

@@ -34,6 +34,10 @@ class Vocabulary(Protocol):
     def size(self) -> int:
         """Number of ids V, padding and unknown included."""
 
+    @property
+    def joint(self) -> bool:
+        """Whether rows are the sub-words that a cross-encoder with this tokenizer reads, special tokens and all."""
+
     def encode(self, texts: list[str], pairs: list[str] | None) -> list[Encoded]:
         """Encode N rows: one `Encoded` per side (one in all for a joint encoding)."""
 
@@ -47,6 +51,7 @@ class Words:
 
     words: tuple[str, ...]  # words[0] has id 2
     longest: int
+    joint = False
 
     @property
     def size(self) -> int:
@@ -76,6 +81,7 @@ class Subwords:
     kept: tuple[int, ...]  # the tokenizer's ids; kept[0] has id 2
     mask: str
     longest: int
+    joint = False
 
     @property
     def size(self) -> int:
@@ -105,6 +111,7 @@ class Joint:
 
     tokenizer: Tokenizer
     longest: int
+    joint = True
 
     @property
     def size(self) -> int:

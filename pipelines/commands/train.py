@@ -28,15 +28,28 @@ class TrainOptions:
     lr: Annotated[float | None, typer.Option("--lr", help="Highest learning rate.")] = None
     optimizer: Annotated[str | None, typer.Option("--optimizer", help="adamw or adadelta.")] = None
     seeds: Annotated[str | None, typer.Option("--seeds", metavar="N,…", help="One student a seed: `0,1,2`.")] = None
+    combine: Annotated[
+        str | None,
+        typer.Option("--combine", help="Several caches: mean_logits (if not said) or mean_probabilities."),
+    ] = None
+    weights: Annotated[
+        str | None, typer.Option("--weights", metavar="W,…", help="Weight of each cache's teacher: `0.7,0.3`.")
+    ] = None
 
     def values(self) -> dict[str, object]:
         """Spell out the lists."""
-        seeds = [whole(seed) for seed in self.seeds.split(",")] if self.seeds else None
-        return vars(self) | {"losses": weights(self.losses) if self.losses else None, "seeds": seeds}
+        return vars(self) | {
+            "losses": named_weights(self.losses) if self.losses else None,
+            "seeds": [whole(seed) for seed in self.seeds.split(",")] if self.seeds else None,
+            "weights": [real(weight) for weight in self.weights.split(",")] if self.weights else None,
+        }
 
 
 def train(
-    teacher: Annotated[Path, typer.Argument(metavar="CACHE", help="Directory made by `potstill cache`.")],
+    caches: Annotated[
+        list[Path],
+        typer.Argument(metavar="CACHE…", help="Directory made by `potstill cache`; one for each of several teachers."),
+    ],
     dev: Annotated[str, typer.Option("--dev", metavar="FILE", help="Labelled file to choose the best step on.")],
     out: Out,
     options: TrainOptions,
@@ -47,6 +60,8 @@ def train(
 ) -> None:
     """Train a student from the cache alone; the teacher is not needed any more.
 
+    Several caches over the same examples are several teachers, combined row by row.
+
     Example: potstill train runs/x/teacher --dev dev.tsv -o runs/x/student --losses logit_mse=1.0 --seeds 0,1,2
     """
     from pipelines import phases, settings
@@ -54,13 +69,14 @@ def train(
 
     config = settings.resolve(TrainConfig, "train", defaults, options.values())
     source = settings.reading(columns, defaults).source(dev)
-    manifest = phases.train(config=config, teacher=teacher, dev=source, out=out, progress=console.progress)
+    teacher, *also = caches
+    manifest = phases.train(config=config, teacher=teacher, also=also, dev=source, out=out, progress=console.progress)
     show_manifest(console, out, manifest)
     result = {"out": out, "root": manifest.root, **manifest.report}
     console.done("train", result, following=f"potstill evaluate {out} {dev}")
 
 
-def weights(text: str) -> dict[str, float]:
+def named_weights(text: str) -> dict[str, float]:
     """Read `kl=0.9,ce=0.1`; a name alone has weight 1."""
     found = {}
     for item in text.split(","):
@@ -78,3 +94,11 @@ def whole(text: str) -> int:
         return int(text)
     except ValueError:
         raise PotstillError(f"{text!r} is not a whole number", hint="e.g. --seeds 0,1,2") from None
+
+
+def real(text: str) -> float:
+    """Read a number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise PotstillError(f"{text!r} is not a number", hint="e.g. --weights 0.7,0.3") from None

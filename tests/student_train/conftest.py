@@ -24,7 +24,7 @@ from data.examples import describe, hash_ids, part_name, to_table, write_groups
 from data.manifest import Manifest, write_manifest
 from data.progress import Silent
 from data.readers.source import Source
-from data.schema import examples_schema, teacher_schema
+from data.schema import Sizes, examples_schema, split_signal, teacher_schema
 from data.tasks.task import Task
 from student_train.config import TeachConfig, TrainConfig
 from student_train.teach import teach
@@ -101,20 +101,32 @@ class Rows:
 
 @pytest.fixture(scope="session")
 def make_cache(tokenizer: Tokenizer) -> Callable[..., Path]:
-    """Write examples and a sealed cache over them: `make_cache(directory, rows)` -> directory / "teacher"."""
+    """Write examples and a sealed cache over them: `make_cache(directory, rows)` -> directory / "teacher".
 
-    def make(directory: Path, rows: Rows, *, group_rows: int = 64, part_rows: int = 256) -> Path:
+    signals: further columns, name -> [N, D] or a list of N arrays [T, D], of packed numbers, or of ids.
+    """
+
+    def make(
+        directory: Path,
+        rows: Rows,
+        *,
+        group_rows: int = 64,
+        part_rows: int = 256,
+        name: str = "teacher",
+        signals: dict[str, Any] | None = None,
+    ) -> Path:
         starts = range(0, len(rows.examples), part_rows)
         cut = [slice(start, min(start + part_rows, len(rows.examples))) for start in starts]
         parts = [_write_part(directory / "examples", i, rows, cut[i], group_rows) for i in range(len(cut))]
         source = Manifest("examples", rows.task, tuple(parts))
         write_manifest(directory / "examples", source)
-        shards = [_write_shard(directory / "teacher", i, rows, cut[i], group_rows) for i in range(len(cut))]
-        config = {"signals": ["logits"], "examples": "../examples"}
-        origins = {"examples": source.root, "teacher": "0" * 64}
-        write_manifest(directory / "teacher", Manifest("teacher", rows.task, tuple(shards), origins, config))
-        _write_files(directory / "teacher" / "files", tokenizer)
-        return directory / "teacher"
+        out, more = directory / name, signals or {}
+        shards = [_write_shard(out, i, rows, cut[i], group_rows, more) for i in range(len(cut))]
+        config = {"signals": ["logits", *more], "examples": "../examples"}
+        origins = {"examples": source.root, "teacher": store.digest_of(name)}
+        write_manifest(out, Manifest("teacher", rows.task, tuple(shards), origins, config))
+        _write_files(out / "files", tokenizer)
+        return out
 
     return make
 
@@ -125,10 +137,24 @@ def _write_part(directory: Path, index: int, rows: Rows, at: slice, group_rows: 
     return write_groups(directory / part_name(index), groups, schema)
 
 
-def _write_shard(directory: Path, index: int, rows: Rows, at: slice, group_rows: int) -> Any:
+def signal_field(name: str, task: Task, values: Any) -> pa.Field:
+    """The field of a signal's column, as the schema says it; the width is that of the values."""
+    width = values[0].shape[-1] if name != "input_ids" else 0
+    return teacher_schema(task, (name,), Sizes(width, heads=1, key_heads=1, head_size=width)).field(name)
+
+
+def signal_array(name: str, values: Any, field: pa.Field) -> pa.Array:
+    dtype = split_signal(name)[0].dtype
+    rows = [row.tolist() if name == "input_ids" else row.astype(dtype).tobytes() for row in values]
+    return pa.array(rows, field.type)
+
+
+def _write_shard(directory: Path, index: int, rows: Rows, at: slice, group_rows: int, signals: dict[str, Any]) -> Any:
     import hashlib
 
     schema, digest = teacher_schema(rows.task, ("logits",), 0), hashlib.sha256()
+    fields = {name: signal_field(name, rows.task, values) for name, values in signals.items()}
+    schema = pa.schema([*schema, *fields.values()])
     ids, logits = [example.id for example in rows.examples[at]], rows.logits[at].astype(np.float32)
     status = (rows.status or ["ok"] * len(rows.examples))[at]
     path = directory / part_name(index)
@@ -141,6 +167,7 @@ def _write_shard(directory: Path, index: int, rows: Rows, at: slice, group_rows:
                 pa.array([5] * len(ids[piece]), pa.int32()),
                 pa.array(status[piece]),
                 pa.FixedSizeListArray.from_arrays(flat, type=schema.field("logits").type),
+                *(signal_array(name, values[at][piece], fields[name]) for name, values in signals.items()),
             ]
             writer.write_table(pa.table(columns, schema=schema))
         hash_ids(digest, pa.chunked_array([ids]))
