@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from data import store
-from data.errors import BAD_DATA, PotstillError
+from data import parquet_guard, store
 from data.example import Example
 from data.manifest import Manifest, Part, read_manifest
 from data.schema import examples_schema
@@ -70,13 +68,13 @@ def read_examples(directory: Path) -> tuple[Manifest, Iterator[Example]]:
 
 
 def read_groups(path: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:
-    """Read a Parquet file one row group at a time: memory stays flat, where pyarrow's batch readers grow."""
-    try:
-        with pq.ParquetFile(path, memory_map=True, pre_buffer=False, page_checksum_verification=True) as file:
-            for group in range(file.num_row_groups):
-                yield file.read_row_group(group, columns=columns, use_threads=False)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise PotstillError(f"{path} cannot be read: {error}", code=BAD_DATA) from None
+    """Read a Parquet file one row group at a time: memory stays flat, where pyarrow's batch readers grow.
+
+    Errors: BAD_DATA for a damaged file, and for one that would decode to more than potstill ever writes.
+    """
+    with parquet_guard.opened(path) as file:
+        for group in range(file.num_row_groups):
+            yield parquet_guard.read_group(path, file, group, columns)
 
 
 def to_table(examples: list[Example], schema: pa.Schema) -> pa.Table:

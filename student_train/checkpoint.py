@@ -1,6 +1,7 @@
 """Weights and training state on disk: safetensors and JSON only, so a checkpoint can hold no code."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 
 from data import store
 from data.errors import BAD_DATA, STALE, PotstillError
+from data.model_files import refusing
+from data.weights import read_header
 from student_train.loop import State
 from student_train.optim import Optimizer
 
@@ -33,6 +36,24 @@ def load_weights(path: Path, model: nn.Module) -> None:
         raise PotstillError(f"{path} does not fit: missing {missing}, unexpected {unexpected}", code=BAD_DATA)
 
 
+def check_weights(path: Path, build: Callable[[], nn.Module]) -> None:
+    """Refuse a weights file that is not sound, or not of the model that `build` makes; nothing is allocated for it.
+
+    The model is built on the meta device (shapes without numbers) and compared with the file's header.
+    """
+    there = {name: tuple(entry["shape"]) for name, entry in read_header(path).items()}
+    with refusing(f"{path.parent} describes no student that can be built"), torch.device("meta"):
+        wanted = {name: tuple(tensor.shape) for name, tensor in build().state_dict().items()}
+    if there != wanted:
+        name = min(name for name in there.keys() | wanted.keys() if there.get(name) != wanted.get(name))
+        raise PotstillError(
+            f"{path} does not fit: {name} is {there.get(name, 'missing')}, the student's config makes it "
+            f"{wanted.get(name, 'unexpected')}",
+            hint="the directory was edited or copied in part: make the student again",
+            code=BAD_DATA,
+        )
+
+
 def save_training(directory: Path, model: nn.Module, optimizer: Optimizer, state: State, *, key: str) -> None:
     """Write everything a resume needs as one file; `key` identifies config and data, so no other run picks it up."""
     tensors = {f"model.{name}": tensor for name, tensor in _tensors(model).items()}
@@ -46,6 +67,7 @@ def load_training(directory: Path, model: nn.Module, optimizer: Optimizer, *, ke
     path = directory / LAST
     if not path.is_file():
         return None
+    read_header(path)
     with safe_open(path, framework="pt") as file:
         note = file.metadata() or {}
         if note.get("key") != key:

@@ -7,30 +7,39 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 
 from data.errors import BAD_DATA, PotstillError
 from data.examples import read_examples
+from data.model_files import budget_of, check_model, find_model, refusing, watching
 from data.tasks.task import Task
+from data.tokenizer_files import check_tokenizer
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 NEW_VOCABULARY = 8_000
+NEEDS = "name a directory with config.json, model.safetensors and tokenizer.json, or a hub model"
 
 
 def load_encoder(name: str, task: Task) -> tuple[Any, Any]:
-    """A pretrained encoder with a head of the task's width, and its fast tokenizer. Safetensors, no remote code."""
+    """A pretrained encoder with a head of the task's width, and its fast tokenizer. Safetensors, no remote code.
+
+    Errors: whatever `data.model_files` and `data.tokenizer_files` refuse, or transformers cannot open (BAD_DATA).
+    """
+    from torch.nn.modules import module as registry
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     be_quiet()
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, use_fast=True)
-        model = AutoModelForSequenceClassification.from_pretrained(
-            name, use_safetensors=True, trust_remote_code=False, dtype="float32", **head(task)
-        )
-    except (OSError, ValueError, ImportError, RuntimeError) as error:  # RuntimeError: a head of another width
-        raise PotstillError(
-            f"cannot open encoder {name!r}: {str(error).splitlines()[0]}",
-            hint="name a directory with config.json, model.safetensors and tokenizer.json, or a hub model",
-            code=BAD_DATA,
-        ) from None
+    with refusing(f"cannot open encoder {name!r}", hint=NEEDS):
+        path = _checked(name)
+        tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False, use_fast=True, local_files_only=True)
+        with watching(budget_of(path), registry):
+            model = AutoModelForSequenceClassification.from_pretrained(
+                path,
+                use_safetensors=True,
+                trust_remote_code=False,
+                local_files_only=True,
+                dtype="float32",
+                **head(task),
+            )
     if not getattr(tokenizer, "is_fast", False):
         raise PotstillError(f"{name} has no fast tokenizer", hint="convert it to a tokenizer.json first", code=BAD_DATA)
+    _check_ids(name, tokenizer, model)
     return model, tokenizer
 
 
@@ -75,6 +84,29 @@ def head(task: Task) -> dict[str, Any]:
     """What a Hugging Face config must say of the task: names in the order of the logits."""
     names = dict(enumerate(task.labels)) or {0: "score"}
     return {"num_labels": task.width, "id2label": names, "label2id": {name: number for number, name in names.items()}}
+
+
+def _checked(name: str) -> Path:
+    """Find an encoder's directory, checked."""
+    try:
+        path = find_model(name, role="encoder")
+        check_model(path)
+        if (path / "tokenizer.json").exists():
+            check_tokenizer(path / "tokenizer.json")
+    except PotstillError as error:
+        raise PotstillError(
+            f"cannot open encoder {name!r}: {error.message}", hint=error.hint or NEEDS, code=error.code
+        ) from None
+    return path
+
+
+def _check_ids(name: str, tokenizer: Any, model: Any) -> None:
+    """Refuse ids beyond the word table: an error on a CPU, the end of the process on a GPU."""
+    rows, largest = model.get_input_embeddings().weight.shape[0], max(tokenizer.get_vocab().values(), default=0)
+    if largest >= rows:
+        raise PotstillError(
+            f"the tokenizer of {name} gives ids up to {largest:,}, the encoder has {rows:,} word vectors", code=BAD_DATA
+        )
 
 
 def _size(size: str) -> tuple[int, int]:

@@ -8,16 +8,21 @@ import numpy as np
 import torch
 from torch import nn
 
-from data import store
-from data.errors import PotstillError
+from data.errors import BAD_DATA, PotstillError
 from data.manifest import read_manifest
+from data.model_files import check_files, read_json, refusing
 from data.tasks.task import Task
-from student_train.checkpoint import WEIGHTS, load_weights
+from data.tokenizer_files import check_tokenizer
+from student_train.checkpoint import WEIGHTS, check_weights, load_weights
 from student_train.measure import answer
 from student_train.models.shape import Shape
 from student_train.models.table import build_model
 from student_train.students import CONFIG, best_student
+from student_train.vocab import NAME as VOCABULARY
 from student_train.vocab import Subwords, Words, load_vocabulary
+
+MAX_VOCABULARY = 64 << 20
+LONGEST = 1 << 20  # words of a text that a student may be asked to read
 
 
 @dataclass(frozen=True)
@@ -30,13 +35,20 @@ class Student:
 
     @staticmethod
     def load(directory: str | Path) -> "Student":
-        """Open a student directory, or the best seed of several."""
-        path = best_student(Path(directory))
-        read_manifest(path, "student")
-        values = store.read_json(path / CONFIG)
-        model = build_model(Shape(**values["shape"]))
-        load_weights(path / WEIGHTS, model)
-        return Student(model.eval(), load_vocabulary(path), Task.from_dict(values["task"]))
+        """Open a student directory, or the best seed of several. It is not trusted: sizes are checked first."""
+        with refusing(f"{directory} is no student that can be opened"):
+            path = best_student(Path(directory))
+            if not path.resolve().is_relative_to(Path(directory).resolve()):
+                raise PotstillError(f"the best student of {directory} lies outside of it", code=BAD_DATA)
+            read_manifest(path, "student")
+            check_files(path)
+            values = read_json(path / CONFIG)
+            shape, task = Shape(**values["shape"]), Task.from_dict(values["task"])
+            check_weights(path / WEIGHTS, lambda: build_model(shape))
+            vocabulary = _vocabulary(path, shape)
+            model = build_model(shape)
+            load_weights(path / WEIGHTS, model)
+        return Student(model.eval(), vocabulary, task)
 
     def logits(self, texts: list[str], pairs: list[str] | None = None, *, batch_size: int = 256) -> np.ndarray:
         """Raw scores [N, C] of N texts, or pairs of texts."""
@@ -67,3 +79,22 @@ class Student:
             }
             for label, row in zip(predicted, values, strict=True)
         ]
+
+
+def _vocabulary(path: Path, shape: Shape) -> Words | Subwords:
+    """Open a student's vocabulary; its ids must be rows of the student's word table."""
+    read_json(path / VOCABULARY, max_bytes=MAX_VOCABULARY)
+    if (path / "tokenizer.json").exists():
+        check_tokenizer(path / "tokenizer.json")
+    vocabulary = load_vocabulary(path)
+    if vocabulary.size != shape.vocabulary or not 0 < vocabulary.longest <= LONGEST:
+        raise PotstillError(
+            f"{path / VOCABULARY} has {vocabulary.size:,} ids and texts of {vocabulary.longest}, the student has "
+            f"{shape.vocabulary:,} word vectors",
+            code=BAD_DATA,
+        )
+    if isinstance(vocabulary, Subwords):
+        ids = vocabulary.tokenizer.get_vocab_size(with_added_tokens=True)
+        if not all(type(number) is int and 0 <= number < ids for number in vocabulary.kept):
+            raise PotstillError(f"{path / VOCABULARY} keeps sub-words that its tokenizer does not have", code=BAD_DATA)
+    return vocabulary

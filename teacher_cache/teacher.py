@@ -13,6 +13,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from data.errors import BAD_DATA, PotstillError
 from data.tasks.task import Task
 from teacher_cache.fingerprint import TeacherFiles, check_labels, inspect_teacher
+from teacher_cache.guard import building, check_ids, refusing
 
 
 @dataclass(frozen=True)
@@ -48,31 +49,26 @@ def load_teacher(
 
 def load_tokenizer(files: TeacherFiles) -> Any:
     """Load the fast tokenizer of a teacher; a tokenizer without a fast form is refused."""
-    with _quiet():
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(files.path, trust_remote_code=False, local_files_only=True)
-        except (OSError, ValueError, ImportError) as error:
-            raise PotstillError(f"{files.path} has no tokenizer that can be read: {error}", code=BAD_DATA) from None
+    with _quiet(), refusing(f"{files.path} has no tokenizer that can be read"):
+        tokenizer = AutoTokenizer.from_pretrained(files.path, trust_remote_code=False, local_files_only=True)
     if not tokenizer.is_fast:
         raise PotstillError(f"the tokenizer of {files.path} has no fast form", hint="save a tokenizer.json beside it")
+    check_ids(tokenizer, files)
     return tokenizer
 
 
 def load_model(files: TeacherFiles, *, device: str, dtype: str, attention: str) -> Any:
     """Load the weights, safetensors only; a head that would be filled with random numbers is refused."""
-    with _quiet():
-        try:
-            model, info = AutoModelForSequenceClassification.from_pretrained(
-                files.path,
-                dtype=getattr(torch, dtype),
-                attn_implementation=attention,
-                use_safetensors=True,
-                trust_remote_code=False,
-                local_files_only=True,
-                output_loading_info=True,
-            )
-        except (OSError, ValueError, RuntimeError) as error:
-            raise PotstillError(f"{files.path} cannot be loaded: {error}", code=BAD_DATA) from None
+    with _quiet(), building(files):
+        model, info = AutoModelForSequenceClassification.from_pretrained(
+            files.path,
+            dtype=getattr(torch, dtype),
+            attn_implementation=attention,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            output_loading_info=True,
+        )
     if missing := sorted(info["missing_keys"]):
         raise PotstillError(
             f"{files.path} is not a trained classifier: its weights lack {', '.join(missing[:4])}",

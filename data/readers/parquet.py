@@ -1,33 +1,86 @@
-"""A Parquet file → rows, one row group at a time. Columns of lists, bytes and structures are not read."""
+"""A Parquet file → rows, a slice of a row group at a time. Columns of lists, bytes and structures are not read.
+
+The file may come from anywhere: memory is bounded by the slice, whatever the file says of itself.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from data import parquet_guard
 from data.errors import BAD_DATA, PotstillError
-from data.examples import GROUP_ROWS, read_groups
+from data.examples import GROUP_ROWS
 from data.readers.lines import open_file
 from data.readers.source import Row, Source
 
+LONGEST = 16 << 20  # bytes of one value: a longer one is no text but a broken file
+SLICE = 64 << 20  # bytes that a slice of rows should have, decoded
+
 
 def read_rows(source: Source) -> Iterator[Row]:
-    """Stream the rows of a Parquet file; `Row.line` counts rows from 1."""
-    with open_file(source) as stream:
-        try:
-            schema = pq.read_schema(stream)
-        except pa.ArrowInvalid as error:
-            raise PotstillError(f"{source.path} is not a Parquet file: {error}", code=BAD_DATA) from None
+    """Stream the rows of a Parquet file; `Row.line` counts rows from 1. Errors: BAD_DATA, a value over `LONGEST`."""
+    path = Path(source.path)
+    open_file(source).close()
+    names, shared = _columns(path)
+    number = 0
+    with parquet_guard.opened(path, read_dictionary=shared) as file:
+        for group in range(file.num_row_groups):
+            rows = _slice_rows(path, file, group, names)
+            for batch in file.iter_batches(rows, row_groups=[group], columns=names, use_threads=False):
+                columns = [_values(source, number, name, batch[name]) for name in names]
+                for values in zip(*columns, strict=True):
+                    number += 1
+                    yield Row(number, dict(zip(names, values, strict=True)))
+
+
+def _columns(path: Path) -> tuple[list[str], list[str]]:
+    """The columns to read; and those of texts in a dictionary, kept as one: decoded, a row may repeat a megabyte."""
+    try:
+        with parquet_guard.opened(path) as file:
+            schema = file.schema_arrow
+    except PotstillError as error:
+        raise PotstillError(f"{path} is not a Parquet file: {error.message}", code=BAD_DATA) from None
     names = [field.name for field in schema if _plain(field.type)]
     if not names:
-        raise PotstillError(f"{source.path} has no column of texts or numbers: {', '.join(schema.names)}")
-    number = 0
-    for group in read_groups(Path(source.path), columns=names):
-        for batch in group.to_batches(max_chunksize=GROUP_ROWS):
-            for values in batch.to_pylist():
-                number += 1
-                yield Row(number, values)
+        raise PotstillError(f"{path} has no column of texts or numbers: {', '.join(schema.names)}")
+    return names, [name for name in names if _text(schema.field(name).type)]
+
+
+def _slice_rows(path: Path, file: pq.ParquetFile, group: int, names: list[str]) -> int:
+    """Rows to decode at once."""
+    rows = file.metadata.row_group(group).num_rows
+    size = sum(chunk.bytes for chunk in parquet_guard.measure(path, file, group, names).values())
+    return max(16, min(GROUP_ROWS, SLICE * max(rows, 1) // max(size, 1)))
+
+
+def _values(source: Source, before: int, name: str, column: pa.Array) -> list[Any]:
+    """A column's values. A text of a dictionary is made once, however many rows have it."""
+    if not pa.types.is_dictionary(column.type):
+        _refuse_long(source, before, name, column)
+        return column.to_pylist()
+    used = column.indices.unique().drop_null()
+    texts = column.dictionary.take(used)
+    _refuse_long(source, before, name, texts)
+    made: dict[int | None, Any] = dict(zip(used.to_pylist(), texts.to_pylist(), strict=True))
+    made[None] = None
+    return [made[index] for index in column.indices.to_pylist()]
+
+
+def _refuse_long(source: Source, before: int, name: str, values: pa.Array) -> None:
+    if _text(values.type) and (pc.max(pc.binary_length(values)).as_py() or 0) > LONGEST:
+        raise PotstillError(
+            f"{source.path}: column {name!r} has a value of more than {LONGEST:,} bytes after row {before}",
+            hint="split or remove that row",
+            code=BAD_DATA,
+        )
+
+
+def _text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 
 def _plain(kind: pa.DataType) -> bool:

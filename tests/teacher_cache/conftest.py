@@ -48,6 +48,7 @@ WORDS = [
 ]
 VOCAB = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *"abcdefghijklmnopqrstuvwxyz"]
 VOCAB += [f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
+VOCAB = list(dict.fromkeys(VOCAB))  # "a" and "##s" stand among the words too; an id beyond the word table is refused
 TEXTS = (
     "a good movie",
     "the plot is dull , the actor is very very bad",
