@@ -12,8 +12,12 @@ ATTENTIONS = ("auto", "sdpa", "eager")
 class CacheConfig:
     """Options of `potstill cache`.
 
-    signals       what to store: logits (always), cls, mean; a layer may be named (`cls.6`)
+    signals       what to store: logits (always), input_ids, cls, mean, hidden, q, k, v, gram; qkv for q, k and v,
+                  embedding for hidden.0; a layer may be named (`cls.6`, `qkv.12`)
     layers        layers of the signals named without one; none: the teacher's last layer
+    methods       distillation methods whose signals are stored too, by name: pkd, tinybert, minilm, …
+                  (table `METHOD_SIGNALS` in teacher_cache/methods.py)
+    student_layers  layers of the student that methods map the teacher's layers to; 0: half of the teacher's
     dtype         the teacher's arithmetic: auto, float32, bfloat16, float16. auto: bfloat16 on a GPU, and on a CPU
                   only where a short self-test shows that it pays
     device        auto, cpu, cuda or cuda:N
@@ -28,6 +32,8 @@ class CacheConfig:
 
     signals: tuple[str, ...] = ("logits",)
     layers: tuple[int, ...] = ()
+    methods: tuple[str, ...] = ()
+    student_layers: int = 0
     dtype: str = "auto"
     device: str = "auto"
     attention: str = "auto"
@@ -44,7 +50,7 @@ class CacheConfig:
             raise PotstillError(f"device {self.device!r} is unknown", hint="devices: auto, cpu, cuda, cuda:N")
         if self.max_length < 4:
             raise PotstillError(f"max_length {self.max_length} leaves no room for words", hint="e.g. 128")
-        for name in ("token_budget", "max_bytes", "max_rejected", "threads"):
+        for name in ("student_layers", "token_budget", "max_bytes", "max_rejected", "threads"):
             if getattr(self, name) < 0:
                 raise PotstillError(f"{name} = {getattr(self, name)} is negative")
 

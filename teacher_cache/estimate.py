@@ -15,13 +15,14 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from data.errors import BAD_DATA, USAGE, PotstillError
-from data.schema import split_signal
+from data.schema import count_numbers, split_signal
 from teacher_cache.config import CacheConfig
 from teacher_cache.fingerprint import TeacherFiles
 from teacher_cache.job import Job, open_job
 
 SAMPLE = 512  # texts whose sub-words are counted
 ROW_BYTES = 19.0  # id (32 hex digits, zstd), n_tokens and status of a row; measured 17.7 to 18.8
+RAGGED_BYTES = 4.0  # length of a row of large_binary
 # Share of the speed of a plain matrix product that a whole encoder reaches (layer norms, softmax, small batches).
 CPU_SHARE, GPU_SHARE = 0.5, 0.4
 GPU_FLOPS = 300e12  # an order of magnitude for a data-centre GPU in bfloat16; nothing is measured before it is loaded
@@ -56,8 +57,9 @@ def estimate(config: CacheConfig, examples: Path, teacher: str | Path) -> Estima
 def estimate_of(job: Job) -> Estimate:
     """Estimate the cost of a job; loads no weights."""
     rows = job.source.rows
-    size = {name: rows * width * np.dtype(split_signal(name)[0].dtype).itemsize for name, width in job.widths.items()}
-    tokens = mean_tokens(job)
+    lengths = sample_lengths(job)
+    tokens = float(lengths.mean()) if len(lengths) else 0.0
+    size = {name: int(rows * row_bytes(name, width, lengths)) for name, width in job.widths.items()}
     work = rows * tokens * flops_per_token(job.files, tokens)
     return Estimate(rows, {"id": int(rows * ROW_BYTES), **size}, tokens, work / speed(job.config.device))
 
@@ -98,22 +100,31 @@ def header(path: Path) -> dict[str, Any]:
         raise PotstillError(f"{path} is not a safetensors file: {error}", code=BAD_DATA) from None
 
 
-def mean_tokens(job: Job) -> float:
-    """Mean sub-words of a row, cut at max_length, over a sample from the first row group of every few parts."""
+def row_bytes(column: str, width: int, lengths: np.ndarray) -> float:
+    """Mean bytes of a row in a column. lengths: sub-words of the sampled rows, int [N]."""
+    signal = split_signal(column)[0]
+    if not len(lengths):
+        return 0.0
+    plain = float(count_numbers(signal, width, lengths).mean()) * np.dtype(signal.dtype).itemsize
+    return plain + (RAGGED_BYTES if signal.per != "text" else 0.0)
+
+
+def sample_lengths(job: Job) -> np.ndarray:
+    """Sub-words of a sample of rows, cut at max_length, from the first row group of every few parts; int64 [N]."""
     texts = list(sample(job))
     if not texts:
-        return 0.0
+        return np.zeros(0, np.int64)
     path = job.files.path / "tokenizer.json"
     if not path.exists():
         words = [len((" ".join(row) if job.source.task.pair else row).split()) for row in texts]
-        return float(np.minimum(1.3 * np.array(words) + 2, job.config.max_length).mean())
+        return np.minimum(1.3 * np.array(words) + 2, job.config.max_length).astype(np.int64)
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(path))
     tokenizer.no_padding()
     tokenizer.no_truncation()
     counts = [len(encoding) for encoding in tokenizer.encode_batch_fast(texts)]
-    return float(np.minimum(counts, job.config.max_length).mean())
+    return np.minimum(counts, job.config.max_length).astype(np.int64)
 
 
 def sample(job: Job) -> Iterator[Any]:

@@ -4,12 +4,14 @@
 
 Cache directory -> LazyFrame, one row an example, in the order of the examples. All numbers are lazy expressions:
 nothing is read before `collect`, and only the columns that are asked for. Float16 vectors need polars 1.36.
+What is stored for each sub-word (hidden, q, k, v, gram) stays packed, a row of bytes; `matrix` and `square` unpack it.
 """
 
 import math
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from data.errors import BAD_DATA, PotstillError
@@ -23,7 +25,8 @@ def open_frame(directory: str | Path) -> pl.LazyFrame:
     """Open a sealed cache beside its examples; ids are compared in order, part by part.
 
     Columns: all of the examples; n_tokens, status, logits; what the kind of task adds (see `class_columns` and
-    `score_columns`; null where the teacher has no answer); cls.<layer> and mean.<layer> as float16 [D].
+    `score_columns`; null where the teacher has no answer); cls.<layer> and mean.<layer> as float16 [D]; input_ids as a
+    list; hidden, q, k, v and gram as bytes (see `matrix`, `square`).
     Errors: examples that changed since; rows that are not the examples' (BAD_DATA).
     """
     directory = Path(directory)
@@ -36,6 +39,20 @@ def open_frame(directory: str | Path) -> pl.LazyFrame:
     said = _scan(directory, manifest).drop("id").with_columns(_vectors(manifest))
     frame = pl.concat([asked, said], how="horizontal")
     return VIEWS[manifest.task.kind](frame, manifest.task)
+
+
+def matrix(row: bytes, width: int) -> np.ndarray:
+    """Unpack a row of `hidden`, `q`, `k` or `v`: float16 [T, width]. width: D, or heads x head size."""
+    return np.frombuffer(row, "<f2").reshape(-1, width)
+
+
+def square(row: bytes) -> np.ndarray:
+    """Unpack a row of `gram`: its lower triangle, stored row by row, as a symmetric float32 [T, T]."""
+    packed = np.frombuffer(row, "<f4")
+    side = math.isqrt(2 * len(packed))  # T² < T(T + 1) < (T + 1)²
+    full = np.zeros((side, side), np.float32)
+    full[np.tril_indices(side)] = packed
+    return full + np.tril(full, -1).T
 
 
 def check_ids(directory: Path, manifest: Manifest, examples: Path, source: Manifest) -> None:
@@ -113,7 +130,7 @@ def _ids(path: Path) -> pl.Series:
 
 
 def _vectors(manifest: Manifest) -> list[pl.Expr]:
-    width = int(manifest.config["width"])
-    halves = pl.Array(pl.Float16, width)
-    columns = [name for name in manifest.config["signals"] if split_signal(name)[0] is not SIGNALS["logits"]]
+    halves = pl.Array(pl.Float16, int(manifest.config["width"]))
+    signals = {name: split_signal(name)[0] for name in manifest.config["signals"]}
+    columns = [name for name, signal in signals.items() if signal.per == "text" and signal is not SIGNALS["logits"]]
     return [pl.col(name).bin.reinterpret(dtype=halves, endianness="little") for name in columns]

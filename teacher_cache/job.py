@@ -2,12 +2,21 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
 
 from data.errors import PotstillError
 from data.manifest import Manifest, read_manifest
-from data.schema import signal_columns
+from data.schema import Sizes, signal_columns, teacher_schema, width_of
 from teacher_cache.config import CacheConfig
 from teacher_cache.fingerprint import TeacherFiles, check_labels, inspect_teacher
+from teacher_cache.methods import method_signals
+
+# The same numbers under the names that model families gave them.
+HEADS = ("num_attention_heads", "n_heads", "num_heads", "n_head")
+# Attention that is not softmax(Q Kᵀ / √size): of content and position apart.
+DISENTANGLED = ("deberta", "deberta-v2")
 
 
 @dataclass(frozen=True)
@@ -28,9 +37,18 @@ class Job:
     out: Path
 
     @property
+    def sizes(self) -> Sizes:
+        return read_sizes(self.files)
+
+    @property
     def widths(self) -> dict[str, int]:
-        """Column -> numbers in a row: C for logits, D for vectors."""
-        return {name: self.source.task.width if name == "logits" else self.files.width for name in self.columns}
+        """Column -> numbers in a vector: C for logits, D for hidden states, heads x head size for q, k and v."""
+        return {name: width_of(name, self.source.task, self.sizes) for name in self.columns}
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Columns of a shard."""
+        return teacher_schema(self.source.task, self.columns, self.sizes)
 
 
 def open_job(config: CacheConfig, examples: Path, teacher: str | Path, out: Path) -> Job:
@@ -43,5 +61,47 @@ def open_job(config: CacheConfig, examples: Path, teacher: str | Path, out: Path
             f"max_length {config.max_length} is above the teacher's {files.positions} positions",
             hint=f"--set cache.max_length={files.positions}",
         )
-    columns = signal_columns(config.signals, config.layers, depth=files.depth)
+    asked = (*config.signals, *method_signals(config.methods, files.depth, config.student_layers))
+    columns = signal_columns(asked, config.layers, depth=files.depth)
+    refuse_attention(files, columns)
     return Job(config, source, examples, files, columns, out)
+
+
+def read_sizes(files: TeacherFiles) -> Sizes:
+    """Read from config.json how wide the teacher's vectors are; heads 0 where it does not say."""
+    config = files.config
+    heads = next((config[name] for name in HEADS if isinstance(config.get(name), int)), 0)
+    size = config.get("head_dim") or (files.width // heads if heads else 0)
+    return Sizes(
+        files.width, heads, config.get("num_key_value_heads") or heads, size, read_windows(config, files.depth)
+    )
+
+
+def read_windows(config: dict[str, Any], depth: int) -> tuple[int, ...]:
+    """Read how far each layer's attention looks to either side; () where all look over the whole row.
+
+    ModernBERT: `local_attention` is the whole window; older configs tell the local layers by
+    `global_attn_every_n_layers`.
+    """
+    window = (
+        int(config["local_attention"]) // 2 if "local_attention" in config else int(config.get("sliding_window") or 0)
+    )
+    types = config.get("layer_types")
+    if types is None and (every := config.get("global_attn_every_n_layers")):
+        types = ["sliding_attention" if number % every else "full_attention" for number in range(depth)]
+    if not window or not types:
+        return ()
+    return tuple(window if kind == "sliding_attention" else 0 for kind in types)
+
+
+def refuse_attention(files: TeacherFiles, columns: tuple[str, ...]) -> None:
+    """Refuse q, k and v of a teacher that has none to give, before anything is loaded."""
+    asked = [column for column in columns if column.partition(".")[0] in ("q", "k", "v")]
+    kind = files.config.get("model_type")
+    if asked and kind in DISENTANGLED:
+        raise PotstillError(
+            f"{', '.join(asked)} cannot be had of a {kind} teacher: its attention is more than q times k",
+            hint="take other signals: logits, input_ids, cls, mean, hidden and gram can be had of every encoder",
+        )
+    if asked and not read_sizes(files).heads:
+        raise PotstillError(f"{files.path / 'config.json'} names no number of attention heads, for {', '.join(asked)}")

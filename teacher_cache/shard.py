@@ -1,36 +1,61 @@
 """One shard: the sub-words of one examples part through the teacher, and the answers as a Parquet file.
 
-Rows are put through longest first and put back in the order of the examples; memory is one shard of answers.
+Rows are put through longest first and put back in the order of the examples. Memory is two windows of answers
+(`windows.py`): of a shard of per-text answers all, of per-token answers some 128 MiB each.
 """
 
-import copy
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import torch
 
 from data import store
-from data.schema import split_signal
-from teacher_cache.batching import padded_tokens, plan_batches
-from teacher_cache.extract import check_range, extract
-from teacher_cache.tokens import NONFINITE, Tokens, pad
+from data.schema import count_numbers, split_signal
+from teacher_cache.align import Words, to_words, words_of
+from teacher_cache.forward import Forward
+from teacher_cache.tokens import Tokens
+from teacher_cache.windows import plan_windows, rows_of
+
+OnBatch = Callable[[int], None]
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What the teacher said of N rows: column -> [N, C] float32 or [N, D] float16; tokens and status of each row.
+    """What the teacher said of N rows; tokens and status of each row.
 
-    A rejected row holds NaN; `padded` counts the sub-words computed, padding included.
+    columns   per text [N, C] float32 or [N, D] float16; per token, all rows behind each other, [S, width]; per pair of
+              tokens [P, 1], the lower triangles row by row. Logits per word are [all words, C]
+    n_words   words of each row, where logits are per word
+    padded    sub-words computed, padding included
+
+    A row that is rejected or not finite holds NaN.
     """
 
     columns: dict[str, np.ndarray]
     n_tokens: np.ndarray
     status: list[str]
     padded: int
+    n_words: np.ndarray | None = None
+
+
+@dataclass
+class Tally:
+    """What was written: rows by status, real sub-words, sub-words computed, rows taken from other caches."""
+
+    status: Counter[str] = field(default_factory=Counter)
+    tokens: int = 0
+    padded: int = 0
+    reused: int = 0
+
+    def add(self, answers: Answers) -> None:
+        self.status.update(answers.status)
+        self.tokens += int(answers.n_tokens.sum())
+        self.padded += answers.padded
 
 
 def answer(
@@ -40,89 +65,117 @@ def answer(
     *,
     filler: int,
     budget: int,
-    on_batch: Callable[[int], None] = lambda rows: None,
+    on_batch: OnBatch = lambda rows: None,
+    words: Words | None = None,
 ) -> Answers:
-    """Put all rows through the model, in batches of `budget` sub-words.
+    """Put all rows through the model, in batches of `budget` sub-words, with all answers in memory.
 
     columns: name -> width. filler: id of the padding token. on_batch: called with the rows of each finished batch.
+    words: where the words of each row are, for logits per word of a model that scores every sub-word.
     Rows whose answer is not finite are done again in float32; what is still not finite gets status `nonfinite`.
     """
-    lengths = tokens.lengths
-    batches = plan_batches(lengths, budget)
-    buffers = {name: _buffer(name, len(lengths), width, model.device) for name, width in columns.items()}
-    with torch.inference_mode():
-        for rows in batches:
-            for name, values in _forward(model, tokens, rows, tuple(columns), filler).items():
-                buffers[name][torch.from_numpy(rows).to(model.device)] = values.to(buffers[name].dtype)
-            on_batch(len(rows))
-        status = _retry(model, tokens, buffers, filler=filler, budget=budget)
-    arrays = {name: buffer.cpu().numpy() for name, buffer in buffers.items()}
-    return Answers(arrays, lengths.astype(np.int32), status, padded_tokens(lengths, batches))
+    return _answer(Forward(model, columns, filler, budget, per_word=words is not None), tokens, words, on_batch)
 
 
-def write_shard(path: Path, schema: pa.Schema, ids: pa.Array, answers: Answers, groups: Sequence[int]) -> None:
-    """Write a shard in the row groups (rows of each) of its examples part."""
-    vectors = tuple(field.name for field in schema if pa.types.is_fixed_size_binary(field.type))
-    with store.parquet_writer(path, schema, vectors=vectors) as writer:
-        start = 0
-        for size in groups:
-            writer.write_table(_table(schema, ids, answers, slice(start, start + size)), row_group_size=max(size, 1))
-            start += size
-    assert start == len(ids) == len(answers.status)
+def answer_windows(
+    model: Any,
+    tokens: Tokens,
+    columns: dict[str, int],
+    groups: Sequence[int],
+    *,
+    filler: int,
+    budget: int,
+    on_batch: OnBatch = lambda rows: None,
+    words: Words | None = None,
+) -> Iterator[Answers]:
+    """Put a shard through the model window by window; one window is in memory. See `answer` and `plan_windows`."""
+    forward = Forward(model, columns, filler, budget, per_word=words is not None)
+    for rows in plan_windows(columns, tokens.lengths, groups):
+        yield _answer(forward, rows_of(tokens, rows), words and words_of(words, rows), on_batch)
 
 
-def _forward(
-    model: Any, tokens: Tokens, rows: np.ndarray, columns: tuple[str, ...], filler: int
-) -> dict[str, torch.Tensor]:
-    batch = {name: torch.from_numpy(array).to(model.device) for name, array in pad(tokens, rows, filler).items()}
-    return extract(model, batch, columns)
+def write_shard(
+    path: Path, schema: pa.Schema, ids: pa.Array, answers: Answers | Iterable[Answers], groups: Sequence[int]
+) -> Tally:
+    """Write a shard as its answers come. Row groups end where those of the examples (`groups`) or a window end."""
+    left, start, tally = list(groups), 0, Tally()
+    waiting: Future[None] | None = None
+    with store.parquet_writer(path, schema, vectors=vectors_of(schema)) as writer, ThreadPoolExecutor(1) as disk:
+        for window in [answers] if isinstance(answers, Answers) else answers:
+            sizes, rows = _cut(left, len(window.status)), ids[start : start + len(window.status)]
+            if waiting is not None:
+                waiting.result()  # one window waits for the disk while the next is computed
+            waiting = disk.submit(_write, writer, schema, rows, window, sizes)
+            start += len(window.status)
+            tally.add(window)
+        if waiting is not None:
+            waiting.result()
+    assert start == len(ids) and not left
+    return tally
 
 
-def _buffer(name: str, rows: int, width: int, device: torch.device) -> torch.Tensor:
-    """Answers stay on the device until the shard is done: no batch waits for a copy."""
-    dtype = getattr(torch, split_signal(name)[0].dtype)
-    return torch.full((rows, width), torch.nan, dtype=dtype, device=device)
+def vectors_of(schema: pa.Schema) -> tuple[str, ...]:
+    """Name the columns of packed numbers, which are stored uncompressed."""
+    binary = (pa.types.is_fixed_size_binary, pa.types.is_large_binary)
+    return tuple(column.name for column in schema if any(kind(column.type) for kind in binary))
 
 
-def _retry(model: Any, tokens: Tokens, buffers: dict[str, torch.Tensor], *, filler: int, budget: int) -> list[str]:
-    """Do rows with a number that is not finite again in float32; return the status of all rows."""
-    status = list(tokens.status)
-    broken = _not_finite(buffers, tokens.lengths)
-    if not len(broken):
-        return status
-    exact = model if model.dtype == torch.float32 else copy.deepcopy(model).float()
-    for places in plan_batches(tokens.lengths[broken], budget):
-        rows = broken[places]
-        for name, values in _forward(exact, tokens, rows, tuple(buffers), filler).items():
-            if buffers[name].dtype == torch.float16:
-                check_range(name, values)
-            buffers[name][torch.from_numpy(rows).to(model.device)] = values.to(buffers[name].dtype)
-    for row in _not_finite(buffers, tokens.lengths):
-        status[row] = NONFINITE
-    return status
+def _answer(forward: Forward, tokens: Tokens, words: Words | None, on_batch: OnBatch) -> Answers:
+    columns, status, padded = forward.run(tokens, on_batch)
+    n_words = None
+    if words is not None:
+        n_words = np.diff(words.starts).astype(np.int32)
+        columns["logits"] = to_words(columns["logits"], tokens.starts, words)
+    return Answers(columns, tokens.lengths.astype(np.int32), status, padded, n_words)
 
 
-def _not_finite(buffers: dict[str, torch.Tensor], lengths: np.ndarray) -> np.ndarray:
-    """Numbers of the rows that were computed and hold NaN or infinity in any column."""
-    finite = np.ones(len(lengths), bool)
-    for buffer in buffers.values():
-        finite &= buffer.isfinite().all(dim=1).cpu().numpy()
-    return np.flatnonzero(~finite & (lengths > 0))
+def _cut(left: list[int], rows: int) -> list[int]:
+    """Take the row groups of a window off the front of `left`, the rows still to write of each row group."""
+    sizes = []
+    while left and (rows or left[0] == 0):
+        size = min(left[0], rows)
+        left[0] -= size
+        rows -= size
+        sizes.append(size)
+        if not left[0]:
+            left.pop(0)
+    assert not rows
+    return sizes
 
 
-def _table(schema: pa.Schema, ids: pa.Array, answers: Answers, rows: slice) -> pa.Table:
-    arrays = {
-        "id": ids[rows],
-        "n_tokens": pa.array(answers.n_tokens[rows]),
-        "status": pa.array(answers.status[rows]),
-    }
+def _write(writer: Any, schema: pa.Schema, ids: pa.Array, answers: Answers, groups: Sequence[int]) -> None:
+    table, start = _table(schema, ids, answers), 0
+    for size in groups:
+        writer.write_table(table.slice(start, size), row_group_size=max(size, 1))
+        start += size
+
+
+def _table(schema: pa.Schema, ids: pa.Array, answers: Answers) -> pa.Table:
+    arrays = {"id": ids, "n_tokens": pa.array(answers.n_tokens), "status": pa.array(answers.status)}
     for name, values in answers.columns.items():
-        arrays[name] = _column(schema.field(name).type, np.ascontiguousarray(values[rows]))
+        arrays[name] = _column(schema.field(name).type, values, _starts(name, answers))
     return pa.table([arrays[name] for name in schema.names], schema=schema)
 
 
-def _column(kind: pa.DataType, values: np.ndarray) -> pa.Array:
-    """Numbers [N, width] as an Arrow column without touching one of them."""
+def _starts(name: str, answers: Answers) -> np.ndarray:
+    """Where each row begins in the flat answers of a column, int64 [N + 1]."""
+    counts = count_numbers(split_signal(name)[0], 1, answers.n_tokens)
+    if name == "logits" and answers.n_words is not None:
+        counts = answers.n_words
+    return np.concatenate([[0], counts.cumsum()])
+
+
+def _column(kind: pa.DataType, values: np.ndarray, starts: np.ndarray) -> pa.Array:
+    """Numbers [all, width] as an Arrow column without touching one of them."""
+    values = np.ascontiguousarray(values)
     if pa.types.is_fixed_size_binary(kind):
         return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
-    return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), type=kind)
+    if pa.types.is_large_binary(kind):
+        offsets = starts * (values.shape[1] * values.itemsize)
+        return pa.LargeBinaryArray.from_buffers(
+            kind, len(starts) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(values)]
+        )
+    if pa.types.is_fixed_size_list(kind):
+        return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), type=kind)
+    items = pa.array(values[:, 0]) if pa.types.is_integer(kind.value_type) else _column(kind.value_type, values, starts)
+    return pa.ListArray.from_arrays(pa.array(starts, pa.int32()), items, type=kind)

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 import typer
 
 from pipelines.console import Console
-from pipelines.options import Common, Defaults, Out
+from pipelines.options import MANY, Common, Defaults, Out, Sharing
 from teacher_cache.config import CacheConfig
 
 
@@ -17,8 +17,16 @@ class CacheOptions:
 
     CONFIG: ClassVar[type] = CacheConfig
 
-    signals: Annotated[str | None, typer.Option("--signals", help="logits (always), cls, mean: `logits,cls`.")] = None
-    layers: Annotated[str | None, typer.Option("--layers", help="Layers of cls and mean: `3,6`; else the last.")] = None
+    signals: Annotated[
+        str | None, typer.Option("--signals", help="What to keep besides logits: `cls.2,hidden.12,qkv.12,gram`.")
+    ] = None
+    layers: Annotated[
+        str | None, typer.Option("--layers", help="Layers of signals named without one: `3,6`; else the last.")
+    ] = None
+    methods: Annotated[str | None, typer.Option("--for", help="What these methods need: `pkd,tinybert,minilm`.")] = None
+    student_layers: Annotated[
+        int | None, typer.Option("--student-layers", help="Layers of the student of --for; 0: half of the teacher's.")
+    ] = None
     dtype: Annotated[str | None, typer.Option("--dtype", help="auto, float32, bfloat16 or float16.")] = None
     device: Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = None
     max_length: Annotated[int | None, typer.Option("--max-length", help="Longest row in sub-words.")] = None
@@ -29,8 +37,27 @@ class CacheOptions:
     def values(self) -> dict[str, object]:
         """Spell out the lists."""
         signals = self.signals.split(",") if self.signals else None
+        methods = self.methods.split(",") if self.methods else None
         layers = [int(layer) if layer.isdigit() else layer for layer in self.layers.split(",")] if self.layers else None
-        return vars(self) | {"signals": signals, "layers": layers}
+        return vars(self) | {"signals": signals, "layers": layers, "methods": methods}
+
+
+@dataclass(frozen=True)
+class LaunchOptions:
+    """Where the shards are computed."""
+
+    workers: Annotated[
+        int, typer.Option("--workers", help="Processes on this machine; 0: one a GPU.", rich_help_panel=MANY)
+    ] = 0
+    ray: Annotated[
+        str, typer.Option("--ray", metavar="ADDRESS", help="Ray cluster; `local` starts one.", rich_help_panel=MANY)
+    ] = ""
+    store: Annotated[
+        str, typer.Option("--store", metavar="URL", help="Also keep the cache at s3://…", rich_help_panel=MANY)
+    ] = ""
+    reuse: Annotated[
+        list[str] | None, typer.Option("--reuse", metavar="CACHE", help="Take unchanged rows from it; repeatable.")
+    ] = None
 
 
 def cache(
@@ -38,6 +65,8 @@ def cache(
     teacher: Annotated[str, typer.Option("-t", "--teacher", metavar="TEACHER", help="Teacher: folder or hub name.")],
     out: Out,
     options: CacheOptions,
+    launch: LaunchOptions,
+    sharing: Sharing,
     defaults: Defaults,
     common: Common,
     console: Console,
@@ -49,6 +78,7 @@ def cache(
     """
     from pipelines import phases, settings
     from pipelines.show import show_manifest
+    from teacher_cache.launch import Launch
 
     config = settings.resolve(CacheConfig, "cache", defaults, options.values())
     if estimate:
@@ -58,7 +88,15 @@ def cache(
         console.say(str(expected))
         console.done("cache", {"estimate": vars(expected)}, following="the same command without --estimate")
         return
-    manifest = phases.cache(config=config, examples=examples, teacher=teacher, out=out, progress=console.progress)
+    where = Launch(launch.workers, sharing.share(), launch.ray, launch.store, tuple(launch.reuse or ()))
+    manifest = phases.cache(
+        config=config, examples=examples, teacher=teacher, out=out, launch=where, progress=console.progress
+    )
+    if manifest is None:
+        console.say(f"this share ({where.share.index} of {where.share.count}) is done, others are not yet")
+        console.done("cache", {"out": out, "sealed": False}, following="the last share seals the cache")
+        return
     show_manifest(console, out, manifest)
     following = f"potstill train {out} --dev DEV -o {out.parent / 'student'}"
-    console.done("cache", {"out": out, "rows": manifest.rows, "root": manifest.root}, following=following)
+    result = {"out": out, "sealed": True, "rows": manifest.rows, "root": manifest.root}
+    console.done("cache", result | {"reused": manifest.report.get("reused", 0)}, following=following)

@@ -7,8 +7,9 @@ import pytest
 from data.errors import USAGE, PotstillError
 from teacher_cache.build import build
 from teacher_cache.config import CacheConfig
-from teacher_cache.estimate import encoder_parameters, estimate, flops_per_token
+from teacher_cache.estimate import encoder_parameters, estimate, flops_per_token, sample_lengths
 from teacher_cache.fingerprint import inspect_teacher
+from teacher_cache.job import open_job
 
 
 def test_bytes_of_every_column_are_counted(teacher: Path, examples: Path) -> None:
@@ -26,6 +27,27 @@ def test_the_estimate_is_near_what_is_written(teacher: Path, make_examples, hear
     guess = estimate(config, examples, teacher)
     assert guess.total == pytest.approx(manifest.report["bytes"], rel=0.1)
     assert guess.tokens * guess.rows == pytest.approx(manifest.report["tokens"], rel=0.05)
+
+
+def test_columns_of_sub_words_are_counted_by_their_lengths(teacher: Path, examples: Path) -> None:
+    signals = ("input_ids", "hidden.0", "qkv.2", "gram.3")
+    guess = estimate(CacheConfig(signals=signals), examples, teacher)
+    counts = sample_lengths(open_job(CacheConfig(), examples, teacher, Path()))
+    assert counts.sum() == guess.tokens * 8
+    assert guess.bytes["input_ids"] == pytest.approx(4 * counts.sum() + 8 * 4, abs=1)
+    for column in ("hidden.0", "q.2", "k.2", "v.2"):
+        assert guess.bytes[column] == pytest.approx(16 * 2 * counts.sum() + 8 * 4, abs=1)
+    assert guess.bytes["gram.3"] == pytest.approx(4 * (counts * (counts + 1) // 2).sum() + 8 * 4, abs=1)
+
+
+@pytest.mark.parametrize("signals", [("hidden.3",), ("input_ids",), ("gram.1", "qkv.2")])
+def test_the_estimate_of_sub_words_is_near_what_is_written(
+    signals: tuple[str, ...], teacher: Path, make_examples, heard, tmp_path: Path
+) -> None:
+    examples = make_examples([f"a good movie {number}" for number in range(2000)], part_rows=2000)
+    config = CacheConfig(signals=signals, dtype="float32", device="cpu")
+    manifest = build(config, examples, teacher, tmp_path / "out", progress=heard)
+    assert estimate(config, examples, teacher).total == pytest.approx(manifest.report["bytes"], rel=0.1)
 
 
 def test_sub_words_are_counted_without_a_tokenizer_json_too(teacher: Path, examples: Path, tmp_path: Path) -> None:
@@ -55,5 +77,5 @@ def test_a_file_that_is_no_safetensors_is_refused(teacher: Path, examples: Path,
     for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
         (tmp_path / name).write_bytes((teacher / name).read_bytes())
     (tmp_path / "model.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0not json")
-    with pytest.raises(PotstillError, match="is not a safetensors file"):
+    with pytest.raises(PotstillError, match=r"is not a (sound )?safetensors file"):
         estimate(CacheConfig(), examples, tmp_path)

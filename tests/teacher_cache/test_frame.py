@@ -15,7 +15,7 @@ from data.manifest import read_manifest
 from data.tasks.task import Task
 from teacher_cache.build import build
 from teacher_cache.config import CacheConfig
-from teacher_cache.frame import open_frame
+from teacher_cache.frame import matrix, open_frame, square
 from teacher_cache.inspect import summary
 
 CONFIG = CacheConfig(signals=("cls", "mean.1"), dtype="float32", device="cpu")
@@ -79,6 +79,29 @@ def test_vectors_are_numbers(cache: Path) -> None:
     np.testing.assert_array_equal(frame["cls.3"].to_numpy(), wanted)
 
 
+def test_states_of_sub_words_are_unpacked_one_row_at_a_time(
+    teacher: Path, make_examples, heard, tmp_path: Path
+) -> None:
+    examples = make_examples(TEXTS, part_rows=4)
+    signals = ("input_ids", "embedding", "qkv.1", "gram.0")
+    out = tmp_path / "packed"
+    build(CacheConfig(signals=signals, dtype="float32", device="cpu"), examples, teacher, out, progress=heard)
+    frame = open_frame(out).select("n_tokens", "input_ids", "hidden.0", "q.1", "gram.0").collect()
+    assert frame.schema["input_ids"] == pl.List(pl.Int32) and frame.schema["hidden.0"] == pl.Binary
+    for row in frame.iter_rows(named=True):
+        states, products = matrix(row["hidden.0"], 16), square(row["gram.0"])
+        assert len(row["input_ids"]) == len(states) == len(matrix(row["q.1"], 16)) == row["n_tokens"]
+        np.testing.assert_allclose(products, states.astype(np.float32) @ states.T.astype(np.float32), atol=0.1)
+        np.testing.assert_array_equal(products, products.T)
+
+
+def test_a_square_of_any_side_is_found() -> None:
+    for side in range(6):
+        packed = np.arange(side * (side + 1) / 2, dtype=np.float32)
+        full = square(packed.tobytes())
+        assert full.shape == (side, side) and (full[np.tril_indices(side)] == packed).all() and (full == full.T).all()
+
+
 def test_a_regression_has_score_and_error(make_teacher, make_examples, heard, tmp_path: Path) -> None:
     task = Task("regress", pair=True)
     examples = make_examples(["good", "bad"], pairs=["great", "film"], labels=[4.5, None], task=task)
@@ -93,7 +116,7 @@ def test_a_regression_has_score_and_error(make_teacher, make_examples, heard, tm
 
 
 def test_answers_in_another_order_are_refused(cache: Path) -> None:
-    shard = cache / "part-00000.parquet"
+    (shard,) = cache.glob("part-00000-*.parquet")
     table = pq.read_table(shard)
     pq.write_table(table.take([1, 0, 2, 3]), shard)
     manifest = json.loads((cache / "MANIFEST.json").read_text())
