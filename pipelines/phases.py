@@ -89,26 +89,36 @@ def train(
 
 
 def evaluate(
-    *, models: Mapping[str, Path], sources: Mapping[str, Source], progress: Progress
+    *,
+    models: Mapping[str, Path],
+    sources: Mapping[str, Source],
+    reading: Reading | None = None,
+    teacher: str = "",
+    progress: Progress,
 ) -> dict[str, dict[str, Any]]:
-    """Measure models on labelled files: name -> file -> metrics of each seed, and under `all` their mean and spread."""
-    from student_train.evaluate import evaluate_seeds
+    """Measure models on labelled files: name -> file -> metrics of each seed, and under `all` their mean and spread.
 
-    return {
-        name: {split: evaluate_seeds(place, source, progress=progress) for split, source in sources.items()}
-        for name, place in models.items()
-    }
+    teacher: the model among them that the others are compared with (`agreement`).
+    """
+    from pipelines.plain import find_plain
+    from student_train.evaluate import evaluate_all
+
+    places, tasks = find_plain(models, reading or Reading(), next(iter(sources.values())))
+    return evaluate_all(places, sources, tasks=tasks, teacher=teacher, progress=progress)
 
 
 def bench(*, models: Mapping[str, Path], source: Source, threads: int, progress: Progress) -> dict[str, dict[str, Any]]:
     """Measure size and speed of models (of several seeds the best one) on the same texts and threads."""
+    from pipelines.plain import find_plain
     from student_train.bench import bench as run
 
+    places, tasks = find_plain(models, Reading())
+    about = {places[name]: task for name, task in tasks.items()}
     task = Task("classify", pair=columns_in(source).pair is not None)  # only texts are read: any kind will do
     rows = list(islice(texts_of([source], task, split="unlabelled"), BENCH_TEXTS))
     pairs = [row.pair or "" for row in rows] if task.pair else None
     texts = [row.text for row in rows]
-    measured = run(list(models.values()), texts=texts, pairs=pairs, threads=threads, progress=progress)
+    measured = run(list(places.values()), texts=texts, pairs=pairs, tasks=about, threads=threads, progress=progress)
     return dict(zip(models, measured, strict=True))
 
 

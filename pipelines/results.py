@@ -10,6 +10,7 @@ from pipelines.console import cell
 from pipelines.steps import BENCHED, EVALUATED, TEACHER
 
 NAME = "results.json"
+AGREEMENT = "agreement"  # key of `student_train.evaluate`, which is not imported here: it loads torch
 SHOWN = {
     "parameters": "parameters",
     "embedding_parameters": "+ embedding",
@@ -24,7 +25,7 @@ def collect(run: Path, task: Task, names: Sequence[str]) -> dict[str, Any]:
     """Join what was measured of the models `names` and keep it: {"metric", "rows", "evaluated"}.
 
     Scores are means over the seeds, `_std` their spread; `of_teacher` is a model's score over the teacher's, on test
-    where there is one, else on dev.
+    where there is one, else on dev. `_agreement` is how alike a student and the teacher answer on a split.
     """
     evaluated, benched = store.read_json(run / EVALUATED), store.read_json(run / BENCHED)
     metric = task.rules.main_metric
@@ -47,6 +48,8 @@ def shown(row: dict[str, Any]) -> dict[str, str | int | None]:
             cells[f"{split} %"] = f"{100 * row[split]:.2f}{spread}"
     if row.get("of_teacher") is not None:
         cells["of teacher %"] = f"{100 * row['of_teacher']:.1f}"
+    alike = row.get("test_agreement", row.get("dev_agreement"))
+    cells["agreement %"] = "–" if alike is None else f"{100 * alike:.1f}"
     return cells | {title: cell(row.get(name)) for name, title in SHOWN.items()}
 
 
@@ -57,10 +60,13 @@ def _row(name: str, splits: dict[str, Any], numbers: dict[str, Any], metric: str
 
 
 def _scores(splits: dict[str, dict[str, Any]], metric: str) -> dict[str, float]:
-    """Take the mean over the seeds of each split (`dev`, `test`); of several also the spread (`dev_std`)."""
+    """Take the mean over the seeds of each split (`dev`, `test`), and how alike the teacher it is (`dev_agreement`);
+    of several seeds also the spread (`dev_std`)."""
     scores: dict[str, float] = {}
     for split, found in splits.items():
         scores[split] = found["all"][metric]["mean"]
+        if AGREEMENT in found["all"]:
+            scores[f"{split}_{AGREEMENT}"] = found["all"][AGREEMENT]["mean"]
         if len(found) > 2:
             scores[f"{split}_std"] = found["all"][metric]["std"]
     return scores

@@ -83,6 +83,7 @@ def _evaluate(recipe: Recipe) -> Step:
     models, out = _models(recipe), recipe.out / EVALUATED
     sources = {split: recipe.source(path) for split, path in recipe.measured.items()}
     arguments = {"work": phases.evaluate, "out": out, "models": models, "sources": sources}
+    arguments |= {"reading": recipe.reading, "teacher": TEACHER}
     inputs = {name: str(place) for name, place in models.items()} | _placed(recipe, recipe.measured)
     return Step("evaluate", out, {}, inputs, keep, arguments)
 

@@ -4,19 +4,17 @@ Arms are interleaved round by round on the same texts and threads, so a busy mac
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from data import store
-from data.manifest import NAME, read_manifest
 from data.progress import Progress
-from student_train.measure import answer
+from data.tasks.task import Task
 from student_train.models.table import count_parameters
-from student_train.student import Student
+from student_train.opened import kind_of, open_model
 from student_train.students import best_student
 
 Answer = Callable[[list[str], list[str] | None], np.ndarray]
@@ -29,17 +27,18 @@ def bench(
     *,
     texts: list[str],
     pairs: list[str] | None = None,
+    tasks: Mapping[Path, Task] | None = None,
     threads: int = 0,
     progress: Progress,
 ) -> list[dict[str, Any]]:
-    """Measure students and teachers side by side; one row each.
+    """Measure students and teachers side by side; one row each. tasks: of encoders without potstill's manifest.
 
     parameters, embedding_parameters, megabytes (files needed to answer), p50_ms and p95_ms of single texts,
     rows_per_second in batches of 256. Both times include tokenisation. float32 throughout.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)
-    arms = [_open(directory) for directory in directories]
+    arms = [_open(directory, (tasks or {}).get(directory)) for directory in directories]
     times: list[tuple[list[float], list[float]]] = [([], []) for _ in arms]
     progress.start("bench", total=(ROUNDS + 1) * len(arms), unit="rounds")
     for number in range(ROUNDS + 1):
@@ -77,34 +76,10 @@ def _round(ask: Answer, texts: list[str], pairs: list[str] | None, number: int) 
     return singles, len(texts) / (time.perf_counter() - started)
 
 
-def _open(directory: Path) -> tuple[Answer, dict[str, Any]]:
-    if store.read_json(directory / NAME, hint="potstill bench takes students and teachers")["kind"] == "encoder":
-        return _open_encoder(directory)
-    path = best_student(directory)
-    student = Student.load(path)
-    body, table = count_parameters(student.model)
-    size = int(read_manifest(path, "student").report["bytes"])
-    return student.logits, _about(directory, body, table, size)
-
-
-def _open_encoder(directory: Path) -> tuple[Answer, dict[str, Any]]:
-    from student_train.encoder import load_encoder
-    from student_train.models.transformer import Transformer
-    from student_train.vocab import Joint
-
-    manifest = read_manifest(directory, "encoder")
-    model, tokenizer = load_encoder(str(directory), manifest.task)
-    vocabulary = Joint(tokenizer.backend_tokenizer, int(manifest.config["max_length"]))
-    wrapped = Transformer(model).eval()
-    body, table = count_parameters(wrapped)
-
-    def ask(texts: list[str], pairs: list[str] | None) -> np.ndarray:
-        sides = vocabulary.encode(texts, pairs)
-        return answer(wrapped, sides, device=torch.device("cpu"), precision=torch.float32)
-
-    size = sum((directory / name).stat().st_size for name in ("model.safetensors", "config.json", "tokenizer.json"))
-    return ask, _about(directory, body, table, size)
-
-
-def _about(directory: Path, body: int, table: int, size: int) -> dict[str, Any]:
-    return {"name": directory.name, "parameters": body, "embedding_parameters": table, "megabytes": size / 1e6}
+def _open(directory: Path, task: Task | None) -> tuple[Answer, dict[str, Any]]:
+    """How to ask a model (of several seeds the best one), and its sizes."""
+    place = directory if kind_of(directory) == "encoder" else best_student(directory)
+    opened = open_model(place, task)
+    body, table = count_parameters(opened.model)
+    about = {"name": directory.name, "parameters": body, "embedding_parameters": table}
+    return opened.logits, about | {"megabytes": opened.bytes / 1e6}

@@ -1,23 +1,24 @@
-"""Measure a student, all seeds of one, or a teacher on labelled files."""
+"""Measure models on labelled files: students (all seeds), teachers, and how often a student answers as the teacher."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 
-from data import store
-from data.errors import NO_INPUT, PotstillError
+from data.errors import PotstillError
 from data.example import Example
-from data.manifest import NAME, read_manifest
 from data.progress import Progress
 from data.readers.examples import read
 from data.readers.source import Source
 from data.tasks.task import Task
-from student_train.measure import encode_labelled, measure
-from student_train.student import Student
-from student_train.students import spread, student_directories
+from student_train.opened import Opened, open_model, places
+from student_train.students import spread
 
-CPU = torch.device("cpu")
+AGREEMENT = "agreement"  # a student's main metric with the teacher's answers in the place of the labels
+
+Measured = dict[str, dict[str, Any]]  # name of a student, and "all" -> metrics
+Answers = dict[str, tuple[np.ndarray, Task]]  # file -> the teacher's logits [N, C] there
 
 
 def evaluate(directory: Path, source: Source, *, progress: Progress) -> dict[str, float]:
@@ -25,40 +26,43 @@ def evaluate(directory: Path, source: Source, *, progress: Progress) -> dict[str
     return {name: value["mean"] for name, value in evaluate_seeds(directory, source, progress=progress)["all"].items()}
 
 
-def evaluate_seeds(directory: Path, source: Source, *, progress: Progress) -> dict[str, Any]:
+def evaluate_seeds(directory: Path, source: Source, *, progress: Progress) -> Measured:
     """Metrics of each student of a directory (name -> metrics) and under `all` their mean and spread."""
-    if not (directory / NAME).is_file():
-        raise PotstillError(f"{directory} is no student and no teacher of potstill's", code=NO_INPUT)
-    if store.read_json(directory / NAME)["kind"] == "encoder":
-        found = {directory.name: _measure_encoder(directory, source)}
-    else:
-        places = student_directories(directory)
-        progress.start(f"evaluate {directory.name}", total=len(places), unit="students")
-        found = {}
-        for place in places:
-            found[place.name] = _measure_student(place, source)
-            progress.advance(1)
+    return evaluate_all({"model": directory}, {"file": source}, progress=progress)["model"]["file"]
+
+
+def evaluate_all(
+    models: Mapping[str, Path],
+    sources: Mapping[str, Source],
+    *,
+    tasks: Mapping[str, Task] | None = None,
+    teacher: str = "",
+    progress: Progress,
+) -> dict[str, dict[str, Measured]]:
+    """Metrics of models on files: model -> file -> those of each seed, and under `all` their mean and spread.
+
+    tasks    of the models that are encoders without potstill's manifest
+    teacher  the model among them that the others' `agreement` is taken with: for classes the share of equal answers,
+             for scores their rank correlation
+    """
+    found: dict[str, dict[str, Measured]] = {}
+    said: Answers = {}
+    for name in sorted(models, key=lambda name: name != teacher):
+        seeds, about = places(models[name]), (tasks or {}).get(name)
+        found[name] = {file: {} for file in sources}
+        progress.start(f"evaluate {name}", total=len(seeds) * len(sources), unit="files")
+        for place in seeds:
+            opened = open_model(place, about)
+            for file, source in sources.items():
+                logits, metrics = _measure(opened, source)
+                if name == teacher:
+                    said[file] = logits, opened.task
+                else:
+                    metrics |= _agreement(logits, opened.task, said.get(file))
+                found[name][file][place.name] = metrics
+                progress.advance(1)
         progress.finish()
-    metrics = next(iter(found.values()))
-    return found | {"all": {name: spread([values[name] for values in found.values()]) for name in metrics}}
-
-
-def _measure_student(directory: Path, source: Source) -> dict[str, float]:
-    student = Student.load(directory)
-    rows = encode_labelled(labelled(source, student.task), student.task, student.vocabulary)
-    return measure(student.model, rows, device=CPU, precision=torch.float32)
-
-
-def _measure_encoder(directory: Path, source: Source) -> dict[str, float]:
-    from student_train.encoder import load_encoder
-    from student_train.models.transformer import Transformer
-    from student_train.vocab import Joint
-
-    manifest = read_manifest(directory, "encoder")
-    model, tokenizer = load_encoder(str(directory), manifest.task)
-    vocabulary = Joint(tokenizer.backend_tokenizer, int(manifest.config["max_length"]))
-    rows = encode_labelled(labelled(source, manifest.task), manifest.task, vocabulary)
-    return measure(Transformer(model).eval(), rows, device=CPU, precision=torch.float32)
+    return {name: {file: _with_spread(seeds) for file, seeds in found[name].items()} for name in models}
 
 
 def labelled(source: Source, task: Task) -> list[Example]:
@@ -67,3 +71,28 @@ def labelled(source: Source, task: Task) -> list[Example]:
     if not examples:
         raise PotstillError(f"{source.path} has no labelled row to measure on", hint="name its label column: --label")
     return examples
+
+
+def _measure(opened: Opened, source: Source) -> tuple[np.ndarray, dict[str, float]]:
+    """A model's logits [N, C] on the labelled rows of a file, and the task's metrics."""
+    rows = labelled(source, opened.task)
+    pairs = [row.pair or "" for row in rows] if opened.task.pair else None
+    logits = opened.logits([row.text for row in rows], pairs)
+    return logits, opened.task.rules.metrics(logits, np.array([row.label for row in rows]))
+
+
+def _agreement(logits: np.ndarray, task: Task, teacher: tuple[np.ndarray, Task] | None) -> dict[str, float]:
+    """How alike two models answer; nothing where there is no teacher, or one of other classes."""
+    if teacher is None or _classes(task) != _classes(teacher[1]):
+        return {}
+    rules = task.rules
+    return {AGREEMENT: rules.metrics(logits, rules.predict(teacher[0]))[rules.main_metric]}
+
+
+def _classes(task: Task) -> tuple[str, ...]:
+    return (task.kind, *(name.casefold() for name in task.labels))
+
+
+def _with_spread(seeds: Measured) -> Measured:
+    metrics = next(iter(seeds.values()))
+    return seeds | {"all": {name: spread([values[name] for values in seeds.values()]) for name in metrics}}

@@ -10,7 +10,7 @@ from pipelines.options import Columns, Common, Defaults
 
 
 def bench(
-    models: Annotated[list[Path], typer.Argument(metavar="MODEL…", help="Student and teacher directories.")],
+    models: Annotated[list[Path], typer.Argument(metavar="MODEL…", help="Directories, or classifiers on the hub.")],
     columns: Columns,
     defaults: Defaults,
     common: Common,

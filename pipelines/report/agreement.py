@@ -1,6 +1,7 @@
-"""How alike students and teacher answer: both on the same rows of the cache. Kept as `report/agreement.json`.
+"""How alike students and teacher answer: on held-out texts, and on the same rows of the cache.
 
-A student is asked again only when it or the cache is another (their roots tell).
+The first is what the run measured (`evaluate.json`). The second is kept as `report/agreement.json`: a student is asked
+again only when it or the cache is another (their roots tell).
 """
 
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from pipelines.console import cell
 from pipelines.report import pictures
 from pipelines.report.document import Alert, Block, Paragraph, Picture, Section, Table
 from pipelines.report.gather import Arm, Run
+from pipelines.results import AGREEMENT
 from teacher_cache.frame import open_frame
 
 NAME = "agreement.json"
@@ -51,10 +53,28 @@ def section(run: Run) -> Section | None:
     originals, augmented = (next(iter(found.values()))["rows"][key] for key in ("originals", "augmented"))
     about = (
         f"Each student's best seed and the teacher on the same {originals + augmented:,} rows of the cache: "
-        f"{originals:,} original texts and {augmented:,} augmented ones. Students have learned from rows like these; "
-        "how they do on new texts stands under Result."
+        f"{originals:,} original texts and {augmented:,} augmented ones. Students have learned from rows like these."
     )
-    return Section("Students and teacher", (Paragraph(about), *blocks_of(run, found)))
+    return Section("Students and teacher", (*held_out(run), Paragraph(about), *blocks_of(run, found)))
+
+
+def held_out(run: Run) -> list[Block]:
+    """Agreement on the labelled files of the run, which no student and no teacher has learned from."""
+    measured, splits = run.results.get("evaluated", {}), []
+    rows = []
+    for arm in run.arms:
+        found = {split: seeds["all"].get(AGREEMENT) for split, seeds in measured.get(arm.name, {}).items()}
+        splits += [split for split, value in found.items() if value]
+        if any(found.values()):
+            rows.append({"student": arm.name} | {f"{split} %": _mean(value) for split, value in found.items()})
+    if not rows:
+        return []
+    what = "share of equal answers" if run.task.labels else f"{run.metric} correlation of the scores"
+    about = (
+        f"On {' and '.join(dict.fromkeys(splits))}, texts that no student has learned from: {what}, whatever the "
+        "labels say; the mean over the seeds."
+    )
+    return [Paragraph(about), Table("Agreement with the teacher on held-out texts", rows)]
 
 
 def measure(run: Run, arms: list[Arm], compare: Callable[[np.ndarray, np.ndarray], Found]) -> dict[str, Found]:
@@ -183,6 +203,12 @@ def _read(path: Path, cache: str) -> dict[str, Found]:
         return {}
     fits = isinstance(kept, dict) and kept.get("cache") == cache and kept.get("rows") == ROWS
     return dict(kept["students"]) if fits else {}
+
+
+def _mean(value: dict[str, float] | None) -> str:
+    if not value:
+        return "–"
+    return f"{100 * value['mean']:.1f}" + (f" ± {100 * value['std']:.1f}" if value["std"] else "")
 
 
 def _percent(one: Found, part: str) -> str:

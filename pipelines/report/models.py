@@ -9,7 +9,7 @@ from pipelines.report.gather import Arm, Run
 from pipelines.steps import TEACHER
 
 Row = dict[str, Any]
-SCORES = ("model", "test %", "dev %", "of teacher %", "× smaller", "× faster", "seeds")
+SCORES = ("model", "test %", "dev %", "of teacher %", "agreement %", "× smaller", "× faster", "seeds")
 COSTS = ("model", *results.SHOWN.values())
 
 

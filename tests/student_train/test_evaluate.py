@@ -1,18 +1,22 @@
 """Students and teachers measured on files, and side by side for size and speed."""
 
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file, save_file
 
-from data.errors import NO_INPUT, PotstillError
+from data.errors import BAD_DATA, NO_INPUT, PotstillError
 from data.progress import Silent
 from data.readers.source import Source
+from data.tasks.task import Task
 from student_train import bench as module
 from student_train.bench import bench
-from student_train.evaluate import evaluate, evaluate_seeds
+from student_train.evaluate import _agreement, evaluate, evaluate_all, evaluate_seeds
+from student_train.opened import open_model
 from student_train.student import Student
 
 
@@ -36,6 +40,54 @@ def test_rows_without_a_label_are_left_out(trained: Any, tmp_path: Path) -> None
     (tmp_path / "u.tsv").write_text("text\tlabel\na good film\t\n")
     with pytest.raises(PotstillError, match="no labelled row to measure on"):
         evaluate(trained.out, Source(tmp_path / "u.tsv"), progress=Silent())
+
+
+def test_agreement_is_the_share_of_equal_answers_whatever_the_labels_say(
+    trained: Any, taught: Any, tmp_path: Path
+) -> None:
+    texts = ["a good film", "a bad film", "a plot and a scene", "very very very", "the music is bad good"]
+    lines = [f"{text}\t{label}" for text, label in zip(texts, ["pos", "neg", "pos", "pos", "neg"], strict=True)]
+    (tmp_path / "t.tsv").write_text("\n".join(["text\tlabel", *lines]) + "\n")
+    models, sources = {"student": trained.out, "big": taught.out}, {"test": Source(tmp_path / "t.tsv")}
+    found = evaluate_all(models, sources, teacher="big", progress=Silent())
+    student, teacher = (open_model(place).logits(texts).argmax(axis=1) for place in models.values())
+    assert list(found) == ["student", "big"]
+    assert found["student"]["test"]["student"]["agreement"] == pytest.approx((student == teacher).mean())
+    assert found["student"]["test"]["all"]["agreement"]["std"] == 0
+    assert "agreement" not in found["big"]["test"]["all"]
+    alone = evaluate_all({"student": trained.out}, sources, teacher="big", progress=Silent())
+    assert "agreement" not in alone["student"]["test"]["all"]
+
+
+def test_agreement_of_scores_is_their_rank_correlation() -> None:
+    scores = np.array([[0.0], [1.0], [2.0], [3.0]])
+    task = Task("regress")
+    assert _agreement(scores, task, (scores**3, task))["agreement"] == pytest.approx(1.0)
+    assert _agreement(scores, task, (-scores, task))["agreement"] == pytest.approx(-1.0)
+
+
+def test_agreement_is_of_equal_classes_only() -> None:
+    logits = np.eye(2)
+    here, there = Task("classify", ("neg", "pos")), Task("classify", ("POS", "NEG"))
+    assert _agreement(logits, here, (logits, Task("classify", ("NEG", "POS")))) == {"agreement": 1.0}
+    assert _agreement(logits, here, (logits, there)) == {}
+
+
+def test_an_encoder_without_our_manifest_is_measured_as_what_it_is_said_to_be_for(taught: Any, tmp_path: Path) -> None:
+    plain = shutil.copytree(taught.out, tmp_path / "plain", ignore=shutil.ignore_patterns("MANIFEST.json", "examples"))
+    wanted = evaluate(taught.out, taught.dev, progress=Silent())
+    found = evaluate_all({"it": plain}, {"dev": taught.dev}, tasks={"it": taught.manifest.task}, progress=Silent())
+    assert found["it"]["dev"]["plain"] == wanted
+    assert open_model(plain, taught.manifest.task).vocabulary.longest == 64  # type: ignore[attr-defined]
+
+
+def test_an_encoder_without_a_head_of_its_own_is_refused(tmp_path: Path, save_bert: Any) -> None:
+    plain = save_bert(tmp_path / "bert", Task("classify", ("neg", "pos")))
+    tensors = load_file(plain / "model.safetensors")
+    save_file({n: t for n, t in tensors.items() if "classifier" not in n}, plain / "model.safetensors")
+    with pytest.raises(PotstillError, match=r"is not a trained classifier: its weights lack classifier\.") as caught:
+        open_model(plain, Task("classify", ("neg", "pos")))
+    assert caught.value.code == BAD_DATA
 
 
 def test_a_directory_of_nothing_is_refused(tmp_path: Path, trained: Any) -> None:
@@ -62,7 +114,7 @@ def test_size_and_speed_are_measured_side_by_side(trained: Any, taught: Any, mon
 def test_arms_take_turns_and_the_first_round_only_warms_up(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, int]] = []
 
-    def arm(directory: Path) -> Any:
+    def arm(directory: Path, task: Any) -> Any:
         def ask(texts: list[str], pairs: list[str] | None) -> np.ndarray:
             asked.append((directory.name, len(texts)))
             return np.zeros((len(texts), 2))

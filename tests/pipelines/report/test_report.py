@@ -71,6 +71,28 @@ def test_the_first_sentence_says_what_was_gained(finished: Path) -> None:
     assert sentence in text
 
 
+def test_agreement_on_held_out_texts_stands_in_the_table_and_before_that_on_the_cache(finished: Path) -> None:
+    text = text_of(finished / "report.md")
+    assert re.search(r"^\| distilled \| 88\.00 ± 0\.40 \| 88\.00 ± 0\.40 \| 96\.7 \| 92\.0 \|", text, re.MULTILINE)
+    section = text.partition("## Students and teacher")[2].partition("\n## ")[0]
+    assert "On dev and test, texts that no student has learned from: share of equal answers" in section
+    assert "| distilled | 92.0 ± 0.4 | 92.0 ± 0.4 |" in section
+    assert "| labels | 75.0 | 75.0 |" in section
+
+
+def test_a_run_measured_before_there_was_agreement_still_has_its_report(run: Path) -> None:
+    table = store.read_json(run / "results.json")
+    for splits in table["evaluated"].values():
+        for seeds in splits.values():
+            seeds["all"].pop("agreement", None)
+    for row in table["rows"]:
+        for split in ("dev", "test"):
+            row.pop(f"{split}_agreement", None)
+    store.write_json(run / "results.json", table)
+    text = text_of(write_report(run))
+    assert "held-out" not in text and "Students and teacher" in text
+
+
 def test_a_student_that_lost_is_not_praised(run: Path) -> None:
     table = store.read_json(run / "results.json")
     for row in table["rows"]:
