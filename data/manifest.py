@@ -10,6 +10,7 @@ from typing import Any
 
 from data import store
 from data.errors import BAD_DATA, NO_INPUT, STALE, PotstillError
+from data.progress import Progress
 from data.schema import SCHEMA_VERSION
 from data.tasks.task import Task
 
@@ -72,8 +73,8 @@ def write_manifest(directory: Path, manifest: Manifest) -> None:
     )
 
 
-def read_manifest(directory: Path, kind: str) -> Manifest:
-    """Open a sealed directory: its kind, its own hash and the sizes of its files are checked."""
+def read_manifest(directory: Path, kind: str, *, parts: bool = True) -> Manifest:
+    """Open a sealed directory: its kind, its own hash and (`parts`) the sizes of its files are checked."""
     if not directory.is_dir():
         raise PotstillError(f"{directory} is not a directory", hint=HINTS.get(kind, ""), code=NO_INPUT)
     if not (directory / NAME).exists():
@@ -88,7 +89,7 @@ def read_manifest(directory: Path, kind: str) -> Manifest:
         raise PotstillError(f"{directory} holds {manifest.kind}, not {kind}", hint=HINTS.get(kind, ""))
     if manifest.root != values.get("root"):
         raise PotstillError(f"{directory / NAME} was edited: its root does not match its content", code=BAD_DATA)
-    for part in manifest.parts:
+    for part in manifest.parts if parts else ():
         check_part(directory, part)
     return manifest
 
@@ -102,6 +103,27 @@ def check_part(directory: Path, part: Part, *, whole: bool = False) -> None:
         raise PotstillError(f"{path} {found}", hint="run the command that made it again", code=BAD_DATA)
     if whole and store.sha256_file(path) != part.sha256:
         raise PotstillError(f"{path} is damaged: its sha256 differs from the manifest's", code=BAD_DATA)
+
+
+def check_files(directory: Path, kind: str, *, progress: Progress) -> list[str]:
+    """Compare every byte of a sealed directory with its manifest; return what is wrong, one sentence each.
+
+    Of several students each one's directory is looked at too.
+    """
+    wrong = []
+    manifest = read_manifest(directory, kind, parts=False)
+    progress.start("verify", total=sum(part.bytes for part in manifest.parts), unit="bytes")
+    for part in manifest.parts:
+        try:
+            check_part(directory, part, whole=True)
+        except PotstillError as error:
+            wrong.append(error.message)
+        progress.advance(part.bytes)
+    progress.finish()
+    if kind == "students":
+        for name in manifest.report["seeds"]:
+            wrong += check_files(directory / name, "student", progress=progress)
+    return wrong
 
 
 def check_made_from(directory: Path, manifest: Manifest, role: str, root: str) -> None:

@@ -2,12 +2,14 @@
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from data.errors import TRY_AGAIN, PotstillError
 
+GRACE = 20.0  # seconds a piece of work may take after the signal; Kubernetes kills after 30, SLURM after 30 to 60
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGUSR1") if hasattr(signal, name))
 
 
@@ -17,10 +19,18 @@ class Stop:
     def __init__(self, kept: str) -> None:
         self.asked = ""
         self.kept = kept
+        self._since = 0.0
 
-    def check(self) -> None:
-        """Raise when the run was asked to end; what is finished is kept."""
-        if self.asked:
+    def ask(self, name: str) -> None:
+        """Note a signal."""
+        self.asked, self._since = name, time.monotonic()
+
+    def check(self, left: float = float("inf")) -> None:
+        """Raise when the run was asked to end; what is finished is kept.
+
+        left: seconds until the present piece of work is finished; where that fits into the grace time, go on.
+        """
+        if self.asked and time.monotonic() - self._since + left > GRACE:
             raise PotstillError(
                 f"stopped by {self.asked}; {self.kept}",
                 hint="run the same command again: it goes on where it stopped",
@@ -41,7 +51,7 @@ def stoppable(kept: str) -> Iterator[Stop]:
     before = {number: signal.getsignal(number) for number in SIGNALS}
 
     def ask(number: int, frame: FrameType | None) -> None:
-        stop.asked = signal.Signals(number).name
+        stop.ask(signal.Signals(number).name)
         signal.signal(number, before[number])
 
     try:

@@ -1,12 +1,15 @@
 """Every file potstill writes goes through here: whole or not at all.
 
-A file is written beside its place under a temporary name, flushed to the disk, renamed, and the directory is flushed.
-So a reader never meets half a file, and a crash leaves only `*.tmp-*` names that `sweep` removes.
+A file is written beside its place under a temporary name, flushed to the disk, renamed (`replacing`) or linked
+(`put`, `add`: only where nothing is yet), and the directory is flushed. So a reader never meets half a file, of two
+writers one wins, and a crash leaves only `*.tmp-*` names that `sweep` removes.
 """
 
+import errno
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +21,7 @@ import pyarrow.parquet as pq
 from data.errors import BAD_DATA, NO_INPUT, PotstillError
 
 BLOCK = 1 << 20
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -33,7 +37,7 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write readable JSON atomically (sorted keys, so equal values are equal bytes)."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+    write_bytes(path, to_json(value))
 
 
 def read_json(path: Path, *, hint: str = "") -> Any:
@@ -46,18 +50,85 @@ def read_json(path: Path, *, hint: str = "") -> Any:
         raise PotstillError(f"{path} is not readable JSON: {error}", hint=hint, code=BAD_DATA) from None
 
 
+def put(path: Path, content: bytes) -> bool:
+    """Write a whole file only where none is. False: there is one already, and it is untouched."""
+    with temporary(path) as tmp:
+        tmp.write_bytes(content)
+        return add(tmp, path)
+
+
+def put_json(path: Path, value: Any) -> bool:
+    """Write readable JSON only where no file is."""
+    return put(path, to_json(value))
+
+
+def to_json(value: Any) -> bytes:
+    """Spell a value as the JSON files do: readable, sorted keys, so equal values are equal bytes."""
+    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8")
+
+
+def add(tmp: Path, path: Path) -> bool:
+    """Give a finished temporary file its name, unless the name is taken: then False, and nothing has changed.
+
+    Of any number of writers, on any number of machines, exactly one gets True. Where a file system has no hard links
+    (EPERM, ENOTSUP) the name is reserved by an empty file first; a crash just then leaves a torn file, which every
+    reader refuses.
+    """
+    flush(tmp)
+    try:
+        os.link(tmp, path)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        if not _reserve(path):
+            return False
+        tmp.replace(path)
+    flush(path.parent)
+    return True
+
+
+def _reserve(path: Path) -> bool:
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    except FileExistsError:
+        return False
+    return True
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path; on success it is flushed and becomes `path`, on any exception it is removed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tmp = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    try:
+    with temporary(path) as tmp:
         yield tmp
         flush(tmp)
         tmp.replace(path)
         flush(path.parent)
+
+
+@contextmanager
+def temporary(path: Path) -> Iterator[Path]:
+    """Yield a name beside `path` that no other process has, on any machine; what is left under it is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tmp = path.with_name(f"{path.name}.tmp-{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        yield tmp
     finally:
         tmp.unlink(missing_ok=True)
+
+
+def move(path: Path, folder: Path) -> Path | None:
+    """Move a file aside, under a name that is free there; None where another process moved it before."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{path.name}.{secrets.token_hex(4)}"
+    try:
+        path.rename(target)
+    except FileNotFoundError:
+        return None
+    flush(folder)
+    flush(path.parent)
+    return target
 
 
 @contextmanager
@@ -85,8 +156,11 @@ def parquet_writer(path: Path, schema: pa.Schema, *, vectors: tuple[str, ...] = 
 
 
 def sweep(directory: Path) -> int:
-    """Remove what interrupted writers left; return how many files went."""
-    left = list(directory.glob("*.tmp-*")) if directory.is_dir() else []
+    """Remove what interrupted writers left, in folders below too; return how many files went.
+
+    Only for who is alone in the directory (see `data.claims.attending`): a running writer's files look the same.
+    """
+    left = [path for path in directory.rglob("*.tmp-*") if path.is_file()] if directory.is_dir() else []
     for path in left:
         path.unlink(missing_ok=True)
     return len(left)

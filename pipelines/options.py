@@ -1,13 +1,17 @@
 """The options that several commands share. Each dataclass spreads into single options (see `pipelines/spread.py`)."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from data.share import Share, find_share
+
 COLUMNS = "Columns of the files"
 COMMON = "Common options"
+MANY = "Many processes, many machines"
 
 Out = Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Directory to write.")]
 
@@ -66,6 +70,23 @@ class Defaults:
         ),
     ] = None
     settings: Settings = None
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """Which part of the work is this process's; job arrays of SLURM, Kubernetes and torchrun are read by themselves."""
+
+    shard_index: Annotated[
+        int | None,
+        typer.Option("--shard-index", metavar="I", help="This machine's share, from 0.", rich_help_panel=MANY),
+    ] = None
+    num_shards: Annotated[
+        int | None, typer.Option("--num-shards", metavar="N", help="Shares of the work.", rich_help_panel=MANY)
+    ] = None
+
+    def share(self) -> Share:
+        """The share named here, else the scheduler's, else all of the work."""
+        return find_share(os.environ, index=self.shard_index, count=self.num_shards)
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,16 @@ the numbers). The rooms are imported when a phase begins, so that `--help` is fa
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data import config as configs
+from data import store
 from data.example import Example
-from data.manifest import Manifest
+from data.manifest import NAME as MANIFEST
+from data.manifest import Manifest, check_files
 from data.progress import Progress
 from data.readers.examples import columns_of as columns_in
 from data.readers.source import Source
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from augment.config import AugmentConfig
     from student_train.config import TeachConfig, TrainConfig
     from teacher_cache.config import CacheConfig
+    from teacher_cache.launch import Launch
 
 BENCH_TEXTS = 1024  # rows a model is measured on
 
@@ -68,13 +71,49 @@ def augment(*, config: "AugmentConfig", files: Files, out: Path, progress: Progr
     return manifest
 
 
-def cache(*, config: "CacheConfig", examples: Path, teacher: str, out: Path, progress: Progress) -> Manifest:
-    """Run the teacher over the examples once and keep what it says."""
-    from teacher_cache.build import build
+def cache(
+    *,
+    config: "CacheConfig",
+    examples: Path,
+    teacher: str,
+    out: Path,
+    launch: "Launch | None" = None,
+    progress: Progress,
+) -> Manifest | None:
+    """Run the teacher over the examples once and keep what it says; None where other shares are not done yet.
 
-    manifest = build(config, examples, teacher, out, progress=progress)
+    A cache that was moved aside as stale (`NAME.stale-N`) gives the rows that are the same.
+    """
+    from teacher_cache.build import build
+    from teacher_cache.launch import Launch
+
+    launch = launch or Launch()
+    stale = tuple(str(path) for path in sorted(out.parent.glob(f"{out.name}.stale-*")))
+    launch = replace(launch, reuse=tuple(dict.fromkeys((*launch.reuse, *stale))))
+    manifest = build(config, examples, teacher, out, launch=launch, progress=progress)
     settings.save(out, {"teacher": {"path": teacher}, "cache": configs.as_dict(config)})
     return manifest
+
+
+def verify(
+    directory: Path, *, against: int = 0, teacher: str | None = None, seed: int = 0, progress: Progress
+) -> list[tuple[str, str]]:
+    """Compare a directory with its records: (kind, sentence) of whatever is wrong.
+
+    against: random rows of a cache to put through the teacher again.
+    """
+    sealed = directory / MANIFEST
+    kind = store.read_json(sealed).get("kind") if sealed.is_file() else "teacher"
+    if kind != "teacher":
+        return [("damaged", what) for what in check_files(directory, str(kind), progress=progress)]
+    from teacher_cache.verify import verify as run
+
+    findings = run(directory, progress=progress)
+    if against and not findings:
+        from teacher_cache.recompute import recompute
+
+        findings = recompute(directory, rows=against, teacher=teacher, seed=seed, progress=progress)
+    return [(finding.kind, finding.what) for finding in findings]
 
 
 def train(

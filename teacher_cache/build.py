@@ -1,34 +1,51 @@
 """Run the teacher once over all examples and keep what it says: examples directory + teacher -> cache directory.
 
-    PLAN.json            what is computed, first
-    part-00000.parquet   the answers to examples part 0, row for row
-    commits/00000.json   that shard is done
-    files/               the teacher's tokenizer and word table, for students to start from
-    MANIFEST.json        the seal, last
+    PLAN.json                     what is computed, first
+    part-00000-<sha16>.parquet    the answers to examples part 0, row for row
+    commits/00000.json            that shard is done
+    files/                        the teacher's tokenizer and word table, for students to start from
+    claims/  status.json          who works on which shard, and how far it is: nothing depends on them
+    quarantine/                   what was found damaged
+    MANIFEST.json                 the seal, last
 
-A run that is broken off goes on at the first shard without a valid commit. A finished cache loads no teacher, nor
-torch: this module holds what that needs, `work.py` the rest.
+A run that is broken off goes on with the shards without a valid commit; any number of runs may work at once. A
+finished cache loads no teacher, nor torch: this module holds what that needs, `work.py` the rest.
 """
 
 from dataclasses import replace
 from pathlib import Path
 
+from data import store
 from data.errors import PotstillError
 from data.manifest import NAME, Manifest, read_manifest
 from data.progress import Progress
 from teacher_cache import plan as plans
+from teacher_cache.commits import QUARANTINE
 from teacher_cache.config import CacheConfig
 from teacher_cache.estimate import estimate_of, refuse_size
 from teacher_cache.job import Job, open_job
 from teacher_cache.keep import FOLDER, kept
+from teacher_cache.launch import Launch
 from teacher_cache.plan import Plan
 
+ALONE = Launch()
 
-def build(config: CacheConfig, examples: Path, teacher: str | Path, out: Path, *, progress: Progress) -> Manifest:
+
+def build(
+    config: CacheConfig,
+    examples: Path,
+    teacher: str | Path,
+    out: Path,
+    *,
+    launch: Launch = ALONE,
+    progress: Progress,
+) -> Manifest | None:
     """Make (or finish, or just find finished) the cache of a teacher's answers; return its manifest.
 
+    None: the shards of `launch.share` are done and others are not yet; who does the last one seals the cache.
     Errors: unfit teacher (see `inspect_teacher`, `check_labels`); a cache of another plan in `out` (STALE); larger than
-    config.max_bytes; too many rows without an answer (BAD_DATA); a signal to stop (TRY_AGAIN: run it again).
+    config.max_bytes; too many rows without an answer (BAD_DATA); a signal to stop, or shards that
+    another process holds (TRY_AGAIN: run it again).
     """
     job = open_job(config, examples, teacher, out)
     there = plans.read_plan(out)
@@ -42,7 +59,7 @@ def build(config: CacheConfig, examples: Path, teacher: str | Path, out: Path, *
 
     from teacher_cache import work  # torch and transformers from here on
 
-    return work.run(job, there, progress=progress)
+    return work.run(job, there, launch, progress=progress)
 
 
 def expected(job: Job, there: Plan) -> Plan:
@@ -59,7 +76,7 @@ def expected(job: Job, there: Plan) -> Plan:
 
 
 def find_finished(job: Job, progress: Progress) -> Manifest | None:
-    """Return the seal of a finished cache; a seal over a missing or cut shard is taken off, to be made again."""
+    """Return the seal of a finished cache; a seal over a missing or cut shard is set aside."""
     if not (job.out / NAME).exists():
         return None
     try:
@@ -69,6 +86,6 @@ def find_finished(job: Job, progress: Progress) -> Manifest | None:
         problem = f"{job.out / FOLDER} is not whole"
     except PotstillError as error:
         problem = error.message
-    progress.note(f"{problem}: made again")
-    (job.out / NAME).unlink()
+    progress.note(f"{problem}: set aside, made again")
+    store.move(job.out / NAME, job.out / QUARANTINE)
     return None

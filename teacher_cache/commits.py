@@ -1,6 +1,12 @@
-"""Which shards are done: `commits/00000.json`, written after its shard, is the only sign that a shard exists."""
+"""Which shards are done: `commits/00000.json`, put after its shard, is the only sign that a shard exists.
 
-from dataclasses import asdict
+A shard lies under a name that holds its hash, so two writers never write over each other. Records are put only where
+none is: of two writers the first one counts. What is found damaged or foreign is set aside in `quarantine/`, never
+deleted.
+"""
+
+import re
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,33 +14,114 @@ from data import store
 from data.errors import PotstillError
 from data.manifest import Part, check_part
 
+COMMITS, QUARANTINE = "commits", "quarantine"
+SHARD = re.compile(r"part-(\d{5,})-([0-9a-f]{16})\.parquet")
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A finished shard and the measurements of its making."""
+
+    part: Part
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a shard has to be computed: a sentence ("" where it was never begun), and the files that are to blame.
+
+    The record comes first: files are set aside in this order, and a record without its shard is worse than the reverse.
+    """
+
+    reason: str = ""
+    files: tuple[Path, ...] = ()
+
 
 def commit_path(directory: Path, index: int) -> Path:
-    return directory / "commits" / f"{index:05d}.json"
+    return directory / COMMITS / f"{index:05d}.json"
 
 
-def write_commit(directory: Path, index: int, part: Part, *, plan: str, report: dict[str, Any]) -> None:
-    """Declare a written shard done. plan: digest of the plan it was computed under; report: its measurements."""
-    store.write_json(commit_path(directory, index), {**asdict(part), "plan": plan, "report": report})
+def shard_name(index: int, sha256: str) -> str:
+    return f"part-{index:05d}-{sha256[:16]}.parquet"
 
 
-def read_commit(directory: Path, index: int, *, plan: str, source: Part, whole: bool) -> tuple[Part, dict] | str:
-    """Return a shard's entry and its report, or say why it has to be computed.
+def read_commit(directory: Path, index: int, *, plan: str, source: Part, whole: bool) -> Commit | Fault:
+    """Return a finished shard, or say why it has to be computed.
 
-    source: the examples part that it answers: rows and ids must be the same. whole: compare every byte.
-    "" means that it was never begun.
+    plan: digest of the plan. source: the examples part that it answers: rows and ids must be the same. whole: compare
+    every byte.
     """
     path = commit_path(directory, index)
     if not path.exists():
-        return ""
+        return Fault()
     try:
         values = store.read_json(path)
         part = Part(**{name: values[name] for name in Part.__dataclass_fields__})
-        if values["plan"] != plan or (part.rows, part.ids) != (source.rows, source.ids):
-            return f"{path} belongs to another plan"
+        other = values["plan"] != plan or (part.rows, part.ids) != (source.rows, source.ids)
+        report = dict(values["report"])
+    except PotstillError as error:
+        return Fault(error.message, (path,))
+    except (KeyError, TypeError, ValueError) as error:
+        return Fault(f"{path} is not a commit record: {error!r}", (path,))
+    if not isinstance(part.sha256, str) or part.name != shard_name(index, part.sha256):
+        return Fault(f"{path} names {part.name!r}, which is no shard {index}", (path,))
+    files = (path, *(file for file in [directory / part.name] if file.exists()))
+    if other:
+        return Fault(f"{path} belongs to another plan", files)
+    try:
         check_part(directory, part, whole=whole)
     except PotstillError as error:
-        return error.message
-    except (KeyError, TypeError) as error:
-        return f"{path} is not a commit record: {error!r}"
-    return part, values["report"]
+        return Fault(error.message, files)
+    return Commit(part, report)
+
+
+def read_all(directory: Path, *, plan: str, whole: bool) -> list[Commit]:
+    """The finished shards of a plan in order, by their own records; shards at fault are left out."""
+    found = []
+    for path in sorted((directory / COMMITS).glob("*.json")):
+        try:
+            values = store.read_json(path)
+            claimed = Part(**{name: values[name] for name in Part.__dataclass_fields__})
+            commit = read_commit(directory, int(path.stem), plan=plan, source=claimed, whole=whole)
+        except (PotstillError, KeyError, TypeError, ValueError):
+            continue
+        if isinstance(commit, Commit):
+            found.append(commit)
+    return found
+
+
+def commit_shard(
+    directory: Path, index: int, tmp: Path, *, plan: str, source: Part, report: dict[str, Any]
+) -> tuple[Commit, bool]:
+    """Give a written shard its name and declare it done; return the commit that counts and whether it is this one.
+
+    tmp: the shard under a temporary name, flushed to the disk or not. Safe against any number of writers.
+    """
+    sha256 = store.sha256_file(tmp)
+    part = Part(shard_name(index, sha256), source.rows, tmp.stat().st_size, sha256, source.ids)
+    record = {**asdict(part), "plan": plan, "report": report}
+    while True:
+        _place(directory, tmp, part)
+        if store.put_json(commit_path(directory, index), record):
+            return Commit(part, report), True
+        found = read_commit(directory, index, plan=plan, source=source, whole=False)
+        if isinstance(found, Commit):
+            if found.part.name != part.name:
+                (directory / part.name).unlink(missing_ok=True)  # ours, made just now, and no record names it
+            return found, False
+        set_aside(directory, found)
+
+
+def set_aside(directory: Path, fault: Fault) -> list[Path]:
+    """Move the files of a fault to `quarantine/`; return where they are now."""
+    moved = [store.move(path, directory / QUARANTINE) for path in fault.files]
+    return [path for path in moved if path is not None]
+
+
+def _place(directory: Path, tmp: Path, part: Part) -> None:
+    """Link a shard to its name; a file of that name with other bytes is set aside."""
+    target = directory / part.name
+    while not store.add(tmp, target):
+        if target.is_file() and store.sha256_file(target) == part.sha256:
+            return
+        store.move(target, directory / QUARANTINE)

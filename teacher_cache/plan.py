@@ -12,15 +12,20 @@ from typing import Any
 from data import store
 from data.errors import BAD_DATA, STALE, PotstillError
 from data.schema import SCHEMA_VERSION
-from teacher_cache.batching import RULE
+from teacher_cache.windows import batching_rule
 
 NAME = "PLAN.json"
+MEND = "potstill repair {} sets it aside and keeps every shard that is whole"
 LIBRARIES = ("torch", "transformers", "tokenizers", "pyarrow", "numpy")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be computed. `teacher`: file -> {bytes, sha256}; `probe`: see `tokens.probe`."""
+    """What is to be computed. `teacher`: file -> {bytes, sha256}; `probe`: see `tokens.probe`.
+
+    reuse: identities of the caches whose rows are taken over where they fit (see `reuse.py`).
+    provenance: besides versions and machine `rows`, a hash of the row ids in any order, and where the inputs lay.
+    """
 
     examples: str
     teacher: dict[str, dict[str, Any]]
@@ -29,14 +34,15 @@ class Plan:
     dtype: str
     max_length: int
     token_budget: int
+    reuse: tuple[str, ...] = ()
     provenance: dict[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def identity(self) -> dict[str, Any]:
         """Every value that decides a stored number, as JSON values."""
         values = {name: value for name, value in vars(self).items() if name != "provenance"}
-        rules = {"version": SCHEMA_VERSION, "truncation": "longest_first", "batching": RULE}
-        return {**values, **rules, "signals": list(self.signals)}
+        rules = {"version": SCHEMA_VERSION, "truncation": "longest_first", "batching": batching_rule(self.signals)}
+        return {**values, **rules, "signals": list(self.signals), "reuse": list(self.reuse)}
 
     @property
     def digest(self) -> str:
@@ -52,28 +58,27 @@ def read_plan(directory: Path) -> Plan | None:
     """Read the plan of a cache; None where there is none yet."""
     if not (directory / NAME).exists():
         return None
-    values = store.read_json(directory / NAME, hint=f"remove {directory} and make the cache again")
+    values = store.read_json(directory / NAME, hint=MEND.format(directory))
     try:
-        plan = Plan(
-            **{
-                name: values["identity"][name]
-                for name in Plan.__dataclass_fields__
-                if name not in ("provenance", "signals")
-            },
-            signals=tuple(values["identity"]["signals"]),
-            provenance=values["provenance"],
-        )
+        identity = values["identity"]
+        fields = {name: identity[name] for name in Plan.__dataclass_fields__ if name != "provenance"}
+        fields |= {name: tuple(identity[name]) for name in ("signals", "reuse")}
+        plan = Plan(**fields, provenance=values["provenance"])
+        edited = values["digest"] != store.digest_of(identity)
     except (KeyError, TypeError) as error:
-        raise PotstillError(f"{directory / NAME} is not a plan: {error!r}", code=BAD_DATA) from None
-    refuse_difference(directory, values["identity"], plan.identity)
+        raise PotstillError(
+            f"{directory / NAME} is not a plan: {error!r}", hint=MEND.format(directory), code=BAD_DATA
+        ) from None
+    if edited:
+        raise PotstillError(f"{directory / NAME} was edited", hint=MEND.format(directory), code=BAD_DATA)
+    refuse_difference(directory, identity, plan.identity)
     return plan
 
 
-def write_plan(directory: Path, plan: Plan) -> None:
-    """Write a plan; it stands before the first shard."""
-    store.write_json(
-        directory / NAME, {"digest": plan.digest, "identity": plan.identity, "provenance": plan.provenance}
-    )
+def put_plan(directory: Path, plan: Plan) -> bool:
+    """Put a plan, which stands before the first shard. False: another process was faster, and its plan holds."""
+    record = {"digest": plan.digest, "identity": plan.identity, "provenance": plan.provenance}
+    return store.put_json(directory / NAME, record)
 
 
 def refuse_difference(directory: Path, there: dict[str, Any], now: dict[str, Any]) -> None:
@@ -82,7 +87,7 @@ def refuse_difference(directory: Path, there: dict[str, Any], now: dict[str, Any
     if lines:
         raise PotstillError(
             f"{directory} was made by another plan:\n    " + "\n    ".join(lines),
-            hint=f"name another output directory (-o), or remove {directory}",
+            hint=f"name another output directory; with --reuse {directory} the rows that are the same are taken over",
             code=STALE,
         )
 

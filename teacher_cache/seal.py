@@ -9,9 +9,9 @@ from typing import Any
 from data import config as configs
 from data.errors import BAD_DATA, PotstillError
 from data.manifest import Manifest, Part, write_manifest
-from teacher_cache.commits import read_commit
+from teacher_cache.commits import Commit, read_commit
 from teacher_cache.job import Job
-from teacher_cache.plan import Plan
+from teacher_cache.plan import LIBRARIES, Plan
 from teacher_cache.tokens import OK, TRUNCATED
 
 ALWAYS_ALLOWED = 10  # rows without an answer that no share forbids, so that a small data set may have some
@@ -22,12 +22,13 @@ def seal(job: Job, plan: Plan, device: str) -> Manifest:
     parts, reports = [], []
     for index, source in enumerate(job.source.parts):
         found = read_commit(job.out, index, plan=plan.digest, source=source, whole=False)
-        assert not isinstance(found, str), f"shard {index} is not committed: {found}"
-        parts.append(found[0])
-        reports.append(found[1])
+        assert isinstance(found, Commit), f"shard {index} is not committed: {found}"
+        parts.append(found.part)
+        reports.append(found.report)
     report = fold(parts, reports)
     refuse_rejected(job, report["status"])
-    where = {"device": device, "versions": plan.provenance, "peak_memory_bytes": peak_memory(device)}
+    versions = {name: plan.provenance[name] for name in (*LIBRARIES, "device", "attention")}
+    where = {"device": device, "versions": versions, "peak_memory_bytes": peak_memory(device)}
     manifest = Manifest(
         kind="teacher",
         task=job.source.task,
@@ -56,6 +57,7 @@ def fold(parts: list[Part], reports: list[dict[str, Any]]) -> dict[str, Any]:
         "padding_waste": round(1 - tokens / max(padded, 1), 4),
         "status": dict(sorted(status.items())),
         "bytes": sum(part.bytes for part in parts),
+        "reused": sum(report.get("reused", 0) for report in reports),
     }
 
 

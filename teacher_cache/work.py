@@ -1,70 +1,78 @@
-"""The running cache phase: load the teacher, compute what is missing, seal. `Job` -> `Manifest`.
+"""The running cache phase: settle the plan, see what is missing, have it computed, seal. `Job` -> `Manifest`."""
 
-Three things go on at once: this thread runs the teacher on shard i, one thread cuts the texts of shard i + 1 into
-sub-words, one writes shard i - 1. Memory is two shards of answers and two of sub-words, however many there are.
-"""
-
-import hashlib
-import inspect
-import time
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+import os
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from data import store
-from data.errors import BAD_DATA, PotstillError
-from data.examples import describe, hash_ids, part_name, read_groups
+from data.claims import attending
+from data.errors import TRY_AGAIN, PotstillError
 from data.manifest import Manifest
 from data.progress import Progress
-from data.schema import teacher_schema
+from data.share import Share
 from data.stop import Stop, stoppable
 from teacher_cache import plan as plans
-from teacher_cache.commits import read_commit, write_commit
-from teacher_cache.job import Job
-from teacher_cache.keep import keep, kept
+from teacher_cache.commits import Commit, read_commit, set_aside
+from teacher_cache.config import CacheConfig
+from teacher_cache.job import Job, open_job
+from teacher_cache.keep import kept
+from teacher_cache.launch import Launch, fill_by_workers
 from teacher_cache.machine import Machine, bound_caches, choose, cpu_threads
 from teacher_cache.plan import Plan
+from teacher_cache.reuse import Donor, check_donors, find_donors
 from teacher_cache.seal import seal
-from teacher_cache.shard import Answers, answer, write_shard
-from teacher_cache.teacher import load_model, load_tokenizer
-from teacher_cache.tokens import Tokeniser, Tokens, concatenate, prepare, probe, tokenise
+from teacher_cache.session import compute, open_session
+from teacher_cache.status import Status
+from teacher_cache.teacher import load_tokenizer
+from teacher_cache.tokens import probe
 
 
-@dataclass(frozen=True)
-class Rows:
-    """One examples part, ready for the teacher. groups: rows of each row group."""
+def run(job: Job, there: Plan | None, launch: Launch, *, progress: Progress) -> Manifest | None:
+    """Compute the missing shards and seal the cache. there: the plan of a cache begun before.
 
-    ids: pa.Array
-    groups: list[int]
-    tokens: Tokens
-
-
-def run(job: Job, there: Plan | None, *, progress: Progress) -> Manifest:
-    """Compute the missing shards and seal the cache. there: the plan of a cache begun before."""
-    with stoppable("finished shards are kept") as stop, cpu_threads(job.config.threads):
+    None: the shards of `launch.share` are done, others are not yet.
+    """
+    with stoppable("finished shards are kept") as stop, attending(job.out, lambda: store.sweep(job.out)):
         bound_caches()
-        machine = choose(job.config, settled=_settled(there))
-        tokenizer = load_tokenizer(job.files)
-        plan = make_plan(job, machine, probe(tokenizer))
-        if there is None:
-            plans.write_plan(job.out, plan)
-        else:
-            plans.refuse_difference(job.out, there.identity, plan.identity)
-            _note_provenance(there, plan, progress)
-        missing = find_missing(job, plan, progress)
-        if missing or not kept(job.out):
-            model = load_model(job.files, device=machine.device, dtype=machine.dtype, attention=machine.attention)
-            keep(job.out, model, tokenizer, job.files)
-            types = "token_type_ids" in inspect.signature(model.forward).parameters
-            tokeniser = prepare(tokenizer, job.config.max_length, types=types)
-            compute(job, plan, model, tokeniser, missing, stop=stop, progress=progress)
-        return seal(job, plan, machine.device)
+        plan, machine = settle(job, there, launch, progress)
+        missing = find_missing(job, plan, launch.share, progress)
+        status = Status(job.out, len(job.source.parts), len(job.source.parts) - len(missing))
+        try:
+            if missing or not kept(job.out):
+                status.write("running")
+                fill(job, plan, machine, launch, missing, status, stop=stop, progress=progress)
+            manifest = close(job, plan, machine, launch.share)
+        except BaseException as error:
+            asked = isinstance(error, PotstillError) and error.code == TRY_AGAIN
+            status.write("stopped" if asked or isinstance(error, KeyboardInterrupt) else "failed", str(error))
+            raise
+        status.done = len(job.source.parts) if manifest else status.done
+        status.write("sealed" if manifest else "waiting")
+        return manifest
 
 
-def make_plan(job: Job, machine: Machine, probed: str) -> Plan:
-    """Settle what is computed."""
+def settle(job: Job, there: Plan | None, launch: Launch, progress: Progress) -> tuple[Plan, Machine]:
+    """Agree on what is computed: the plan that is there, or ours if it is put first."""
+    probed = probe(load_tokenizer(job.files))
+    machine = choose(job.config, settled=_settled(there))
+    plan = make_plan(job, machine, probed, there)
+    if there is None:
+        donors = find_donors(launch.reuse, plan, progress)
+        plan = replace(plan, reuse=tuple(donor.identity for donor in donors))
+        if not plans.put_plan(job.out, plan):
+            there = plans.read_plan(job.out)
+            machine = choose(job.config, settled=_settled(there))
+            plan = make_plan(job, machine, probed, there)
+    if there is not None:
+        plans.refuse_difference(job.out, there.identity, plan.identity)
+        for line in plans.differences(_comparable(there), _comparable(plan)):
+            progress.note(f"the cache was begun elsewhere: {line}")
+    return plan, machine
+
+
+def make_plan(job: Job, machine: Machine, probed: str, there: Plan | None) -> Plan:
+    """Settle what is computed; which caches give rows to it is settled by the plan that is there."""
     return Plan(
         examples=job.source.root,
         teacher=job.files.files,
@@ -73,84 +81,104 @@ def make_plan(job: Job, machine: Machine, probed: str) -> Plan:
         dtype=machine.dtype,
         max_length=job.config.max_length,
         token_budget=machine.token_budget,
-        provenance={**plans.versions(), "device": machine.device, "attention": machine.attention},
+        reuse=there.reuse if there else (),
+        provenance={
+            **plans.versions(),
+            "device": machine.device,
+            "attention": machine.attention,
+            "examples": os.path.relpath(job.examples, job.out),
+            "teacher": os.path.relpath(job.files.path, job.out),
+        },
     )
 
 
-def find_missing(job: Job, plan: Plan, progress: Progress) -> list[int]:
-    """Numbers of the shards without a valid commit, every byte compared; a damaged one is named."""
-    store.sweep(job.out)
+def find_missing(job: Job, plan: Plan, share: Share, progress: Progress) -> list[int]:
+    """Numbers of the shards of a share without a valid commit, every byte compared; a damaged one is set aside."""
     missing = []
     for index, source in enumerate(job.source.parts):
+        if not share.has(index):
+            continue
         found = read_commit(job.out, index, plan=plan.digest, source=source, whole=True)
-        if isinstance(found, str):
+        if not isinstance(found, Commit):
             missing.append(index)
-            if found:
-                progress.note(f"{found}; shard {index} is computed again")
+            if found.reason:
+                set_aside(job.out, found)
+                progress.note(f"{found.reason}; set aside, shard {index} is computed again")
     return missing
 
 
-def compute(
-    job: Job, plan: Plan, model: Any, tokeniser: Tokeniser, missing: list[int], *, stop: Stop, progress: Progress
+def fill(
+    job: Job,
+    plan: Plan,
+    machine: Machine,
+    launch: Launch,
+    missing: list[int],
+    status: Status,
+    *,
+    stop: Stop,
+    progress: Progress,
 ) -> None:
-    """Compute and commit the shards named by `missing`, in order."""
-    if not missing:
+    """Have the missing shards computed: by workers, by a Ray cluster, or here."""
+    total = sum(job.source.parts[index].rows for index in missing)
+    arguments = {"config": job.config, "examples": job.examples, "teacher": str(job.files.path), "out": job.out}
+    if launch.workers > 1 and len(missing) > 1:
+        fill_by_workers(arguments, launch, total=total, stop=stop, progress=progress)
         return
-    progress.start("teacher", total=sum(job.source.parts[index].rows for index in missing), unit="rows")
-
-    def on_batch(rows: int) -> None:
-        progress.advance(rows)
-        stop.check()
-
-    with _one_thread() as reader, _one_thread() as writer:
-        ahead = reader.submit(read_rows, job, missing[0], tokeniser, stop)
-        written: Future[None] | None = None
-        for index, following in zip(missing, [*missing[1:], None], strict=True):
-            start = time.perf_counter()
-            rows = ahead.result()
-            if following is not None:
-                ahead = reader.submit(read_rows, job, following, tokeniser, stop)
-            answers = answer(
-                model, rows.tokens, job.widths, filler=tokeniser.pad, budget=plan.token_budget, on_batch=on_batch
-            )
-            if written is not None:
-                written.result()  # at most one shard waits for the disk; its error stops the run
-            written = writer.submit(commit, job, plan, index, rows, answers, time.perf_counter() - start)
-        if written is not None:
-            written.result()
+    progress.start("teacher", total=total, unit="rows")
+    with cpu_threads(job.config.threads):
+        session = open_session(job, plan, machine, _donors(plan, launch, progress))
+        compute(
+            session,
+            missing,
+            stop=stop,
+            on_batch=progress.advance,
+            on_commit=lambda commit: status.committed(commit.part.rows),
+        )
     progress.finish()
 
 
-def read_rows(job: Job, index: int, tokeniser: Tokeniser, stop: Stop) -> Rows:
-    """Read one examples part and cut it into sub-words, row group by row group."""
-    source, pair = job.source.parts[index], job.source.task.pair
-    ids, tokens, digest = [], [], hashlib.sha256()
-    for table in read_groups(job.examples / source.name, ["id", "text", *(["pair"] if pair else [])]):
-        stop.check()
-        hash_ids(digest, table["id"])
-        ids.append(table["id"].combine_chunks())
-        pairs = table["pair"].to_pylist() if pair else None
-        tokens.append(tokenise(tokeniser, table["text"].to_pylist(), pairs))
-    if digest.hexdigest() != source.ids:
-        raise PotstillError(f"{job.examples / source.name} holds other rows than its manifest says", code=BAD_DATA)
-    joined = pa.concat_arrays([chunk for array in ids for chunk in getattr(array, "chunks", [array])])
-    return Rows(joined, [len(group.status) for group in tokens], concatenate(tokens))
+def fill_share(
+    *, config: CacheConfig, examples: Path, teacher: str, out: Path, launch: Launch, workers: int, progress: Progress
+) -> None:
+    """Compute one worker's shards in a process of its own. workers: how many share this machine."""
+    import torch
+
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    device = f"cuda:{launch.share.local % gpus}" if gpus and config.device in ("auto", "cuda") else config.device
+    threads = config.threads or max(1, torch.get_num_threads() // workers)
+    job = open_job(replace(config, device=device, threads=threads), examples, teacher, out)
+    with stoppable("finished shards are kept") as stop:
+        bound_caches()
+        plan, machine = settle(job, plans.read_plan(out), launch, progress)
+        missing = find_missing(job, plan, launch.share, progress)
+        if missing:
+            with cpu_threads(threads):
+                session = open_session(job, plan, machine, _donors(plan, launch, progress))
+                compute(session, missing, stop=stop, on_batch=progress.advance, on_commit=lambda commit: None)
 
 
-def commit(job: Job, plan: Plan, index: int, rows: Rows, answers: Answers, seconds: float) -> None:
-    """Write one shard and declare it done."""
-    path = job.out / part_name(index)
-    schema = teacher_schema(job.source.task, job.columns, job.files.width)
-    write_shard(path, schema, rows.ids, answers, rows.groups)
-    states = sorted(set(answers.status))
-    report = {
-        "seconds": round(seconds, 3),
-        "tokens": int(answers.n_tokens.sum()),
-        "padded_tokens": answers.padded,
-        "status": {state: answers.status.count(state) for state in states},
-    }
-    part = describe(path, len(rows.ids), job.source.parts[index].ids)
-    write_commit(job.out, index, part, plan=plan.digest, report=report)
+def close(job: Job, plan: Plan, machine: Machine, share: Share) -> Manifest | None:
+    """Seal a cache whose shards are all committed; None where only shards of other shares are missing."""
+    left = [index for index in range(len(job.source.parts)) if not _committed(job, plan, index)]
+    if not left:
+        return seal(job, plan, machine.device)
+    if not any(share.has(index) for index in left):
+        return None
+    listed = ", ".join(map(str, left[:8])) + (", …" if len(left) > 8 else "")
+    raise PotstillError(
+        f"another process holds the shards {listed} of {job.out}",
+        hint="run the same command again later: it seals the cache, or finds it sealed",
+        code=TRY_AGAIN,
+    )
+
+
+def _donors(plan: Plan, launch: Launch, progress: Progress) -> list[Donor]:
+    return check_donors(find_donors(launch.reuse, plan, progress), plan) if plan.reuse else []
+
+
+def _committed(job: Job, plan: Plan, index: int) -> bool:
+    source = job.source.parts[index]
+    return isinstance(read_commit(job.out, index, plan=plan.digest, source=source, whole=False), Commit)
 
 
 def _settled(there: Plan | None) -> dict[str, Any]:
@@ -160,10 +188,6 @@ def _settled(there: Plan | None) -> dict[str, Any]:
     return {"dtype": there.dtype, "token_budget": there.token_budget, "attention": attention}
 
 
-def _note_provenance(there: Plan, now: Plan, progress: Progress) -> None:
-    for line in plans.differences(there.provenance, now.provenance):
-        progress.note(f"the cache was begun elsewhere: {line}")
-
-
-def _one_thread() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="teacher-cache")
+def _comparable(plan: Plan) -> dict[str, Any]:
+    """What of the provenance may move a last bit."""
+    return {name: plan.provenance.get(name) for name in (*plans.LIBRARIES, "device", "attention")}

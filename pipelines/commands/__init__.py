@@ -5,12 +5,15 @@ from pipelines.commands.bench import bench
 from pipelines.commands.cache import cache
 from pipelines.commands.demo import demo
 from pipelines.commands.evaluate import evaluate
+from pipelines.commands.gc import gc
 from pipelines.commands.inspect import inspect
 from pipelines.commands.predict import predict
+from pipelines.commands.repair import repair
 from pipelines.commands.report import report
 from pipelines.commands.run import run
 from pipelines.commands.teach import teach
 from pipelines.commands.train import train
+from pipelines.commands.verify import verify
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "demo": demo,
@@ -23,5 +26,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "bench": bench,
     "inspect": inspect,
     "report": report,
+    "verify": verify,
+    "repair": repair,
+    "gc": gc,
     "run": run,
 }

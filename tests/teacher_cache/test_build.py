@@ -19,7 +19,7 @@ from data.errors import BAD_DATA, STALE, TRY_AGAIN, PotstillError
 from data.examples import read_groups
 from data.manifest import read_manifest
 from data.tasks.task import Task
-from teacher_cache import work
+from teacher_cache import session
 from teacher_cache.build import build
 from teacher_cache.config import CacheConfig
 
@@ -48,6 +48,15 @@ def column(out: Path, name: str) -> Any:
     if isinstance(values[0], bytes):
         return np.stack([np.frombuffer(value, "<f2") for value in values])
     return np.array(values) if isinstance(values[0], (list, int)) else values
+
+
+def shard_of(out: Path, index: int) -> Path:
+    (path,) = out.glob(f"part-{index:05d}-*.parquet")
+    return path
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta"])
@@ -161,18 +170,18 @@ def test_a_broken_off_run_computes_only_the_missing_shards(
     teacher: Path, examples, heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = build(PLAIN, examples, teacher, tmp_path / "whole", progress=heard)
-    out, commit = tmp_path / "out", work.commit
+    out, write = tmp_path / "out", session.write
 
-    def fails_at_the_last(job, plan, index, *rest) -> None:
+    def fails_at_the_last(opened, index, *rest, **options):
         if index == 2:
             raise OSError(28, "No space left on device")
-        commit(job, plan, index, *rest)
+        return write(opened, index, *rest, **options)
 
-    monkeypatch.setattr(work, "commit", fails_at_the_last)
+    monkeypatch.setattr(session, "write", fails_at_the_last)
     with pytest.raises(OSError, match="No space"):
         build(PLAIN, examples, teacher, out, progress=heard)
     monkeypatch.undo()
-    assert sorted(path.name for path in (out / "commits").iterdir()) == ["00000.json", "00001.json"]
+    assert names(out / "commits") == ["00000.json", "00001.json"]
     heard.rows = 0
     assert build(PLAIN, examples, teacher, out, progress=heard).root == whole.root
     assert heard.rows == 2  # the third part has two rows
@@ -181,19 +190,21 @@ def test_a_broken_off_run_computes_only_the_missing_shards(
 def test_a_signal_to_stop_keeps_finished_shards(
     teacher: Path, examples, heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, answer, calls = tmp_path / "out", work.answer, []
+    out, write, calls = tmp_path / "out", session.write, []
 
     def asked_to_stop(*values, **options):
         calls.append(1)
         if len(calls) == 2:
             os.kill(os.getpid(), signal.SIGTERM)
-        return answer(*values, **options)
+        return write(*values, **options)
 
-    monkeypatch.setattr(work, "answer", asked_to_stop)
+    monkeypatch.setattr(session, "write", asked_to_stop)
     with pytest.raises(PotstillError, match="stopped by SIGTERM") as caught:
         build(PLAIN, examples, teacher, out, progress=heard)
     assert caught.value.code == TRY_AGAIN and "same command again" in caught.value.hint
-    assert (out / "commits" / "00000.json").exists() and not (out / "MANIFEST.json").exists()
+    # The second shard fitted into the grace time; the third was not begun.
+    assert names(out / "commits") == ["00000.json", "00001.json"] and not (out / "MANIFEST.json").exists()
+    assert json.loads((out / "status.json").read_text())["state"] == "stopped"
     monkeypatch.undo()
     assert build(PLAIN, examples, teacher, out, progress=heard).rows == 8
 
@@ -202,19 +213,20 @@ def test_a_damaged_shard_is_found_named_and_computed_again(teacher, examples, he
     out = tmp_path / "out"
     root = build(PLAIN, examples, teacher, out, progress=heard).root
     (out / "MANIFEST.json").unlink()  # as if broken off before the seal
-    shard = out / "part-00001.parquet"
+    shard = shard_of(out, 1)
     content = bytearray(shard.read_bytes())
     content[len(content) // 2] ^= 1
     shard.write_bytes(content)
     heard.rows = 0
     assert build(PLAIN, examples, teacher, out, progress=heard).root == root
     assert heard.rows == 3
-    assert any("part-00001.parquet is damaged" in note and "shard 1" in note for note in heard.notes)
+    assert any(f"{shard.name} is damaged" in note and "shard 1" in note for note in heard.notes)
+    assert [name.partition(".")[0] for name in names(out / "quarantine")] == ["00001", shard.stem]  # never deleted
 
 
 def test_a_missing_shard_breaks_the_seal_and_is_computed_again(teacher, examples, heard, tmp_path: Path) -> None:
     root = build(PLAIN, examples, teacher, tmp_path / "out", progress=heard).root
-    (tmp_path / "out" / "part-00002.parquet").unlink()
+    shard_of(tmp_path / "out", 2).unlink()
     heard.rows = 0
     assert build(PLAIN, examples, teacher, tmp_path / "out", progress=heard).root == root
     assert heard.rows == 2
@@ -241,7 +253,7 @@ def test_another_plan_in_the_same_directory_is_refused_field_by_field(
 def test_auto_keeps_what_the_cache_was_begun_with(teacher: Path, examples, heard, tmp_path: Path) -> None:
     begun = CacheConfig(dtype="float16", device="cpu", token_budget=100, attention="eager")
     build(begun, examples, teacher, tmp_path / "out", progress=heard)
-    (tmp_path / "out" / "part-00000.parquet").unlink()
+    shard_of(tmp_path / "out", 0).unlink()
     manifest = build(CacheConfig(), examples, teacher, tmp_path / "out", progress=heard)
     kept = {name: manifest.config[name] for name in ("dtype", "token_budget", "attention")}
     assert kept == {"dtype": "float16", "token_budget": 100, "attention": "eager"}

@@ -1,0 +1,68 @@
+"""Who works in a directory, and on which shard of it, by the system's file locks. They save work and decide nothing.
+
+Correct without them: the commit of a shard is put only where none is, so of two writers one wins. A lock goes when its
+process ends, however that ends; no clock is read. On a file system without locks everything counts as free.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+FOLDER = "claims"
+EVERYONE = "present.lock"
+
+
+@contextmanager
+def attending(directory: Path, tidy: Callable[[], object]) -> Iterator[None]:
+    """Be present in a directory for the length of a block. Who comes alone calls `tidy` first; others wait for that.
+
+    What an interrupted writer left looks like what a running one writes, so only who is alone may remove it. Where
+    there are no locks nobody can know that, and `tidy` is not called.
+    """
+    handle = _open(directory / FOLDER / EVERYONE)
+    try:
+        if _lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, unknown=False):
+            tidy()
+        _lock(handle, fcntl.LOCK_SH, unknown=True)
+        yield
+    finally:
+        os.close(handle)
+
+
+class Claim:
+    """The lock on one shard, held until `release`."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle: int | None = handle
+
+    def release(self) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
+def claim(directory: Path, shard: int) -> Claim | None:
+    """Claim a shard; None where a running process holds it."""
+    handle = _open(directory / FOLDER / f"{shard:05d}.lock")
+    if _lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, unknown=True):
+        return Claim(handle)
+    os.close(handle)
+    return None
+
+
+def _open(path: Path) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+
+
+def _lock(handle: int, how: int, *, unknown: bool) -> bool:
+    """Take a lock; False where another process holds it, `unknown` where the file system has no locks."""
+    try:
+        fcntl.flock(handle, how)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return unknown
+    return True

@@ -1,0 +1,139 @@
+"""How the shards of a cache are dealt out: to this process, to workers of its own, to other machines.
+
+All launchers call `process_shard` and nothing else, so all make the same cache.
+"""
+
+import multiprocessing
+import os
+import queue
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from data.errors import INTERNAL, TRY_AGAIN, PotstillError
+from data.progress import Progress
+from data.share import Share
+from data.stop import Stop
+
+ALL = Share()
+EVERY = 0.5  # seconds between two looks at the workers
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Where shards are computed; decides no stored number.
+
+    workers  processes on this machine; 0: one per GPU, or this process alone
+    share    which shards are this machine's
+    ray      address of a Ray cluster ("local" starts one here); "" uses none
+    store    object store that keeps the cache too (`s3://bucket/prefix`); "" is none
+    reuse    caches to take unchanged rows from
+    """
+
+    workers: int = 0
+    share: Share = ALL
+    ray: str = ""
+    store: str = ""
+    reuse: tuple[str, ...] = ()
+
+    def worker(self, number: int) -> Share:
+        """The share of one worker of this machine."""
+        count = max(1, self.workers)
+        return Share(self.share.index + self.share.count * number, self.share.count * count, number)
+
+
+def fill_by_workers(arguments: dict[str, Any], launch: Launch, *, total: int, stop: Stop, progress: Progress) -> None:
+    """Let spawned processes compute the missing shards, one share each; wait for all of them.
+
+    arguments: of `work.fill_share`. A signal is handed on; a worker that dies leaves its shards to the next run.
+    Errors: that of the first worker that failed; TRY_AGAIN where one was killed or the run was stopped.
+    """
+    context = multiprocessing.get_context("spawn")  # a fork would inherit threads, locks and CUDA
+    news: Any = context.Queue()
+    workers = []
+    for number in range(launch.workers):
+        own = arguments | {"launch": replace(launch, workers=0, share=launch.worker(number))}
+        workers.append(context.Process(target=_work, args=(own, launch.workers, news), name=f"worker {number}"))
+    progress.start("teacher", total=total, unit="rows")
+    failed: list[PotstillError] = []
+    for worker in workers:
+        worker.start()
+    told = False
+    try:
+        while any(worker.is_alive() for worker in workers) or not news.empty():
+            _hear(news, progress, failed)
+            if stop.asked and not told:
+                told = True
+                _tell(workers)
+    finally:
+        _end(workers)
+    progress.finish()
+    stop.check()
+    if failed:
+        raise failed[0]
+    if dead := [worker for worker in workers if worker.exitcode]:
+        names = ", ".join(f"{worker.name} (exit code {worker.exitcode})" for worker in dead)
+        hint = "often this is the system out of memory: use fewer --workers; the same command goes on where it stopped"
+        raise PotstillError(f"{names} died", hint=hint, code=TRY_AGAIN)
+
+
+def _work(arguments: dict[str, Any], workers: int, news: Any) -> None:
+    """One worker process: its share of the shards, progress and failure sent to the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which hands it on as SIGTERM
+    from teacher_cache.work import fill_share
+
+    try:
+        fill_share(**arguments, workers=workers, progress=_News(news))
+    except PotstillError as error:
+        news.put(("failed", (error.message, error.hint, error.code)))
+    except Exception as error:
+        news.put(("failed", (f"{type(error).__name__}: {error}", "", INTERNAL)))
+
+
+class _News:
+    """A progress that sends what it hears to the parent."""
+
+    def __init__(self, news: Any) -> None:
+        self._news = news
+
+    def start(self, name: str, *, total: int | None, unit: str) -> None: ...
+
+    def advance(self, amount: int, info: str = "") -> None:
+        self._news.put(("rows", amount))
+
+    def finish(self) -> None: ...
+
+    def note(self, message: str) -> None:
+        self._news.put(("note", message))
+
+
+def _hear(news: Any, progress: Progress, failed: list[PotstillError]) -> None:
+    try:
+        kind, value = news.get(timeout=EVERY)
+    except queue.Empty:
+        return
+    if kind == "rows":
+        progress.advance(value)
+    elif kind == "note":
+        progress.note(value)
+    else:
+        message, hint, code = value
+        failed.append(PotstillError(message, hint=hint, code=code))
+
+
+def _tell(workers: Sequence[BaseProcess]) -> None:
+    for worker in workers:
+        if worker.is_alive() and worker.pid:
+            os.kill(worker.pid, signal.SIGTERM)
+
+
+def _end(workers: Sequence[BaseProcess]) -> None:
+    """Wait for workers that were told to stop; whoever is still there is killed: nothing committed is lost."""
+    _tell([worker for worker in workers if worker.is_alive()])
+    for worker in workers:
+        worker.join(60)
+        if worker.is_alive():
+            worker.kill()
+            worker.join()
