@@ -75,7 +75,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     phases.teach(config=teach, files=files, model="scratch:2x32", out=x / "encoder", **about)
     augment = AugmentConfig(n_iter=2, p_pos=0.0, workers=1)
     phases.augment(config=augment, files=files, out=x / "examples", **about)
-    cache = CacheConfig(signals=("logits", "cls", "mean"), layers=(2,), dtype="float32", device="cpu", threads=1)
+    signals = ("logits", "input_ids", "cls", "mean", "hidden", "qkv", "gram")
+    cache = CacheConfig(signals=signals, layers=(2,), dtype="float32", device="cpu", threads=1)
     phases.cache(config=cache, examples=x / "examples", teacher=str(x / "encoder"), out=x / "teacher", **about)
     train = TrainConfig(hidden=8, dense=8, epochs=1, threads=1, device="cpu")
     phases.train(config=train, teacher=x / "teacher", dev=dev, out=x / "student", **about)
@@ -103,6 +104,8 @@ def test_all_readers_of_the_format_page_see_the_same_numbers(run: Path, monkeypa
     np.testing.assert_array_equal(found["pandas"]["cls"], theirs)
     np.testing.assert_array_equal(found["pandas"]["logits"], found["pyarrow"]["logits"])
     np.testing.assert_array_equal(found["polars"]["vectors"], theirs[:100])
+    np.testing.assert_array_equal(found["polars"]["states"][0], theirs[0])  # cls is the state of the first sub-word
+    np.testing.assert_array_equal([row[0] for row in found["pyarrow"]["rows"]], theirs)
     logits = found["pyarrow"]["logits"]
     for _, label, lean in found["duckdb"]["wrong"]:
         assert (lean > 0) != (label == 1) and np.isclose(logits[:, 1] - logits[:, 0], lean).any()
