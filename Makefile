@@ -70,3 +70,7 @@ define venv
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV) || { \
 	  echo "no virtual environment could be made; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 endef
+
+.PHONY: bench-setup
+bench-setup: $(FOR_DEV) ## install the benchmarks' rivals into .cache/rivals
+	$(BIN)/python -m benchmarks.setup_rivals

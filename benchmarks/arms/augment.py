@@ -1,0 +1,114 @@
+"""Arms of `benchmarks.augment`: the same original phrases in, new rows out, each on the cores it is given.
+
+Rivals hand out lists of texts. Ours does the whole phase: reads, tags parts of speech, draws, drops duplicates over the
+whole set and everything that equals an original, and writes and seals Parquet.
+"""
+
+import os
+import shutil
+import sys
+import time
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.memory import Peak
+
+Round = Callable[[], dict[str, Any]]
+DRAWS = 20  # new rows asked of each original
+
+
+def on_cores(count: int) -> None:
+    """Bind this process, and all it starts, to so many cores."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
+
+
+def ours(*, examples: str, rows: int, out: str, cores: int, config: dict[str, Any]) -> Round:
+    """`augment.expand.expand`, from a stream of originals to the sealed directory."""
+    from itertools import islice
+
+    from augment.config import AugmentConfig
+    from augment.expand import expand
+    from data.examples import read_examples
+    from data.progress import Silent
+
+    on_cores(cores)
+    settings = AugmentConfig(workers=cores, **{"n_iter": DRAWS, **config})
+    manifest, _ = read_examples(Path(examples))
+
+    def run() -> dict[str, Any]:
+        shutil.rmtree(out, ignore_errors=True)
+        originals = islice(read_examples(Path(examples))[1], rows)
+        start = time.perf_counter()
+        with Peak() as peak:
+            made = expand(settings, manifest.task, originals, [], Path(out), made_from={}, progress=Silent())
+        seconds = time.perf_counter() - start
+        new = made.rows - rows_of_originals(made)
+        return {"rows": new, "seconds": seconds, "originals": rows, "anonymous_mb": peak.megabytes}
+
+    return run
+
+
+def rows_of_originals(manifest: Any) -> int:
+    return int(manifest.report.get("originals", 0))
+
+
+def nlpaug(*, texts: list[str], action: str) -> Round:
+    """nlpaug's RandomWordAug: delete, crop, swap, or substitute by a mask; it drops what it made twice by itself."""
+    import nlpaug.augmenter.word as words
+
+    on_cores(1)
+    extra = {"target_words": ["[MASK]"]} if action == "substitute" else {}
+    augmenter = words.RandomWordAug(action=action, aug_p=0.2, **extra)
+
+    def run() -> dict[str, Any]:
+        start = time.perf_counter()
+        rows = sum(len(_listed(augmenter.augment(text, n=DRAWS))) for text in texts)
+        return {"rows": rows, "seconds": time.perf_counter() - start}
+
+    return run
+
+
+def _listed(found: Any) -> list[str]:
+    return found if isinstance(found, list) else [found]
+
+
+def textattack(*, texts: list[str], action: str) -> Round:
+    """TextAttack's word deletion and word swap, the ops of its EDA that need no downloaded word net."""
+    on_cores(1)
+    stand_ins()
+    from textattack.augmentation.recipes import DeletionAugmenter, SwapAugmenter
+
+    recipe = {"delete": DeletionAugmenter, "swap": SwapAugmenter}[action]
+    augmenter = recipe(pct_words_to_swap=0.2, transformations_per_example=DRAWS, fast_augment=True)
+
+    def run() -> dict[str, Any]:
+        start = time.perf_counter()
+        rows = sum(len(augmenter.augment(text)) for text in texts)
+        return {"rows": rows, "seconds": time.perf_counter() - start}
+
+    return run
+
+
+def stand_ins() -> None:
+    """Let textattack import: it wants flair (which wants transformers 4) and NLTK's stop words, a download.
+
+    Nothing measured here calls either: flair tags parts of speech for constraints that are not used, and an empty list
+    of stop words only takes away a check.
+    """
+
+    class Absent(types.ModuleType):
+        __path__ = ()  # a package, so that its modules can be imported
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            return object
+
+    for name in ("flair", "flair.data", "flair.models"):
+        sys.modules[name] = Absent(name)
+    sys.modules["flair"].data = sys.modules["flair.data"]  # type: ignore[attr-defined]
+    import nltk.corpus
+
+    nltk.corpus.stopwords = types.SimpleNamespace(words=lambda language: [])

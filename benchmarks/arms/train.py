@@ -1,0 +1,288 @@
+"""Arms of `benchmarks.train`: the BiLSTM student learning a teacher's logits, from the cache and the other ways.
+
+All train the same student (sub-word table of the teacher 30,522 x 384, hidden 190, dense 200) on the same phrases in
+batches of 256 with mean squared error; sizes stand in `SHAPE`.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
+
+Round = Callable[[], dict[str, Any]]
+SHAPE = {"hidden": 190, "dense": 200, "dropout": 0.3}
+BATCH, RATE, CLIP = 256, 1e-3, 5.0
+
+
+class Fixed:
+    """Batches of one epoch held in memory, handed out like a stream's: what training costs without any loading."""
+
+    def __init__(self, stream: Any, steps: int) -> None:
+        self.blocks = stream.plan(1)
+        self.ready = [batch for _, batch in zip(range(steps), stream.batches(1), strict=False)]
+
+    def plan(self, epoch: int) -> Any:
+        return self.blocks
+
+    def batches(self, epoch: int, *, start: int = 0) -> Iterator[Any]:
+        return iter(self.ready[start:])
+
+
+def new_student(cache: str) -> tuple[nn.Module, Any, Any]:
+    """An untrained student as `potstill train` makes it, its vocabulary and the cache's reader."""
+    from data.progress import Silent
+    from student_train.config import TrainConfig
+    from student_train.models.shape import Shape
+    from student_train.models.table import build_model
+    from student_train.reader import open_cache
+    from student_train.start import build_vocabulary, starting_table
+
+    config = TrainConfig(model="bilstm", **SHAPE)
+    reader, _ = open_cache(Path(cache))
+    vocabulary = build_vocabulary(config, reader, progress=Silent())
+    table = starting_table(config, vocabulary, reader, seed=0)
+    torch.manual_seed(0)
+    model = build_model(Shape("bilstm", vocabulary.size, table.shape[1], classes=reader.task.width, **SHAPE))
+    model.embedding.fill(table)  # type: ignore[union-attr,operator]
+    return model, vocabulary, reader
+
+
+def ours_loop(cache: str, stream: Any, *, steps: int) -> dict[str, Any]:
+    """Take `steps` steps of the real training loop, evaluation left out."""
+    from student_train.config import TrainConfig
+    from student_train.loop import Course, State, train_steps
+    from student_train.losses.table import Options
+    from student_train.measure import Labelled
+    from student_train.optim import Optimizer
+    from student_train.precision import choose_device, choose_precision
+
+    model, vocabulary, reader = new_student(cache)
+    device = choose_device("cpu")
+    course = Course(
+        losses={"logit_mse": 1.0},
+        options=Options(reader.task),
+        epochs=1,
+        lr=RATE,
+        schedule="linear",
+        warmup=0.02,
+        clip=CLIP,
+        evaluations=1,
+        patience=0,
+        max_steps=steps + 1,  # the loop measures dev at its last step, which is never reached
+        seed=0,
+        device=device,
+        precision=choose_precision(TrainConfig().precision, device),
+    )
+    dev = Labelled(vocabulary.encode(["a film"], None), np.array([0]), reader.task)
+    optimizer = Optimizer(model, "adamw", weight_decay=0.01)
+    rows, start, losses = 0, time.perf_counter(), []
+    for step in train_steps(model, optimizer, stream, dev, course=course, state=State()):
+        rows += step.rows
+        losses.append(step.loss)
+        if step.number == steps:
+            break
+    seconds = time.perf_counter() - start
+    return {"rows": rows, "seconds": seconds, "loss": float(torch.stack(losses[-10:]).mean())}
+
+
+def ours(*, cache: str, steps: int) -> Round:
+    """Our loop from our stream, the cache read and encoded as it goes."""
+    from benchmarks.arms.stream import open_stream
+
+    stream = open_stream(cache)
+    return lambda: ours_loop(cache, stream, steps=steps)
+
+
+class Straight(nn.Module):
+    """The same student as one writes it first: dense table, packed bidirectional LSTM."""
+
+    def __init__(self, vocabulary: int, dimensions: int, classes: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, dimensions)
+        self.lstm = nn.LSTM(dimensions, SHAPE["hidden"], batch_first=True, bidirectional=True)
+        self.dense = nn.Linear(2 * SHAPE["hidden"], SHAPE["dense"])
+        self.head = nn.Linear(SHAPE["dense"], classes)
+        self.dropout = nn.Dropout(SHAPE["dropout"])
+
+    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        words = self.dropout(self.embedding(ids))
+        packed = pack_padded_sequence(words, lengths.cpu(), batch_first=True, enforce_sorted=False)
+        _, (state, _) = self.lstm(packed)  # [2, B, H]
+        state = torch.cat([state[0], state[1]], dim=-1)
+        return self.head(self.dropout(torch.relu(self.dense(state))))
+
+    @torch.no_grad()
+    def take(self, student: nn.Module) -> "Straight":
+        """Take the weights of one of our students."""
+        theirs = dict(student.named_parameters())
+        self.embedding.weight.copy_(theirs["embedding.tuned.weight"])
+        for name, parameter in self.lstm.named_parameters():
+            side = "backwards" if name.endswith("_reverse") else "forwards"
+            parameter.copy_(theirs[f"encoder.{side}.{name.removesuffix('_reverse')}"])
+        for name in ("dense", "head"):
+            getattr(self, name).load_state_dict(student.get_submodule(name).state_dict())
+        return self
+
+
+def straight_parts(cache: str) -> tuple[Straight, list[tuple[Tensor, Tensor]], Any]:
+    """The straightforward model with our student's weights, and all rows as (ids, logits) in memory."""
+    student, vocabulary, reader = new_student(cache)
+    block = reader.read(list(range(len(reader.groups))))
+    side = vocabulary.encode(block.texts, block.pairs)[0]
+    ids = [
+        torch.from_numpy(side.flat[s : s + n].astype(np.int64)) for s, n in zip(side.starts, side.lengths, strict=True)
+    ]
+    rows = list(zip(ids, torch.from_numpy(block.logits), strict=True))
+    weights = dict(student.named_parameters())["embedding.tuned.weight"]
+    return Straight(*weights.shape, reader.task.width).take(student), rows, (student, vocabulary, block)
+
+
+def collate(rows: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor, Tensor]:
+    ids = [row[0] for row in rows]
+    return (
+        pad_sequence(ids, batch_first=True),
+        torch.tensor([len(row) for row in ids]),
+        torch.stack([row[1] for row in rows]),
+    )
+
+
+def straight(*, cache: str, steps: int, answers: str = "") -> Round:
+    """The straightforward version: rows in memory, already tokenised, DataLoader, packed LSTM, dense AdamW."""
+    from torch.utils.data import DataLoader
+
+    model, rows, about = straight_parts(cache)
+    if answers:
+        _compare(model, about, answers)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.01)
+
+    def run() -> dict[str, Any]:
+        model.train()
+        loader = DataLoader(rows, batch_size=BATCH, shuffle=True, collate_fn=collate)
+        start, done, losses = time.perf_counter(), 0, []
+        for _, (ids, lengths, logits) in zip(range(steps), loader, strict=False):
+            optimizer.zero_grad()
+            loss = nn.functional.mse_loss(model(ids, lengths), logits)
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), CLIP)
+            optimizer.step()
+            done += len(ids)
+            losses.append(loss.detach())
+        seconds = time.perf_counter() - start
+        return {"rows": done, "seconds": seconds, "loss": float(torch.stack(losses[-10:]).mean())}
+
+    return run
+
+
+def _compare(model: Straight, about: Any, answers: str) -> None:
+    """Leave both students' answers to the same rows, with the same weights, for the parity gate."""
+    from student_train.measure import answer
+
+    student, vocabulary, block = about
+    texts = block.texts[:512]
+    side = vocabulary.encode(texts, None)[0]
+    ids = [
+        torch.from_numpy(side.flat[s : s + n].astype(np.int64)) for s, n in zip(side.starts, side.lengths, strict=True)
+    ]
+    with torch.no_grad():
+        packed = model.eval()(pad_sequence(ids, batch_first=True), torch.tensor([len(row) for row in ids]))
+    np.save(answers, packed.numpy())
+    mine = answer(student, [side], device=torch.device("cpu"), precision=torch.float32)
+    np.save(Path(answers).with_suffix(".ours.npy"), mine)
+
+
+def in_the_loop(*, cache: str, teacher: str, steps: int) -> Round:
+    """By hand: the teacher's forward pass under no_grad in every step, tokens ready, float32, random batches."""
+    batches, model, mentor = _pair(cache, teacher, steps)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.01)
+
+    def run() -> dict[str, Any]:
+        model.train()
+        start, done = time.perf_counter(), 0
+        for batch in batches():
+            with torch.no_grad():
+                logits = mentor(batch["teacher_ids"], attention_mask=batch["mask"]).logits
+            optimizer.zero_grad()
+            loss = nn.functional.mse_loss(model(batch["ids"], batch["lengths"]), logits)
+            loss.backward()
+            optimizer.step()
+            done += len(logits)
+        return {"rows": done, "seconds": time.perf_counter() - start}
+
+    return run
+
+
+def textbrewer(*, cache: str, teacher: str, steps: int, out: str) -> Round:
+    """TextBrewer's GeneralDistiller on the same pair of models, tokens ready."""
+    import logging
+
+    from textbrewer import DistillationConfig, GeneralDistiller, TrainingConfig
+
+    logging.disable(logging.INFO)
+    batches, model, mentor = _pair(cache, teacher, steps)
+    config = TrainingConfig(device="cpu", output_dir=out, log_dir=None, ckpt_frequency=1)
+    distill = DistillationConfig(temperature=1, hard_label_weight=0, kd_loss_type="mse")
+
+    class Mentor(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = mentor
+
+        def forward(self, teacher_ids: Tensor, mask: Tensor, **_: Tensor) -> Any:
+            return self.model(teacher_ids, attention_mask=mask).logits
+
+    class Pupil(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, ids: Tensor, lengths: Tensor, **_: Tensor) -> Any:
+            return self.model(ids, lengths)
+
+    def adaptor(batch: Any, outputs: Tensor) -> dict[str, Any]:
+        return {"logits": outputs}
+
+    pupil = Pupil()
+    distiller = GeneralDistiller(config, distill, Mentor(), pupil, adaptor, adaptor)
+    optimizer = torch.optim.AdamW(pupil.parameters(), lr=RATE, weight_decay=0.01)
+
+    class Loader:
+        def __iter__(self) -> Iterator[Any]:
+            return batches()
+
+        def __len__(self) -> int:
+            return steps
+
+    def run() -> dict[str, Any]:
+        start = time.perf_counter()
+        distiller.train(optimizer, Loader(), num_epochs=1)
+        return {"rows": steps * BATCH, "seconds": time.perf_counter() - start}
+
+    return run
+
+
+def _pair(cache: str, teacher: str, steps: int) -> tuple[Callable[[], Iterator[dict[str, Tensor]]], Straight, Any]:
+    """Random batches with both models' ids, the straightforward student and its teacher in float32."""
+    from torch.utils.data import DataLoader
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    model, rows, (_, _, block) = straight_parts(cache)
+    tokenizer = AutoTokenizer.from_pretrained(teacher, local_files_only=True)
+    mentor = AutoModelForSequenceClassification.from_pretrained(teacher, dtype=torch.float32, local_files_only=True)
+    whole = tokenizer(block.texts, truncation=True, max_length=128)["input_ids"]
+    both = [(ids, torch.tensor(teacher_ids)) for (ids, _), teacher_ids in zip(rows, whole, strict=True)]
+
+    def join(rows: list[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
+        ids, lengths, _ = collate([(row[0], torch.zeros(1)) for row in rows])
+        teacher_ids = pad_sequence([row[1] for row in rows], batch_first=True)
+        return {"ids": ids, "lengths": lengths, "teacher_ids": teacher_ids, "mask": (teacher_ids != 0).long()}
+
+    def batches() -> Iterator[dict[str, Tensor]]:
+        loader = DataLoader(both, batch_size=BATCH, shuffle=True, collate_fn=join)
+        return (batch for _, batch in zip(range(steps), loader, strict=False))
+
+    return batches, model, mentor.eval()

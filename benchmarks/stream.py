@@ -1,0 +1,177 @@
+"""The stream of training batches against Hugging Face datasets and a DataLoader; its stall, memory and growth.
+
+    python -m benchmarks.stream
+
+One epoch of padded batches of 256 with labels and teacher logits; nothing is learnt but where the stall is measured.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks import material
+from benchmarks.arm import Arm
+from benchmarks.options import Options, options_of, parser
+from benchmarks.parity import refuse_other_rows
+from benchmarks.ratios import Spread, rates_of, ratio
+from benchmarks.results import add_aim, add_race, draw_lines, finish, result_of
+from benchmarks.rounds import race
+from benchmarks.scale import QUICK_SIZES, SIZES, grow, growth, slope_of
+
+HERE = "benchmarks.arms.stream"
+SLOW = ("datasets streaming", "datasets streaming, batched map")
+TUNED = ("datasets streaming, Arrow", "datasets streaming, batched map")
+STALL_ROWS = 32_768
+
+
+def main() -> None:
+    made = parser(__doc__, rows=65_536)
+    made.add_argument("--only", choices=("race", "stall", "scale"), help="measure one part, for profiling")
+    values = made.parse_args()
+    options = options_of(values, quick_rows=1024)
+    result = result_of("stream", options)
+    result["remarks"] = []
+    cache = material.cache(options, options.rows, material.tiny_teacher(options), name="tiny-cache")
+    if values.only in (None, "race"):
+        measure_race(result, options, cache)
+    if values.only in (None, "stall"):
+        measure_stall(result, options, cache)
+    if values.only in (None, "scale"):
+        measure_scale(result, options)
+    finish(result, options)
+
+
+def measure_race(result: dict[str, Any], options: Options, cache: Path) -> None:
+    """Rows a second of an epoch, and that all arms hand out the same rows."""
+    common = {
+        "flat": str(material.flat_parquet(options, cache, options.rows)),
+        "tokenizer": str(cache / "files"),
+    }
+    arms = [
+        Arm(
+            "ours",
+            f"{HERE}:ours",
+            {"cache": str(cache)},
+            about="Stream: plan, row groups, bulk encoding, a thread ahead",
+        ),
+        Arm(
+            "datasets streaming",
+            f"{HERE}:datasets_default",
+            {**common, "batched": False},
+            rival=True,
+            about="shuffle(10,000), map over rows, DataLoader, DataCollatorWithPadding",
+        ),
+        Arm(
+            "datasets streaming, batched map",
+            f"{HERE}:datasets_default",
+            {**common, "batched": True},
+            rival=True,
+            about="the same, map over batches of 1,000",
+        ),
+        Arm(
+            "datasets streaming, Arrow",
+            f"{HERE}:datasets_tuned",
+            common,
+            rival=True,
+            about="shuffle(10,000) of Arrow tables, bare Rust tokenizer, pad_sequence",
+        ),
+        Arm(
+            "DataLoader over Arrow",
+            f"{HERE}:map_style",
+            {**common, "workers": 0},
+            rival=True,
+            about="map-style, shuffled, bare Rust tokenizer",
+        ),
+        Arm(
+            "DataLoader over Arrow, 2 workers",
+            f"{HERE}:map_style",
+            {**common, "workers": 2},
+            rival=True,
+            about="the same with worker processes",
+        ),
+        Arm(
+            "ceiling: from memory",
+            f"{HERE}:memory",
+            {"cache": str(cache)},
+            about="our plan over encoded blocks in memory",
+        ),
+    ]
+    found = race(arms, rounds=options.rounds, threads=options.threads)
+    refuse_other_rows({arm: found.of(arm)[0]["sums"] for arm in {e["arm"] for e in found.rounds}}, "ours")
+    result["parity"] = {"sums of one epoch, alike in every arm": found.of("ours")[0]["sums"]}
+    add_race(result, found, "ours", {arm.name: arm.about for arm in arms})
+    result["padding"] = {arm: round(found.of(arm)[-1]["padding"], 4) for arm in result["arms"]}
+    if SLOW[0] in result["ratios"]:
+        add_aim(result, "ours / datasets streaming with shuffle", result["ratios"][SLOW[0]]["median"], least=20)
+    tuned = [name for name in TUNED if name in result["ratios"]]
+    if tuned:
+        best = min(tuned, key=lambda name: result["ratios"][name]["median"])
+        add_aim(result, f"ours / its best tuned form ({best})", result["ratios"][best]["median"], least=3)
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in result["padding"].items())
+    result["remarks"].append(f"padding in the batches handed out: {shares}")
+
+
+def measure_stall(result: dict[str, Any], options: Options, cache: Path) -> None:
+    """How much longer training takes from the stream than from batches that lie ready: 1 - T_memory / T_stream."""
+    settings = {"cache": str(cache), "rows": min(STALL_ROWS, options.rows), "threads": options.threads}
+    arms = [
+        Arm("training from the stream", f"{HERE}:stalled", {**settings, "from_memory": False}),
+        Arm("training from memory", f"{HERE}:stalled", {**settings, "from_memory": True}),
+    ]
+    found = race(arms, rounds=options.rounds, threads=options.threads)
+    if found.skipped:
+        result["skipped"] |= found.skipped
+        return
+    result["rounds"] += found.rounds
+    stream, memory = (arm.name for arm in arms)
+    slowed = ratio(found.rounds, stream, memory)  # rates: stream / memory = T_memory / T_stream
+    stall = Spread(1 - slowed.median, 1 - slowed.high, 1 - slowed.low)
+    result["stall"] = {
+        "share": stall.to_dict(),
+        stream: Spread.of(list(rates_of(found.rounds, stream).values())).to_dict(),
+        memory: Spread.of(list(rates_of(found.rounds, memory).values())).to_dict(),
+    }
+    add_aim(result, "stall with the real BiLSTM student", stall.median, most=0.03)
+    result["remarks"].append(
+        f"stall {stall.median:.1%} ({stall.low:.1%} to {stall.high:.1%}): {result['stall'][stream]['median']:,.0f} "
+        f"rows/s from the stream, {result['stall'][memory]['median']:,.0f} from memory, {options.threads} threads"
+    )
+
+
+def measure_scale(result: dict[str, Any], options: Options) -> None:
+    """Time and anonymous memory of the cache phase (with a tiny teacher) and of the stream, over the rows."""
+    sizes = QUICK_SIZES if options.quick else SIZES
+    teacher = material.tiny_teacher(options)
+    few = str(material.examples_directory(options, 256))
+
+    def out(size: int) -> Path:
+        return options.work / f"grown-{size}"
+
+    def building(size: int) -> Arm:
+        examples = str(material.examples_directory(options, size))
+        paths = {"examples": examples, "few": few, "teacher": str(teacher), "out": str(out(size))}
+        return Arm("cache phase, tiny teacher", f"{HERE}:built", {**paths, "threads": options.threads})
+
+    def streaming(size: int) -> Arm:
+        return Arm("stream", f"{HERE}:ours", {"cache": str(out(size))})
+
+    found = {
+        "cache": grow(building, sizes, threads=options.threads),
+        "stream": grow(streaming, sizes, threads=options.threads, repeats=2),
+    }
+    result["scale"] = found
+    for name, points in found.items():
+        if len(points) < 2:
+            continue
+        add_aim(result, f"{name}: log-log slope of time over rows", slope_of(points), least=0.95, most=1.05)
+        add_aim(result, f"{name}: anonymous memory, {sizes[-1]:,} rows / {sizes[0]:,}", growth(points), most=1.10)
+        megabytes = ", ".join(f"{point['size']:,}: {point['anonymous_mb']:.0f} MB" for point in points)
+        result["remarks"].append(f"anonymous memory of the {name} phase: {megabytes}")
+    options.out.mkdir(parents=True, exist_ok=True)
+    times = {name: [(point["rows"], point["seconds"]) for point in points] for name, points in found.items()}
+    memory = {name: [(point["rows"], point["anonymous_mb"]) for point in points] for name, points in found.items()}
+    draw_lines(times, ("rows", "seconds"), options.out / "scale-time.svg")
+    draw_lines(memory, ("rows", "anonymous memory, MB"), options.out / "scale-memory.svg")
+
+
+if __name__ == "__main__":
+    main()
