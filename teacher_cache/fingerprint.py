@@ -10,8 +10,18 @@ from typing import Any
 
 from data import store
 from data.errors import BAD_DATA, PotstillError
-from data.model_files import CONFIG, DEPTHS, INDEX, TOKENIZER, TOKENIZER_CONFIG, WIDTHS, check_model, find_model
-from data.model_files import read_json, refusing
+from data.model_files import (
+    CONFIG,
+    DEPTHS,
+    INDEX,
+    TOKENIZER,
+    TOKENIZER_CONFIG,
+    WIDTHS,
+    check_model,
+    find_model,
+    read_json,
+    refusing,
+)
 from data.tasks.task import Task
 from data.tokenizer_files import check_tokenizer
 

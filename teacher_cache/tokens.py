@@ -7,7 +7,7 @@ padding, from which `pad` makes a batch.
 import copy
 import hashlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,12 @@ import numpy as np
 
 from data.errors import PotstillError
 from data.example import MASK
+from data.model_files import refusing
 
 LONGEST_TEXT = 1 << 20  # characters; a longer "sentence" is a broken file, and would stall the tokenizer
+# Characters given to the tokenizer at once. It cuts after it has made all sub-words, some 200 bytes each, so a row group
+# of texts of a megabyte would take a terabyte; one of 8,192 sentences is one slice.
+SLICE = 1 << 20
 OK, TRUNCATED, NONFINITE = "ok", "truncated", "nonfinite"
 EMPTY, SURROGATE, TOO_LONG = "rejected:empty", "rejected:surrogate", "rejected:too-long"
 
@@ -100,19 +104,36 @@ def probe(tokenizer: Any) -> str:
 
 
 def tokenise(tokeniser: Tokeniser, texts: Sequence[str], pairs: Sequence[str] | None = None) -> Tokens:
-    """Cut texts (or pairs of texts) into sub-words, all at once."""
+    """Cut texts (or pairs of texts) into sub-words, in slices of about `SLICE` characters."""
     status = [reject(*row) for row in zip(texts, *([pairs] if pairs is not None else []), strict=True)]
     good = [index for index, state in enumerate(status) if not state]
-    encodings = _encode(tokeniser, [texts[i] for i in good], pairs and [pairs[i] for i in good])
+    sizes = [len(texts[index]) + (len(pairs[index]) if pairs else 0) for index in good]
     lengths = np.zeros(len(texts) + 1, np.int64)
-    for index, encoding in zip(good, encodings, strict=True):
-        status[index] = TRUNCATED if encoding.overflowing else OK
-        lengths[index + 1] = len(encoding)
-    starts = lengths.cumsum()
-    total = int(starts[-1])
-    ids = np.fromiter(itertools.chain.from_iterable(row.ids for row in encodings), np.int32, total)
-    kinds = itertools.chain.from_iterable(row.type_ids for row in encodings)
-    return Tokens(ids, np.fromiter(kinds, np.uint8, total) if tokeniser.types else None, starts, status)
+    ids, types = [np.zeros(0, np.int32)], [np.zeros(0, np.uint8)]
+    for start, end in slices(sizes, SLICE):
+        rows = good[start:end]
+        encodings = _encode(tokeniser, [texts[i] for i in rows], pairs and [pairs[i] for i in rows])
+        for index, encoding in zip(rows, encodings, strict=True):
+            status[index] = TRUNCATED if encoding.overflowing else OK
+            lengths[index + 1] = len(encoding)
+        total = sum(len(encoding) for encoding in encodings)
+        ids.append(np.fromiter(itertools.chain.from_iterable(row.ids for row in encodings), np.int32, total))
+        if tokeniser.types:
+            kinds = itertools.chain.from_iterable(row.type_ids for row in encodings)
+            types.append(np.fromiter(kinds, np.uint8, total))
+    return Tokens(np.concatenate(ids), np.concatenate(types) if tokeniser.types else None, lengths.cumsum(), status)
+
+
+def slices(sizes: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
+    """Cut rows of the given sizes into runs [start, end) of at most `most` together, or of one row."""
+    start = total = 0
+    for index, size in enumerate(sizes):
+        if index > start and total + size > most:
+            yield start, index
+            start, total = index, 0
+        total += size
+    if start < len(sizes):
+        yield start, len(sizes)
 
 
 def reject(*texts: str | None) -> str:
@@ -160,10 +181,10 @@ def pad(tokens: Tokens, rows: np.ndarray, filler: int) -> dict[str, np.ndarray]:
 
 def _encode(tokeniser: Tokeniser, texts: Sequence[str], pairs: Sequence[str] | None) -> list[Any]:
     first = [_masked(tokeniser, text) for text in texts]
-    if pairs is None:
-        return tokeniser.backend.encode_batch_fast(first)
-    second = [_masked(tokeniser, text) for text in pairs]
-    return tokeniser.backend.encode_batch_fast(list(zip(first, second, strict=True)))
+    second = [_masked(tokeniser, text) for text in pairs] if pairs is not None else None
+    with refusing("the teacher's tokenizer cannot cut a text"):  # a pattern that gives up is a panic in Rust
+        rows: Any = first if second is None else list(zip(first, second, strict=True))
+        return tokeniser.backend.encode_batch_fast(rows)
 
 
 def _masked(tokeniser: Tokeniser, text: str) -> str:

@@ -1,15 +1,17 @@
 """Texts become the teacher's sub-words as transformers cuts them; bad rows are named."""
 
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tokenizers import Regex, normalizers
 from transformers import AutoTokenizer
 
-from data.errors import PotstillError
+from data.errors import BAD_DATA, PotstillError
 from data.example import MASK
-from teacher_cache.tokens import LONGEST_TEXT, Tokeniser, concatenate, pad, prepare, probe, tokenise
+from teacher_cache.tokens import LONGEST_TEXT, Tokeniser, concatenate, pad, prepare, probe, slices, tokenise
 
 
 @pytest.fixture(scope="module", params=["bert", "roberta"])
@@ -108,3 +110,74 @@ def test_the_probe_tells_tokenizers_apart(make_teacher) -> None:
         probe(AutoTokenizer.from_pretrained(make_teacher(family=name))) for name in ("bert", "bert", "roberta")
     ]
     assert bert == again != roberta
+
+
+def test_slices_end_where_the_next_row_would_be_too_much() -> None:
+    assert list(slices([3, 3, 3, 9, 1], 6)) == [(0, 2), (2, 3), (3, 4), (4, 5)]
+    assert list(slices([], 6)) == []
+
+
+def test_rows_are_the_same_however_they_are_sliced(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    ready, texts = prepare(tokenizer, 8), ["a good movie", "", "bad", "a very very very very very dull plot", "great"]
+    whole = tokenise(ready, texts, ["x"] * 5)
+    monkeypatch.setattr("teacher_cache.tokens.SLICE", 1)
+    sliced = tokenise(ready, texts, ["x"] * 5)
+    assert rows(whole) == rows(sliced) and whole.status == sliced.status
+    assert whole.types is None or (sliced.types is not None and whole.types.tolist() == sliced.types.tolist())
+
+
+def test_no_rows_at_all_are_no_sub_words(tokenizer: Any) -> None:
+    assert rows(tokenise(prepare(tokenizer, 8), [])) == []
+    assert tokenise(prepare(tokenizer, 8), ["", " "]).status == ["rejected:empty"] * 2
+
+
+ODD = {
+    "NUL bytes": "\0" * 100_000,
+    "combining marks": "e" + "\u0301" * 100_000,
+    "marks of direction": "good \u200f\u202e\u2066 film" * 5_000,
+    "one word": "a" * 100_000,
+    "joined emoji": "\U0001f469\u200d" * 30_000,
+    "no letters": "\u0600\u070f\ufeff\ufffd\ue000" * 20_000,
+    "private and unassigned": "\U0010ffff\u0378" * 30_000,
+}
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_odd_texts_have_an_answer_in_time_that_grows_with_their_length(tokenizer: Any, case: str) -> None:
+    start = time.perf_counter()
+    tokens = tokenise(prepare(tokenizer, 64), [ODD[case], "good"])
+    assert time.perf_counter() - start < 10  # measured 0.01 to 0.8 s; the square of it would be hours
+    assert tokens.status[0] in ("ok", "truncated") and tokens.status[1] == "ok"
+    assert (tokens.lengths <= 64).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", ["a", "\u4e2d", "!", "e\u0301", "\U0001f600", "a "])
+def test_a_text_of_the_greatest_length_takes_seconds(tokenizer: Any, text: str) -> None:
+    start = time.perf_counter()
+    whole = (text * LONGEST_TEXT)[:LONGEST_TEXT]
+    assert tokenise(prepare(tokenizer, 64), [whole]).status[0] in ("ok", "truncated")
+    assert time.perf_counter() - start < 30  # measured 0.1 to 9 s on a busy machine
+
+
+@pytest.mark.parametrize("blanks", ["\u2003\u00a0\u3000", "\u2028\u2029\x85", "\t\n\r\x0b\x0c\x1c", "\u1680\u205f"])
+def test_blanks_of_every_kind_are_an_empty_text(tokenizer: Any, blanks: str) -> None:
+    assert tokenise(prepare(tokenizer, 64), [blanks * 10]).status == ["rejected:empty"]
+
+
+def test_a_missing_text_is_an_empty_one(tokenizer: Any) -> None:
+    assert tokenise(prepare(tokenizer, 64), [None, "good"]).status == ["rejected:empty", "ok"]  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("text", ["a\ud800", "\udfff", "\udc00\ud800"])
+def test_lone_surrogates_are_named_in_either_text(tokenizer: Any, text: str) -> None:
+    tokens = tokenise(prepare(tokenizer, 64), [text, "good"], ["good", text])
+    assert tokens.status == ["rejected:surrogate"] * 2
+
+
+def test_a_panic_of_the_tokenizer_over_a_text_is_an_error_of_ours(teacher: Path) -> None:
+    known = prepare(AutoTokenizer.from_pretrained(teacher), 64)
+    known.backend.normalizer = normalizers.Replace(Regex("(a+)+$"), "")
+    with pytest.raises(PotstillError, match="the teacher's tokenizer cannot cut a text") as caught:
+        tokenise(known, ["a" * 40 + "!"])
+    assert caught.value.code == BAD_DATA
