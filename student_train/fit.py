@@ -1,7 +1,7 @@
 """One run of the training loop with everything around it: start or resume, log, keep the best, leave when asked."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from student_train.stream import Stream
 from student_train.vocab import Vocabulary
 
 SAVE_SECONDS = 300  # a killed run loses at most this much
+LAST_STEP = "last"  # the student of the last step, as a directory of its own
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,10 @@ def fit(
     *,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Train a student from its starting table; its best weights lie in `out` afterwards. Returns its numbers."""
+    """Train a student from its starting table. Returns its numbers.
+
+    Afterwards its best weights lie in `out`, those of the last step in `out/last`.
+    """
     shape, table = start
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(what.seed)
@@ -57,7 +61,9 @@ def fit(
     optimizer_of = Optimizer(
         model.to(what.device), config.optimizer, weight_decay=config.weight_decay, embedding_lr=config.embedding_lr
     )
-    return run(what, config, (model, optimizer_of), rows, out, progress=progress)
+    numbers = run(what, config, (model, optimizer_of), rows, out, progress=progress)
+    save_weights(out / LAST_STEP, model)
+    return numbers
 
 
 def run(
@@ -103,18 +109,7 @@ def run(
 
 
 def _course(what: Fit, config: TrainConfig | TeachConfig) -> Course:
-    return Course(
-        losses=what.losses,
-        options=what.options,
-        epochs=config.epochs,
-        lr=config.lr,
-        schedule=config.schedule,
-        warmup=config.warmup,
-        clip=config.clip,
-        evaluations=config.evaluations,
-        patience=config.patience,
-        max_steps=config.max_steps,
-        seed=what.seed,
-        device=what.device,
-        precision=what.precision,
-    )
+    """What the loop needs of a config, which has fields of the same names, and what differs between two runs of it."""
+    own = {name: getattr(what, name) for name in ("losses", "options", "seed", "device", "precision")}
+    names = {field.name for field in fields(Course)} - own.keys()
+    return Course(**own, **{name: getattr(config, name) for name in names})

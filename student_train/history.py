@@ -58,12 +58,13 @@ class History:
         return self.shown
 
     def summary(self, metric: str) -> dict[str, Any]:
-        """The numbers of the best evaluation, and how fast the run was."""
-        best = max(self.lines, key=lambda line: line["dev"][metric])
+        """The numbers of the best evaluation, those after the last step, and how fast the run was."""
+        best, last = max(self.lines, key=lambda line: line["dev"][metric]), self.lines[-1]
         rates = sorted(line["rows_per_second"] for line in self.lines)
         return {
             "dev": best["dev"],
+            "last_dev": last["dev"],
             "best_step": best["step"],
-            "steps": self.lines[-1]["step"],
+            "steps": last["step"],
             "rows_per_second": rates[len(rates) // 2],
         }

@@ -1,12 +1,12 @@
 """Rows of sealed caches (or of bare examples), one row group at a time, joined by id.
 
-Teacher shard i answers examples part i, row group by row group; the ids of every row group are compared when it is
-read, and the manifests' chain when a cache is opened. Several teachers answer the same examples, each in a cache of
-its own. Rows that a teacher could not answer are left out.
+Teacher shard i answers examples part i; the ids of every row group are compared when it is read, and the manifests'
+chain when a cache is opened. Several teachers answer the same examples, each in a cache of its own. Rows that a
+teacher could not answer are left out.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
 
@@ -19,12 +19,9 @@ from data.errors import BAD_DATA, STALE, PotstillError
 from data.manifest import Manifest, check_made_from, read_manifest
 from data.tasks.task import Task
 from student_train.ensemble import Ensemble
-from student_train.row_groups import group_rows, read_group
+from student_train.groups import MAKE_AGAIN, ROWS, Cache, Group, answered, chosen, cut
+from student_train.row_groups import read_rows
 from student_train.signals import Column, decode, joined
-
-ROWS = ("all", "original", "augmented")
-ANSWERED = ("ok", "truncated")
-MAKE_AGAIN = "the cache is damaged or was copied beside other examples: run potstill cache again"
 
 
 @dataclass(frozen=True)
@@ -43,23 +40,6 @@ class Block:
 
     def __len__(self) -> int:
         return len(self.texts)
-
-
-@dataclass(frozen=True)
-class Group:
-    """One row group: which file and place it is, and how many of its rows are chosen."""
-
-    part: int
-    place: int
-    count: int
-
-
-@dataclass(frozen=True)
-class Cache:
-    """One teacher's answers: its directory, and a shard for each part of the examples."""
-
-    directory: Path
-    shards: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -103,13 +83,19 @@ class Reader:
             {name: joined([block.signals[name] for block in blocks]) for name in self.columns},
         )
 
+    def with_columns(self, columns: tuple[str, ...]) -> "Reader":
+        """Read further columns of the cache, and no more rows at once than one row group of it holds."""
+        if not columns:
+            return replace(self, columns=())
+        return replace(
+            self, columns=columns, groups=cut(self.examples, self.parts, self.caches, self.rows, pieces=True)
+        )
+
     def _read_group(self, group: Group) -> Block:
         names = ["id", "text", "label", "op", *(["pair"] if self.task.pair else [])]
-        table = read_group(self.examples / self.parts[group.part], group.place, names)
+        table = read_rows(self.examples / self.parts[group.part], group.first, group.size, names)
         answers = [self._answers(cache, group, table["id"]) for cache in self.caches]
-        keep = reduce(
-            np.logical_and, (_answered(found["status"]) for found in answers), _chosen(table["op"], self.rows)
-        )
+        keep = reduce(np.logical_and, (answered(found["status"]) for found in answers), chosen(table["op"], self.rows))
         if not keep.all():
             table, *answers = [found.filter(pa.array(keep)) for found in (table, *answers)]
         signals = {name: decode(answers[0][name], answers[0].schema.field(name)) for name in self.columns}
@@ -122,7 +108,7 @@ class Reader:
     def _answers(self, cache: Cache, group: Group, ids: pa.ChunkedArray) -> pa.Table:
         """One teacher's answers to a row group; answers to other texts are refused."""
         shard = cache.directory / cache.shards[group.part]
-        answers = read_group(shard, group.place, ["id", "status", "logits", *self.columns])
+        answers = read_rows(shard, group.first, group.size, ["id", "status", "logits", *self.columns])
         if not answers["id"].combine_chunks().equals(ids.combine_chunks()):
             raise PotstillError(
                 f"row group {group.place} of {shard} does not hold the ids of its examples",
@@ -189,34 +175,7 @@ def _open(source: Manifest, examples: Path, caches: tuple[Cache, ...], *, rows: 
     if rows not in ROWS:
         raise PotstillError(f"no rows {rows!r}", hint=f"rows: {', '.join(ROWS)}")
     parts = tuple(part.name for part in source.parts)
-    groups: list[Group] = []
-    for number, name in enumerate(parts):
-        shards = [cache.directory / cache.shards[number] for cache in caches]
-        groups += [Group(number, place, count) for place, count in enumerate(_counts(examples / name, shards, rows))]
-    reader = Reader(source.task, examples, parts, caches, rows, root, tuple(g for g in groups if g.count))
+    reader = Reader(source.task, examples, parts, caches, rows, root, cut(examples, parts, caches, rows))
     if not reader.count:
         raise PotstillError(f"{reader.teacher or examples} has no {rows} rows to train on", code=BAD_DATA)
     return reader
-
-
-def _counts(part: Path, shards: list[Path], rows: str) -> list[int]:
-    """Chosen rows of each row group, from the small columns that decide it."""
-    counts, sizes = [], group_rows(part)
-    for shard in shards:
-        if group_rows(shard) != sizes:
-            raise PotstillError(f"{shard} has not the row groups of its examples", hint=MAKE_AGAIN, code=BAD_DATA)
-    for place in range(len(sizes)):
-        keep = _chosen(read_group(part, place, ["op"])["op"], rows)
-        for shard in shards:
-            keep &= _answered(read_group(shard, place, ["status"])["status"])
-        counts.append(int(keep.sum()))
-    return counts
-
-
-def _chosen(op: pa.ChunkedArray, rows: str) -> np.ndarray:
-    original = op.is_null().to_numpy()
-    return {"all": np.ones_like(original), "original": original, "augmented": ~original}[rows]
-
-
-def _answered(status: pa.ChunkedArray) -> np.ndarray:
-    return pc.is_in(status, pa.array(ANSWERED)).to_numpy()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,13 +17,16 @@ def group_rows(path: Path) -> list[int]:
         return [file.metadata.row_group(place).num_rows for place in range(file.num_row_groups)]
 
 
-def read_group(path: Path, place: int, columns: list[str]) -> pa.Table:
-    """Read the named columns of one row group and nothing else."""
+def read_rows(path: Path, first: int, count: int, columns: list[str]) -> pa.Table:
+    """Read the named columns of `count` rows from row `first` on, and of no row group that holds none of them."""
     with _parquet(path) as file:
-        table = file.read_row_group(place, columns=columns, use_threads=False)
+        sizes = [file.metadata.row_group(place).num_rows for place in range(file.num_row_groups)]
+        starts = list(accumulate(sizes, initial=0))
+        places = [i for i in range(len(sizes)) if starts[i] < first + count and starts[i + 1] > first]
+        table = file.read_row_groups(places, columns=columns, use_threads=False)
     if missing := set(columns) - set(table.column_names):
         raise PotstillError(f"{path} has no column {', '.join(sorted(missing))}", code=BAD_DATA)
-    return table
+    return table.slice(first - starts[places[0]] if places else 0, count)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ out/                 one seed: the student itself; several: seed-0/ seed-1/ … 
   model.safetensors  weights of the best evaluation
   config.json        shape and task      vocabulary.json, tokenizer.json   how texts become ids
   metrics.jsonl      the learning curve  README.md                         model card with its numbers
+  last/              the same of the last step: a student too
   last.safetensors   only while unfinished: what a resume needs
 """
 
@@ -25,7 +26,7 @@ from data.readers.source import Source
 from data.schema import split_signal
 from student_train.config import HOW_ONLY, TrainConfig
 from student_train.ensemble import Ensemble, choose_ensemble
-from student_train.fit import Fit, fit
+from student_train.fit import LAST_STEP, Fit, fit
 from student_train.losses.table import Options, check_losses, required_signals
 from student_train.measure import Labelled, encode_labelled
 from student_train.models.shape import Shape
@@ -53,7 +54,7 @@ def train(
     reader, caches = open_caches([teacher, *also], rows=config.rows)
     config = resolve(config, reader)
     check_losses(config.losses, reader.task)
-    reader = replace(reader, columns=needed_columns(config, caches), ensemble=ensemble_of(config, reader))
+    reader = replace(reader, ensemble=ensemble_of(config, reader)).with_columns(needed_columns(config, caches))
     examples = list(read(dev, reader.task, split="dev"))
     origins = {_role(number): cache.root for number, cache in enumerate(caches, 1)}
     origins["dev"] = store.digest_of([[e.id, e.label] for e in examples])
@@ -121,8 +122,11 @@ def train_one(
         key=store.digest_of([as_dict(config), origins]),
     )
     result = fit(what, config, (shape, table), (reader, vocabulary, dev), out, progress=progress)
-    vocabulary.save(out)
-    seal_one(out, shape, reader.task, config, origins, result | {"seconds": round(time.monotonic() - started, 1)})
+    result["seconds"] = round(time.monotonic() - started, 1)
+    at_the_end = result | {"dev": result["last_dev"], "best_step": result["steps"]}
+    for directory, numbers in ((out / LAST_STEP, at_the_end), (out, result)):  # the run's own manifest comes last
+        vocabulary.save(directory)
+        seal_one(directory, shape, reader.task, config, origins, numbers)
 
 
 def resolve(config: TrainConfig, reader: Reader) -> TrainConfig:

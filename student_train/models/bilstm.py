@@ -21,10 +21,7 @@ class BiLSTM(nn.Module):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        self.embedding = WordEmbedding(shape.vocabulary, shape.dimensions, multichannel=shape.multichannel)
-        self.encoder = LastStates(self.embedding.width, shape.hidden)
-        self.dense = nn.Linear(2 * shape.hidden, shape.dense)
-        self.head = nn.Linear(shape.dense, shape.classes)
+        self.embedding, self.encoder, self.dense, self.head = _layers(shape, states=1)
         self.dropout = nn.Dropout(shape.dropout)
 
     def forward(self, inputs: Inputs) -> Outputs:
@@ -39,10 +36,7 @@ class SiameseBiLSTM(nn.Module):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        self.embedding = WordEmbedding(shape.vocabulary, shape.dimensions, multichannel=shape.multichannel)
-        self.encoder = LastStates(self.embedding.width, shape.hidden)
-        self.dense = nn.Linear(8 * shape.hidden, shape.dense)
-        self.head = nn.Linear(shape.dense, shape.classes)
+        self.embedding, self.encoder, self.dense, self.head = _layers(shape, states=4)
         self.dropout = nn.Dropout(shape.dropout)
 
     def forward(self, inputs: Inputs) -> Outputs:
@@ -52,3 +46,10 @@ class SiameseBiLSTM(nn.Module):
 
     def _encode(self, ids: Tensor, lengths: Tensor) -> Tensor:
         return self.encoder(self.dropout(self.embedding(ids)), lengths)
+
+
+def _layers(shape: Shape, *, states: int) -> tuple[WordEmbedding, LastStates, nn.Linear, nn.Linear]:
+    """Embedding, encoder, ReLU layer over so many pairs of last states, and head; drawn in this order."""
+    embedding = WordEmbedding(shape.vocabulary, shape.dimensions, multichannel=shape.multichannel)
+    encoder = LastStates(embedding.width, shape.hidden)
+    return embedding, encoder, nn.Linear(2 * shape.hidden * states, shape.dense), nn.Linear(shape.dense, shape.classes)

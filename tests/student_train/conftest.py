@@ -103,6 +103,7 @@ class Rows:
 def make_cache(tokenizer: Tokenizer) -> Callable[..., Path]:
     """Write examples and a sealed cache over them: `make_cache(directory, rows)` -> directory / "teacher".
 
+    piece_rows: rows of the cache's row groups within each of the examples'.
     signals: further columns, name -> [N, D] or a list of N arrays [T, D], of packed numbers, or of ids.
     """
 
@@ -113,6 +114,7 @@ def make_cache(tokenizer: Tokenizer) -> Callable[..., Path]:
         group_rows: int = 64,
         part_rows: int = 256,
         name: str = "teacher",
+        piece_rows: int = 0,
         signals: dict[str, Any] | None = None,
     ) -> Path:
         starts = range(0, len(rows.examples), part_rows)
@@ -121,7 +123,8 @@ def make_cache(tokenizer: Tokenizer) -> Callable[..., Path]:
         source = Manifest("examples", rows.task, tuple(parts))
         write_manifest(directory / "examples", source)
         out, more = directory / name, signals or {}
-        shards = [_write_shard(out, i, rows, cut[i], group_rows, more) for i in range(len(cut))]
+        sizes = (group_rows, piece_rows or group_rows)
+        shards = [_write_shard(out, i, rows, cut[i], sizes, more) for i in range(len(cut))]
         config = {"signals": ["logits", *more], "examples": "../examples"}
         origins = {"examples": source.root, "teacher": store.digest_of(name)}
         write_manifest(out, Manifest("teacher", rows.task, tuple(shards), origins, config))
@@ -149,8 +152,13 @@ def signal_array(name: str, values: Any, field: pa.Field) -> pa.Array:
     return pa.array(rows, field.type)
 
 
-def _write_shard(directory: Path, index: int, rows: Rows, at: slice, group_rows: int, signals: dict[str, Any]) -> Any:
+def _write_shard(
+    directory: Path, index: int, rows: Rows, at: slice, sizes: tuple[int, int], signals: dict[str, Any]
+) -> Any:
+    """Write one part of a cache. sizes: rows of the examples' row groups, and of the pieces they are kept in here."""
     import hashlib
+
+    group_rows, piece_rows = sizes
 
     schema, digest = teacher_schema(rows.task, ("logits",), 0), hashlib.sha256()
     fields = {name: signal_field(name, rows.task, values) for name, values in signals.items()}
@@ -159,8 +167,10 @@ def _write_shard(directory: Path, index: int, rows: Rows, at: slice, group_rows:
     status = (rows.status or ["ok"] * len(rows.examples))[at]
     path = directory / part_name(index)
     with store.parquet_writer(path, schema) as writer:
-        for start in range(0, len(ids), group_rows):
-            piece = slice(start, start + group_rows)
+        for start in (
+            s for g in range(0, len(ids), group_rows) for s in range(g, min(g + group_rows, len(ids)), piece_rows)
+        ):
+            piece = slice(start, min(start + piece_rows, start - start % group_rows + group_rows))
             flat = pa.array(logits[piece].reshape(-1))
             columns = [
                 pa.array(ids[piece]),

@@ -48,10 +48,9 @@ def said(rows: Any, tokenizer: Tokenizer) -> dict[str, Any]:
 
 @pytest.fixture
 def reader(rows: Any, said: dict[str, Any], make_cache: Any, tmp_path: Path) -> Reader:
-    """All columns, in row groups of 8."""
-    return dataclasses.replace(
-        open_cache(make_cache(tmp_path, rows, group_rows=8, signals=said))[0], columns=tuple(said)
-    )
+    """All columns, in row groups of 8, of which the cache makes pieces of 3."""
+    teacher = make_cache(tmp_path, rows, group_rows=8, piece_rows=3, signals=said)
+    return open_cache(teacher)[0].with_columns(tuple(said))
 
 
 def test_a_signal_without_a_layer_is_all_its_layers() -> None:
@@ -92,15 +91,27 @@ def test_every_signal_stands_beside_its_text_in_every_batch(
     assert len(seen) == 27
 
 
+def test_no_more_rows_are_read_at_once_than_a_row_group_of_the_cache_holds(reader: Reader) -> None:
+    assert [group.size for group in reader.groups] == [3, 3, 2] * 3 + [3, 3]
+    assert [group.place for group in reader.groups] == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3]
+    plain = open_cache(reader.caches[0].directory)[0]
+    assert [group.size for group in plain.groups] == [8, 8, 8, 6]  # logits alone are small: shuffle more rows together
+    assert plain.count == reader.count == 27
+    pieces, whole = (one.read(list(range(len(one.groups)))) for one in (reader, plain))
+    assert pieces.texts == whole.texts
+    assert pieces.logits is not None and whole.logits is not None
+    np.testing.assert_array_equal(pieces.logits, whole.logits)
+
+
 def test_only_the_columns_that_are_needed_are_read(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    read = row_groups.read_group
+    read = row_groups.read_rows
 
-    def watched(path: Path, place: int, columns: list[str]) -> Any:
+    def watched(path: Path, first: int, count: int, columns: list[str]) -> Any:
         asked.extend(columns)
-        return read(path, place, columns)
+        return read(path, first, count, columns)
 
-    monkeypatch.setattr("student_train.reader.read_group", watched)
+    monkeypatch.setattr("student_train.reader.read_rows", watched)
     dataclasses.replace(reader, columns=("cls.2",)).read([0])
     assert {name for name in asked if "." in name or name in HELD} == {"logits", "cls.2"}
 

@@ -16,6 +16,7 @@ from data.manifest import read_manifest
 from data.progress import Silent
 from data.readers.source import Source
 from student_train.config import TrainConfig
+from student_train.evaluate import evaluate
 from student_train.student import Student
 from student_train.students import best_student, spread, student_directories
 from student_train.train import train
@@ -84,6 +85,18 @@ def test_the_card_holds_the_student_s_numbers(trained: Any) -> None:
     sizes = {path.name: path.stat().st_size for path in trained.out.iterdir()}
     kept = ("model.safetensors", "config.json", "vocabulary.json", "tokenizer.json")
     assert report["bytes"] == sum(sizes[name] for name in kept)
+
+
+def test_the_student_of_the_last_step_is_kept_beside_the_best_one(
+    small: TrainConfig, sentiment: Any, tmp_path: Path
+) -> None:
+    config = dataclasses.replace(small, lr=0.5, schedule="constant")  # so high that it swings to and fro
+    manifest = train(config, *sentiment, tmp_path / "s", progress=Silent())
+    lines = [json.loads(line) for line in (tmp_path / "s" / "metrics.jsonl").read_text().splitlines()]
+    best, last = max(line["dev"]["accuracy"] for line in lines), lines[-1]["dev"]["accuracy"]
+    assert (manifest.report["dev"]["accuracy"], manifest.report["last_dev"]["accuracy"]) == (best, last)
+    assert evaluate(tmp_path / "s", sentiment[1], progress=Silent())["accuracy"] == pytest.approx(best)
+    assert evaluate(tmp_path / "s" / "last", sentiment[1], progress=Silent())["accuracy"] == pytest.approx(last)
 
 
 def test_the_reported_numbers_are_those_of_the_best_evaluation(trained: Any) -> None:
