@@ -118,7 +118,9 @@ def _recipe() -> str:
         f"`potstill run RECIPE` takes a TOML file or the name of a bundled recipe: {bundled}.",
         "Every key can be set by `--set table.key=value`; a single command takes its own keys without the table.",
         "`[arms.NAME]` holds what a student named NAME does otherwise than `[train]`.",
-        "`[teach]` also takes `model`, the encoder to fine-tune.",
+        "`[teach]` also takes `model`, the encoder to fine-tune. `[teachers]` names further finished teachers,",
+        "`NAME = path`: each gets a cache of its own, and students learn from all of them together (`combine` and",
+        "`weights` of `[train]`).",
         "",
     ]
     for table, cls in TABLES.items():

@@ -4,6 +4,7 @@
 [data]     train, dev, test, unlabelled, exclude; root: folder they lie in; text, pair, label, format, header,
            kind, labels: how to read them
 [teach]    model: encoder to fine-tune; the fields of `TeachConfig`        (or [teacher] path: a finished teacher)
+[teachers] X = path: further finished teachers, each with a cache of its own; students learn from all together
 [augment]  the fields of `AugmentConfig`
 [cache]    the fields of `CacheConfig`
 [train]    the fields of `TrainConfig`
@@ -12,7 +13,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from pipelines.settings import make_reading
 from student_train.config import TeachConfig, TrainConfig
 from teacher_cache.config import CacheConfig
 
-TABLES = ("run", "data", "teach", "teacher", "augment", "cache", "train", "arms", "bench")
+TABLES = ("run", "data", "teach", "teacher", "teachers", "augment", "cache", "train", "arms", "bench")
 ONLY = "student"  # the name of the one student of a recipe without arms
 
 
@@ -71,7 +72,10 @@ class BenchTable:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A resolved recipe. `teacher` is the encoder to fine-tune where `teach` is given, else a finished teacher."""
+    """A resolved recipe. `teacher` is the encoder to fine-tune where `teach` is given, else a finished teacher.
+
+    others: further finished teachers, name -> folder or hub name
+    """
 
     name: str
     out: Path
@@ -83,6 +87,7 @@ class Recipe:
     cache: CacheConfig
     arms: dict[str, TrainConfig]
     bench: BenchTable
+    others: dict[str, str] = field(default_factory=dict)
 
     def place(self, path: str) -> str:
         """Put a path of [data] under its root."""
@@ -104,11 +109,16 @@ class Recipe:
             "run": {"out": str(self.out)},
             "data": configs.as_dict(self.files) | configs.as_dict(self.reading),
             **({"teach": teach} if teach else {"teacher": {"path": self.teacher}}),
+            **({"teachers": dict(self.others)} if self.others else {}),
             "augment": configs.as_dict(self.augment),
             "cache": configs.as_dict(self.cache),
             "arms": {arm: configs.as_dict(config) for arm, config in self.arms.items()},
             "bench": configs.as_dict(self.bench),
         }
+
+    def cache_dir(self, other: str = "") -> Path:
+        """Where a teacher's answers are: those of the first one, or of another by name."""
+        return self.out / (f"teacher-{other}" if other else "teacher")
 
     @property
     def teacher_dir(self) -> str:
@@ -146,6 +156,7 @@ def from_tables(tables: Mapping[str, Any], *, name: str, out: Path | None = None
         cache=_build(CacheConfig, tables, "cache", name),
         arms=_arms(tables, name),
         bench=_build(BenchTable, tables, "bench", name),
+        others=_others(tables, name),
     )
 
 
@@ -154,7 +165,7 @@ def _build(cls: Any, tables: Mapping[str, Any], table: str, name: str) -> Any:
 
 
 def _data(table: Mapping[str, Any], name: str) -> tuple[FilesTable, Reading]:
-    known = {field.name for field in fields(Reading)}
+    known = {each.name for each in fields(Reading)}
     reading = make_reading({key: value for key, value in table.items() if key in known})
     rest = {key: value for key, value in table.items() if key not in known}
     if missing := [key for key in ("train", "dev") if not rest.get(key)]:
@@ -176,11 +187,23 @@ def _teacher(tables: Mapping[str, Any], name: str) -> tuple[str, TeachConfig | N
     return model, configs.build(TeachConfig, table, where=f"recipe {name} [teach]")
 
 
+def _others(tables: Mapping[str, Any], name: str) -> dict[str, str]:
+    """Read the further teachers; their names become directories."""
+    for teacher, path in tables.get("teachers", {}).items():
+        if not isinstance(path, str) or not _is_name(teacher):
+            raise PotstillError(f"recipe {name} [teachers]: {teacher} = {path!r} is not NAME = path")
+    return dict(tables.get("teachers", {}))
+
+
+def _is_name(text: str) -> bool:
+    return text.replace("-", "").replace("_", "").isalnum()
+
+
 def _arms(tables: Mapping[str, Any], name: str) -> dict[str, TrainConfig]:
     """Resolve each student. `losses` of an arm takes the place of [train]'s, all else is laid over it."""
     base, arms = dict(tables.get("train", {})), tables.get("arms") or {ONLY: {}}
     for arm, table in arms.items():
-        if not isinstance(table, Mapping) or not arm.replace("-", "").replace("_", "").isalnum():
+        if not isinstance(table, Mapping) or not _is_name(arm):
             raise PotstillError(f"recipe {name}: [arms.{arm}] is not a named table", hint="e.g. [arms.distilled]")
     return {
         arm: configs.build(TrainConfig, base | dict(table), where=f"recipe {name} [arms.{arm}]")

@@ -13,6 +13,7 @@ from pipelines import phases
 from pipelines.inputs import REMOTE, locate, locate_teacher
 from pipelines.ledger import Step
 from pipelines.recipe import Recipe
+from teacher_cache.config import CacheConfig
 
 EVALUATED, BENCHED = "evaluate.json", "bench.json"
 TEACHER = "teacher"  # the teacher's name in the final table
@@ -21,8 +22,9 @@ TEACHER = "teacher"  # the teacher's name in the final table
 def steps_of(recipe: Recipe) -> list[Step]:
     """List everything a run makes, each after what it needs."""
     teach = [_teach(recipe)] if recipe.teach else []
+    caches = [_cache(recipe), *(_cache_other(recipe, name) for name in recipe.others)]
     arms = [_train(recipe, arm) for arm in recipe.arms]
-    return [*teach, _augment(recipe), _cache(recipe), *arms, _evaluate(recipe), _bench(recipe)]
+    return [*teach, _augment(recipe), *caches, *arms, _evaluate(recipe), _bench(recipe)]
 
 
 def _teach(recipe: Recipe) -> Step:
@@ -52,11 +54,21 @@ def _augment(recipe: Recipe) -> Step:
 
 
 def _cache(recipe: Recipe) -> Step:
-    examples, out = recipe.out / "examples", recipe.out / "teacher"
     config = replace(recipe.cache, signals=needed_signals(recipe))
-    arguments = {"config": config, "examples": examples, "teacher": recipe.teacher_dir, "out": out}
-    inputs = {"examples": str(examples), "teacher": recipe.teacher_dir}
-    return Step("cache", out, configs.as_dict(config), inputs, phases.cache, arguments)
+    return _cache_of(recipe, recipe.teacher_dir, config, "")
+
+
+def _cache_other(recipe: Recipe, name: str) -> Step:
+    """The cache of a further teacher: its logits are all that can be combined."""
+    config = replace(recipe.cache, signals=("logits",))
+    return _cache_of(recipe, locate_teacher(recipe.others[name]), config, name)
+
+
+def _cache_of(recipe: Recipe, teacher: str, config: CacheConfig, name: str) -> Step:
+    examples, out = recipe.out / "examples", recipe.cache_dir(name)
+    arguments = {"config": config, "examples": examples, "teacher": teacher, "out": out}
+    inputs = {"examples": str(examples), "teacher": teacher}
+    return Step(f"cache {name}".strip(), out, configs.as_dict(config), inputs, phases.cache, arguments)
 
 
 def needed_signals(recipe: Recipe) -> tuple[str, ...]:
@@ -73,9 +85,13 @@ def needed_signals(recipe: Recipe) -> tuple[str, ...]:
 
 
 def _train(recipe: Recipe, arm: str) -> Step:
-    config, out, teacher = recipe.arms[arm], recipe.student_dir(arm), recipe.out / "teacher"
-    inputs = {"cache": str(teacher)} | _placed(recipe, {"dev": recipe.files.dev})
+    config, out, teacher = recipe.arms[arm], recipe.student_dir(arm), recipe.cache_dir()
+    also = {name: recipe.cache_dir(name) for name in recipe.others}
+    inputs = {"cache": str(teacher)} | {f"cache {name}": str(place) for name, place in also.items()}
+    inputs |= _placed(recipe, {"dev": recipe.files.dev})
     arguments = {"config": config, "teacher": teacher, "dev": recipe.source(recipe.files.dev), "out": out}
+    if also:
+        arguments["also"] = list(also.values())
     return Step(f"train {arm}", out, configs.as_dict(config), inputs, phases.train, arguments)
 
 

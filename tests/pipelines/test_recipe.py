@@ -56,6 +56,13 @@ def test_a_finished_teacher_takes_the_place_of_teaching_one() -> None:
     assert made.teacher_dir == "my/teacher"
 
 
+def test_further_teachers_have_caches_of_their_own_and_every_student_learns_from_all() -> None:
+    made = recipe.from_tables(TABLES | {"teachers": {"large": "org/large"}}, name="mine", out=Path("here"))
+    assert made.others == {"large": "org/large"}
+    assert (made.cache_dir(), made.cache_dir("large")) == (Path("here/teacher"), Path("here/teacher-large"))
+    assert recipe.from_tables(made.tables(), name="mine") == made
+
+
 def test_a_taught_teacher_lies_in_the_run() -> None:
     made = recipe.from_tables(TABLES, name="mine", out=Path("here"))
     assert made.teacher_dir == "here/encoder"
@@ -75,6 +82,8 @@ def test_a_taught_teacher_lies_in_the_run() -> None:
         ({"arms": {"x": {"epoch": 3}}}, "[arms.x]: unknown key 'epoch'"),
         ({"teach": {"epochs": 3}}, "names no teacher"),
         ({"teacher": {"directory": "x"}}, "unknown key 'directory'"),
+        ({"teachers": {"x/y": "big"}}, "[teachers]: x/y = 'big' is not NAME = path"),
+        ({"teachers": {"big": 3}}, "[teachers]: big = 3 is not NAME = path"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_table(change: dict, said: str) -> None:

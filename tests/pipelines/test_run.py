@@ -48,8 +48,9 @@ class Rooms:
     def cache(self, *, config: Any, examples: Path, teacher: str, out: Path, progress: Any) -> Manifest:
         return self.seal("teacher", out, [config.signals, (examples / "MANIFEST.json").read_text()])
 
-    def train(self, *, config: Any, teacher: Path, dev: Any, out: Path, progress: Any) -> Manifest:
-        return self.seal("student", out, [config.epochs, (teacher / "MANIFEST.json").read_text()])
+    def train(self, *, config: Any, teacher: Path, dev: Any, out: Path, also: Any = (), progress: Any) -> Manifest:
+        caches = [(place / "MANIFEST.json").read_text() for place in (teacher, *also)]
+        return self.seal("student", out, [config.epochs, *caches])
 
     def evaluate(self, *, models: Mapping[str, Path], sources: Mapping[str, Any], **_: Any) -> dict:
         self.calls.append("evaluate")
@@ -164,6 +165,20 @@ def test_a_changed_arm_leaves_the_other_arm_alone(rooms: Rooms, files: Path) -> 
     rooms.calls.clear()
     run(loaded(files, arms={"labels": {"epochs": 9}, "distilled": {}}), force=True)
     assert rooms.calls == ["student-labels", "evaluate", "bench"]
+
+
+def test_of_several_teachers_each_has_a_cache_and_a_student_is_stale_when_one_of_them_is(
+    rooms: Rooms, files: Path
+) -> None:
+    (files / "large").mkdir()
+    (files / "large" / "weights").write_text("1")
+    several = {"teachers": {"large": str(files / "large")}}
+    run(loaded(files, **several))
+    assert rooms.calls == ["encoder", "examples", "teacher", "teacher-large", *ALL[3:]]
+    assert set(words(loaded(files, **several)).values()) == {"done"}
+    (files / "large" / "weights").write_text("2")
+    found = words(loaded(files, **several))
+    assert (found["cache"], found["cache large"], found["train labels"]) == ("done", "stale", "waits")
 
 
 def test_how_many_workers_or_threads_does_not_matter(rooms: Rooms, files: Path) -> None:
