@@ -1,4 +1,4 @@
-"""A Parquet file that nobody trusts, measured before it is decoded: what its pages really hold, and how to read it flat.
+"""A Parquet file that nobody trusts: what its pages really hold, measured before they are decoded, and flat reading.
 
 Parquet's own numbers can lie: a file of 1 kB may claim a billion rows, a page of 200 kB may unpack to 2 GB, and one
 text of 1 MB in a dictionary may stand in every row. The footer's sizes are the writer's word, so the headers of the
@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.errors import BAD_DATA, PotstillError
-from data.weights import open_regular
+from data.untrusted import open_regular
 
 MAX_PAGE = 256 << 20  # bytes of one page, unpacked; writers make pages of 1 MB, of one row where a row is larger
 MAX_GROUP_ROWS = 1 << 17  # rows of a row group in potstill's own directories, which are written with 8,192

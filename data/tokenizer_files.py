@@ -1,4 +1,4 @@
-"""A `tokenizer.json` that nobody trusts: bounded in size, and tried out elsewhere first where it is out of the ordinary.
+"""A `tokenizer.json` that nobody trusts: bounded in size, and tried out elsewhere where it is out of the ordinary.
 
 Tokenizer files hold programs of a kind: regular expressions, replacements, tables that rewrite characters. Those of
 common models are known to take time and memory in proportion to the text, so such a file costs one reading. Any other
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import BAD_DATA, PotstillError
-from data.model_files import read_json
+from data.untrusted import read_json
 
 MAX_BYTES = 64 << 20  # the largest in use, of 256,000 sub-words, has 33 MB
 MAX_PADDING = 1 << 16  # a file may ask that every text is padded

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from data import store
 from data.errors import BAD_DATA, STALE, PotstillError
-from data.model_files import refusing
+from data.untrusted import refusing
 from data.weights import read_header
 from student_train.loop import State
 from student_train.optim import Optimizer

@@ -7,9 +7,11 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 
 from data.errors import BAD_DATA, PotstillError
 from data.examples import read_examples
-from data.model_files import budget_of, check_model, find_model, refusing, watching
+from data.model_files import check_model, find_model
+from data.model_sizes import budget_of, watching
 from data.tasks.task import Task
 from data.tokenizer_files import check_tokenizer
+from data.untrusted import refusing
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 NEW_VOCABULARY = 8_000

@@ -10,9 +10,10 @@ from torch import nn
 
 from data.errors import BAD_DATA, PotstillError
 from data.manifest import read_manifest
-from data.model_files import check_files, read_json, refusing
+from data.model_files import check_files
 from data.tasks.task import Task
 from data.tokenizer_files import check_tokenizer
+from data.untrusted import read_json, refusing
 from student_train.checkpoint import WEIGHTS, check_weights, load_weights
 from student_train.measure import answer
 from student_train.models.shape import Shape

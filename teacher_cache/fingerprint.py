@@ -10,20 +10,11 @@ from typing import Any
 
 from data import store
 from data.errors import BAD_DATA, PotstillError
-from data.model_files import (
-    CONFIG,
-    DEPTHS,
-    INDEX,
-    TOKENIZER,
-    TOKENIZER_CONFIG,
-    WIDTHS,
-    check_model,
-    find_model,
-    read_json,
-    refusing,
-)
+from data.model_files import TOKENIZER, TOKENIZER_CONFIG, check_model, find_model
+from data.model_sizes import CONFIG, DEPTHS, INDEX, WIDTHS
 from data.tasks.task import Task
 from data.tokenizer_files import check_tokenizer
+from data.untrusted import read_json, refusing
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from data.errors import BAD_DATA, PotstillError
-from data.model_files import budget_of, refusing, watching
+from data.model_sizes import budget_of, watching
+from data.untrusted import refusing
 from data.weights import read_header
 from teacher_cache.fingerprint import TeacherFiles
 

@@ -15,11 +15,11 @@ import numpy as np
 
 from data.errors import PotstillError
 from data.example import MASK
-from data.model_files import refusing
+from data.untrusted import refusing
 
 LONGEST_TEXT = 1 << 20  # characters; a longer "sentence" is a broken file, and would stall the tokenizer
-# Characters given to the tokenizer at once. It cuts after it has made all sub-words, some 200 bytes each, so a row group
-# of texts of a megabyte would take a terabyte; one of 8,192 sentences is one slice.
+# Characters given to the tokenizer at once. It cuts after it has made all sub-words, some 200 bytes each, so a row
+# group of texts of a megabyte would take a terabyte; one of 8,192 sentences is one slice.
 SLICE = 1 << 20
 OK, TRUNCATED, NONFINITE = "ok", "truncated", "nonfinite"
 EMPTY, SURROGATE, TOO_LONG = "rejected:empty", "rejected:surrogate", "rejected:too-long"

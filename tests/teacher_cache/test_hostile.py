@@ -20,9 +20,11 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 from data.errors import BAD_DATA, PotstillError
-from data.model_files import Budget, check_model, read_json, refusing
+from data.model_files import check_model
+from data.model_sizes import Budget
 from data.tasks.task import Task
 from data.tokenizer_files import check_tokenizer
+from data.untrusted import read_json, refusing
 from data.weights import MAX_HEADER, read_header
 from teacher_cache.fingerprint import inspect_teacher
 from teacher_cache.teacher import load_model, load_teacher, load_tokenizer
