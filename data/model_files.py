@@ -25,6 +25,11 @@ UNREAD = (
     *(".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".h5", ".msgpack", ".onnx", ".gguf", ".tflite", ".ot"),
     *(".py", ".md", ".npz", ".npy", ".joblib"),
 )
+# What transformers may read settings from; other *config.json are somebody's notes, and may be of any form.
+CONFIGS = (
+    *(CONFIG, TOKENIZER_CONFIG, "processor_config.json", "preprocessor_config.json", "generation_config.json"),
+    *("video_preprocessor_config.json", "image_processor_config.json"),
+)
 MAX_FILES = 4_096
 ATTENTION = (None, "eager", "sdpa", "flex_attention")  # what is built in; other names fetch a kernel from the hub
 
@@ -88,7 +93,7 @@ def root_of(path: Path) -> Path:
 
 def refuse_code(path: Path, config: dict[str, Any]) -> None:
     """Refuse a directory that asks for code of its own, for a kernel of the hub's, or for another model's files."""
-    for name in sorted({CONFIG, *(file.name for file in path.glob("*config.json") if file.is_file())}):
+    for name in (file for file in CONFIGS if (path / file).exists()):
         values = config if name == CONFIG else read_json(path / name)
         for key, value in walk(values):
             if key == "auto_map" and value:

@@ -248,6 +248,11 @@ def test_every_other_config_is_searched_for_code_too(copied: Path, name: str) ->
     refused(lambda: inspect_teacher(copied), f"{name} asks to run code of its own")
 
 
+def test_notes_that_are_no_settings_of_transformers_may_have_any_form(copied: Path) -> None:
+    (copied / "data_config.json").write_text('[{"name": "reddit", "lines": 7}]')  # as sentence-transformers writes
+    assert inspect_teacher(copied).depth == 3
+
+
 INNER: dict[str, tuple[dict[str, Any], str]] = {
     "a wide inner layer": ({"intermediate_size": 2**30}, "describes a model several times larger than its weights"),
     "many positions": ({"max_position_embeddings": 2**30}, "describes a model several times larger"),
