@@ -1,5 +1,6 @@
 """Measure models on labelled files: students (all seeds), teachers, and how often a student answers as the teacher."""
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,9 @@ def _agreement(logits: np.ndarray, task: Task, teacher: tuple[np.ndarray, Task] 
     if teacher is None or _classes(task) != _classes(teacher[1]):
         return {}
     rules = task.rules
-    return {AGREEMENT: rules.metrics(logits, rules.predict(teacher[0]))[rules.main_metric]}
+    with warnings.catch_warnings():  # a teacher that gives one answer to everything has no matrix of confusions
+        warnings.simplefilter("ignore")
+        return {AGREEMENT: rules.metrics(logits, rules.predict(teacher[0]))[rules.main_metric]}
 
 
 def _classes(task: Task) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ def evaluate(
     measured = found["model"]
     for path, found in measured.items():
         console.table(table(found), title=path)
-    console.done("evaluate", {"model": model, "metrics": measured}, following=f"potstill predict {model} FILE")
+    console.done("evaluate", {"model": model, "metrics": measured}, following=f"potstill bench {model} --on {tests[0]}")
 
 
 def table(found: dict[str, Any]) -> list[dict[str, Any]]:

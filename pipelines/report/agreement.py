@@ -71,8 +71,8 @@ def held_out(run: Run) -> list[Block]:
         return []
     what = "share of equal answers" if run.task.labels else f"{run.metric} correlation of the scores"
     about = (
-        f"On {' and '.join(dict.fromkeys(splits))}, texts that no student has learned from: {what}, whatever the "
-        "labels say; the mean over the seeds."
+        f"On {' and '.join(dict.fromkeys(splits))}, texts that no student has learned from (dev chose its best "
+        f"step): {what}, whatever the labels say; the mean over the seeds."
     )
     return [Paragraph(about), Table("Agreement with the teacher on held-out texts", rows)]
 

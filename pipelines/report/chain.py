@@ -1,12 +1,13 @@
 """The chain of a run: what was made from what, by their hashes, and where a link no longer holds."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from data.errors import PotstillError
-from data.manifest import Manifest
+from data.manifest import Manifest, read_manifest
 from pipelines.inputs import fingerprint
 from pipelines.report.document import Block, Mark, Paragraph, Section, Table
 from pipelines.report.gather import Run
@@ -77,6 +78,8 @@ def _cache(run: Run) -> Iterator[Link]:
     encoder = "encoder" if run.encoder_path.parent == run.path else f"encoder {run.encoder_path.resolve().name}"
     yield Link("teacher", "examples", noted.get("examples", ""), run.examples.root if run.examples else "")
     yield Link("teacher", encoder, noted.get("teacher", ""), _encoder(run), needed=False)
+    for name, other in _others(run).items():
+        yield Link(name, "examples", other.made_from.get("examples", ""), run.examples.root if run.examples else "")
 
 
 def _encoder(run: Run) -> str:
@@ -90,7 +93,7 @@ def _encoder(run: Run) -> str:
 
 
 def _students(run: Run) -> Iterator[Link]:
-    now = run.cache.root if run.cache else ""
+    now, others = run.cache.root if run.cache else "", _others(run)
     for arm in run.arms:
         noted = {name: seed.made_from.get("teacher", "") for name, seed in arm.seeds.items()}
         if len(set(noted.values())) == 1:
@@ -99,6 +102,20 @@ def _students(run: Run) -> Iterator[Link]:
             yield from (
                 Link(f"{arm.path.name}/{name}", "teacher", root, now, needed=False) for name, root in noted.items()
             )
+        first = next(iter(arm.seeds.values()), None)
+        further = [root for role, root in first.made_from.items() if role.startswith("teacher_")] if first else []
+        for root in further:
+            name = next((name for name, other in others.items() if other.root == root), "another cache")
+            yield Link(arm.path.name, name, root, root if name in others else "", needed=False)
+
+
+def _others(run: Run) -> dict[str, Manifest]:
+    """The caches of further teachers, by directory name; what is unfinished or broken there is none."""
+    found = {}
+    for path in sorted(path for path in run.path.glob("teacher-*") if ".stale-" not in path.name):
+        with suppress(PotstillError):
+            found[path.name] = read_manifest(path, "teacher")
+    return found
 
 
 def _measurements(run: Run) -> Iterator[Link]:

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from data import errors, store
 from data.errors import PotstillError
+from data.manifest import read_manifest, write_manifest
 from pipelines.report import agreement, augmentation, markdown, pictures
 from pipelines.report.gather import gather
 from pipelines.report.write import write_report
@@ -75,7 +77,7 @@ def test_agreement_on_held_out_texts_stands_in_the_table_and_before_that_on_the_
     text = text_of(finished / "report.md")
     assert re.search(r"^\| distilled \| 88\.00 ± 0\.40 \| 88\.00 ± 0\.40 \| 96\.7 \| 92\.0 \|", text, re.MULTILINE)
     section = text.partition("## Students and teacher")[2].partition("\n## ")[0]
-    assert "On dev and test, texts that no student has learned from: share of equal answers" in section
+    assert "texts that no student has learned from (dev chose its best step): share of equal answers" in section
     assert "| distilled | 92.0 ± 0.4 | 92.0 ± 0.4 |" in section
     assert "| labels | 75.0 | 75.0 |" in section
 
@@ -91,6 +93,18 @@ def test_a_run_measured_before_there_was_agreement_still_has_its_report(run: Pat
     store.write_json(run / "results.json", table)
     text = text_of(write_report(run))
     assert "held-out" not in text and "Students and teacher" in text
+
+
+def test_the_caches_of_further_teachers_stand_in_the_chain(run: Path) -> None:
+    shutil.copytree(run / "teacher", run / "teacher-large")
+    large = read_manifest(run / "teacher-large", "teacher")
+    write_manifest(run / "teacher-large", replace(large, made_from=large.made_from | {"teacher": "u" * 64}))
+    student = read_manifest(run / "student-labels", "student")
+    root = read_manifest(run / "teacher-large", "teacher").root
+    write_manifest(run / "student-labels", replace(student, made_from=student.made_from | {"teacher_2": root}))
+    chain = text_of(write_report(run).with_suffix(".md")).partition("### Made from")[2]
+    assert "| teacher-large | examples | ✓ whole |" in chain
+    assert f"| student-labels | teacher-large | ✓ whole | {root[:12]} |" in chain
 
 
 def test_a_student_that_lost_is_not_praised(run: Path) -> None:
