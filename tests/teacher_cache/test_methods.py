@@ -77,3 +77,11 @@ def test_methods_and_signals_add_up_in_a_job(teacher: Path, examples: Path) -> N
     job = open_job(config, examples, teacher, Path())
     assert job.columns[:4] == ("logits", "cls.3", "input_ids", "hidden.0")
     assert job.widths["q.3"] == 16 and job.schema.field("q.3").metadata[b"heads"] == b"2"
+
+
+def test_the_command_line_asks_by_method() -> None:
+    from pipelines.commands.cache import CacheOptions
+
+    values = CacheOptions(methods="pkd,tinybert", student_layers=4, signals="logits,qkv.12").values()
+    assert (values["methods"], values["student_layers"]) == (["pkd", "tinybert"], 4)
+    assert values["signals"] == ["logits", "qkv.12"]

@@ -232,6 +232,17 @@ def test_windows_are_written_as_they_come_and_row_groups_end_with_them(
         )
 
 
+def test_the_same_windows_again_are_the_same_bytes(
+    loaded: Any, tokens: Tokens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(windows, "WINDOW_BYTES", 2000)
+    schema = teacher_schema(SENTIMENT, tuple(ALL), SIZES)
+    for name in "ab":
+        pieces = answer_windows(loaded.model, tokens, ALL, [3], filler=0, budget=20)
+        write_shard(tmp_path / name, schema, ids_of(3), pieces, [3])
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
 def test_per_text_windows_keep_the_row_groups_of_the_examples(loaded: Any, tokens: Tokens, tmp_path: Path) -> None:
     columns = {"logits": 2, "cls.3": 16}
     pieces = answer_windows(loaded.model, tokens, columns, [2, 1], filler=0, budget=100)
