@@ -55,7 +55,7 @@ def fill_by_workers(arguments: dict[str, Any], launch: Launch, *, total: int, st
     workers = []
     for number in range(launch.workers):
         own = arguments | {"launch": replace(launch, workers=0, share=launch.worker(number))}
-        workers.append(context.Process(target=_work, args=(own, launch.workers, news), name=f"worker {number}"))
+        workers.append(context.Process(target=_work, args=(own, news), name=f"worker {number}"))
     progress.start("teacher", total=total, unit="rows")
     failed: list[PotstillError] = []
     for worker in workers:
@@ -79,13 +79,13 @@ def fill_by_workers(arguments: dict[str, Any], launch: Launch, *, total: int, st
         raise PotstillError(f"{names} died", hint=hint, code=TRY_AGAIN)
 
 
-def _work(arguments: dict[str, Any], workers: int, news: Any) -> None:
+def _work(arguments: dict[str, Any], news: Any) -> None:
     """One worker process: its share of the shards, progress and failure sent to the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which hands it on as SIGTERM
     from teacher_cache.work import fill_share
 
     try:
-        fill_share(**arguments, workers=workers, progress=_News(news))
+        fill_share(**arguments, progress=_News(news))
     except PotstillError as error:
         news.put(("failed", (error.message, error.hint, error.code)))
     except Exception as error:

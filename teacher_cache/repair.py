@@ -98,15 +98,15 @@ def config_of(directory: Path) -> CacheConfig:
 
 
 def adopt(directory: Path, plan: Plan, source: Manifest, done: Repair) -> None:
-    """Give stray shards their record, where they are whole, of this plan, and hold the rows of their examples."""
-    for finding in find_strays(directory):
-        match = SHARD.fullmatch(finding.path.name)
+    """Give shards without a record one, where they are whole, of this plan, and hold the rows of their examples."""
+    for path in sorted(directory.glob("part-*.parquet")):
+        match = SHARD.fullmatch(path.name)
         index = int(match[1]) if match else -1
         if not 0 <= index < len(source.parts) or commit_path(directory, index).exists():
             continue
-        report = _fitting(finding.path, index, plan, source.parts[index])
+        report = _fitting(path, index, plan, source.parts[index])
         if report is not None:
-            commit_shard(directory, index, finding.path, plan=plan.digest, source=source.parts[index], report=report)
+            commit_shard(directory, index, path, plan=plan.digest, source=source.parts[index], report=report)
             done.adopted.append(index)
 
 
