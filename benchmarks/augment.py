@@ -19,7 +19,7 @@ from data.errors import BAD_DATA, PotstillError
 HERE = "benchmarks.arms.augment"
 NLPAUG = ("substitute", "delete", "crop", "swap")
 TEXTATTACK = ("delete", "swap")
-RIVAL_TEXTS = 400
+NLPAUG_TEXTS, TEXTATTACK_TEXTS = 400, 40  # a few seconds of each
 SIZES = (1_000, 3_160, 10_000, 31_600)  # originals; the largest make about 450,000 rows
 QUICK_SIZES = (64, 128)
 
@@ -69,20 +69,27 @@ def our_arms(options: Options, examples: str) -> list[Arm]:
 
 
 def rival_arms(options: Options) -> list[Arm]:
-    texts = material.texts(options.data, min(RIVAL_TEXTS, options.rows))
-    about = f"20 rows of each of {len(texts)} originals, in memory"
+    texts = material.texts(options.data, min(NLPAUG_TEXTS, options.rows))
+    few = texts[: TEXTATTACK_TEXTS if not options.quick else 2]
+    about = "20 rows of each of {} originals, in memory"
     return [
         *(
-            Arm(f"nlpaug {action}", f"{HERE}:nlpaug", {"texts": texts, "action": action}, rival=True, about=about)
+            Arm(
+                f"nlpaug {action}",
+                f"{HERE}:nlpaug",
+                {"texts": texts, "action": action},
+                rival=True,
+                about=about.format(len(texts)),
+            )
             for action in NLPAUG
         ),
         *(
             Arm(
                 f"textattack {action}",
                 f"{HERE}:textattack",
-                {"texts": texts, "action": action},
+                {"texts": few, "action": action},
                 rival=True,
-                about=about,
+                about=about.format(len(few)),
             )
             for action in TEXTATTACK
         ),
