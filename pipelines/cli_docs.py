@@ -13,7 +13,7 @@ from data import errors, store
 from pipelines import recipe, recipe_files, toml
 from pipelines.cli import app
 from pipelines.inputs import Reading
-from pipelines.options import COLUMNS, COMMON
+from pipelines.options import COLUMNS, COMMON, MANY
 from student_train.config import TeachConfig, TrainConfig
 from teacher_cache.config import CacheConfig
 
@@ -26,7 +26,7 @@ A value comes from four places, the later one wins: the default, a recipe (`--re
 bundled one), the option, `--set key=value`. The resolved values are kept beside every output in `potstill.toml`.
 Progress and messages go to stderr, results to stdout.
 """
-PANELS = (COLUMNS, COMMON)
+PANELS = {COLUMNS: "train", MANY: "cache", COMMON: "train"}  # what commands share -> one that has it
 TABLE = ["| | |", "|---|---|"]
 CODES = {
     errors.OK: "done",
@@ -55,7 +55,7 @@ TABLES: dict[str, Any] = {
 def page() -> str:
     """Write the whole page."""
     commands: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    shared = [_panel(title, commands["train"]) for title in PANELS]
+    shared = [_panel(title, commands[sample]) for title, sample in PANELS.items()]
     sections = [
         HEAD,
         *(_command(name, item) for name, item in commands.items()),

@@ -11,7 +11,7 @@ from data.share import Share, find_share
 
 COLUMNS = "Columns of the files"
 COMMON = "Common options"
-MANY = "Many processes, many machines"
+MANY = "Many processes and machines"
 
 Out = Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Directory to write.")]
 

@@ -7,10 +7,8 @@ another shard, so any process on any machine may do any of them, twice or at the
 i, and `write_shard` writes one window of answers while the next is computed.
 """
 
-import hashlib
 import inspect
 import time
-from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -20,13 +18,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
 from data import store
 from data.claims import Claim, claim
-from data.errors import BAD_DATA, PotstillError
-from data.examples import hash_ids, part_name, read_groups
+from data.examples import part_name
 from data.stop import Stop
 from teacher_cache.commits import Commit, commit_shard, read_commit
 from teacher_cache.job import Job
@@ -34,9 +30,10 @@ from teacher_cache.keep import keep, kept
 from teacher_cache.machine import Machine
 from teacher_cache.plan import Plan
 from teacher_cache.reuse import Donor, Found
-from teacher_cache.shard import Tally, answer_windows, vectors_of, write_shard
+from teacher_cache.rows import Rows, merge, read_rows
+from teacher_cache.shard import Tally, answer_windows, write_shard
 from teacher_cache.teacher import load_model, load_tokenizer
-from teacher_cache.tokens import Tokeniser, Tokens, concatenate, prepare, tokenise
+from teacher_cache.tokens import Tokeniser, prepare
 
 LEAST_BUDGET = 64  # sub-words; a batch that does not fit at this size will not fit
 
@@ -54,20 +51,6 @@ class Session:
     found: Found | None = None
 
 
-@dataclass(frozen=True)
-class Rows:
-    """One examples part, ready for the teacher.
-
-    groups: rows of each row group. places: where other caches have the rows, -1 where they have not (see `Found`);
-    None where there is nothing to reuse. tokens: of the rows without a place.
-    """
-
-    ids: pa.Array
-    groups: list[int]
-    tokens: Tokens
-    places: np.ndarray | None = None
-
-
 def open_session(job: Job, plan: Plan, machine: Machine, donors: Sequence[Donor] = ()) -> Session:
     """Load the teacher, and keep in the cache what students start from."""
     tokenizer = load_tokenizer(job.files)
@@ -80,7 +63,7 @@ def open_session(job: Job, plan: Plan, machine: Machine, donors: Sequence[Donor]
 
 
 def process_shard(
-    session: Session, index: int, rows: "Rows | None" = None, *, on_batch: OnBatch = lambda rows: None
+    session: Session, index: int, rows: Rows | None = None, *, on_batch: OnBatch = lambda rows: None
 ) -> Commit:
     """Compute, write and commit one shard. Where another process committed it first, that commit is returned.
 
@@ -88,7 +71,7 @@ def process_shard(
     again with half the token budget, which its record then tells.
     """
     start, budget = time.perf_counter(), session.plan.token_budget
-    rows = rows or read_rows(session, index)
+    rows = rows or _read(session, index)
     while True:
         try:
             with store.temporary(session.job.out / part_name(index)) as tmp:
@@ -109,11 +92,11 @@ def compute(
     """Compute and commit the shards named by `missing`, in order, but for those that other processes hold or did."""
     with closing(claimed(session, missing)) as todo, _one_thread() as reader:
         held = next(todo, None)
-        ahead = held and reader.submit(read_rows, session, held[0], stop)
+        ahead = held and reader.submit(_read, session, held[0], stop)
         while held is not None and ahead is not None:
             rows, (index, hold) = ahead.result(), held
             held = next(todo, None)
-            ahead = held and reader.submit(read_rows, session, held[0], stop)
+            ahead = held and reader.submit(_read, session, held[0], stop)
             on_commit(process_shard(session, index, rows, on_batch=_watched(rows, stop, on_batch)))
             hold.release()
             stop.check()
@@ -142,25 +125,8 @@ def claimed(session: Session, missing: Iterable[int]) -> Generator[tuple[int, Cl
             hold.release()
 
 
-def read_rows(session: Session, index: int, stop: Stop | None = None) -> Rows:
-    """Read one examples part and cut it into sub-words, row group by row group."""
-    job = session.job
-    source, pair = job.source.parts[index], job.source.task.pair
-    ids, groups, tokens, places, digest = [], [], [], [], hashlib.sha256()
-    for table in read_groups(job.examples / source.name, ["id", "text", *(["pair"] if pair else [])]):
-        if stop is not None:
-            stop.check()
-        hash_ids(digest, table["id"])
-        ids += table["id"].chunks
-        groups.append(table.num_rows)
-        if session.found is not None:
-            places.append(session.found.places(table["id"]))
-            table = table.filter(pa.array(places[-1] < 0))
-        pairs = table["pair"].to_pylist() if pair else None
-        tokens.append(tokenise(session.tokeniser, table["text"].to_pylist(), pairs))
-    if digest.hexdigest() != source.ids:
-        raise PotstillError(f"{job.examples / source.name} holds other rows than its manifest says", code=BAD_DATA)
-    return Rows(pa.concat_arrays(ids), groups, concatenate(tokens), np.concatenate(places) if places else None)
+def _read(session: Session, index: int, stop: Stop | None = None) -> Rows:
+    return read_rows(session.job, index, session.tokeniser, session.found, stop)
 
 
 def write(session: Session, index: int, rows: Rows, tmp: Path, *, budget: int, on_batch: OnBatch) -> Tally:
@@ -180,28 +146,6 @@ def write(session: Session, index: int, rows: Rows, tmp: Path, *, budget: int, o
     tally.status = states
     on_batch(tally.reused)
     return tally
-
-
-def merge(found: Found, rows: Rows, apart: Path, tmp: Path, schema: pa.Schema) -> Counter[str]:
-    """Write a shard of fresh rows (in `apart`, in order) and found ones, row group by row group; count its states."""
-    assert rows.places is not None
-    states: Counter[str] = Counter()
-    fresh = pq.read_table(apart, schema=schema.remove_metadata(), memory_map=True)
-    start = used = 0
-    with store.parquet_writer(tmp, schema, vectors=vectors_of(schema)) as writer:
-        for size in rows.groups:
-            places = rows.places[start : start + size]
-            new = places < 0
-            tables = [fresh.slice(used, int(new.sum()))]
-            if not new.all():
-                tables.append(found.rows(places[~new], schema.names))
-            order = np.empty(size, np.int64)
-            order[np.concatenate([np.flatnonzero(new), np.flatnonzero(~new)])] = np.arange(size)
-            table = pa.concat_tables([table.cast(schema) for table in tables]).take(pa.array(order)).combine_chunks()
-            states.update(table["status"].to_pylist())
-            writer.write_table(table, row_group_size=max(size, 1))
-            start, used = start + size, used + int(new.sum())
-    return states
 
 
 def _write_fresh(session: Session, schema: pa.Schema, rows: Rows, tmp: Path, budget: int, on_batch: OnBatch) -> Tally:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 import typer
 
 from pipelines.console import Console
-from pipelines.options import MANY, Common, Defaults, Out, Sharing
+from pipelines.options import Common, Defaults, Out, Sharing
 from teacher_cache.config import CacheConfig
 
 
@@ -46,15 +46,9 @@ class CacheOptions:
 class LaunchOptions:
     """Where the shards are computed."""
 
-    workers: Annotated[
-        int, typer.Option("--workers", help="Processes on this machine; 0: one a GPU.", rich_help_panel=MANY)
-    ] = 0
-    ray: Annotated[
-        str, typer.Option("--ray", metavar="ADDRESS", help="Ray cluster; `local` starts one.", rich_help_panel=MANY)
-    ] = ""
-    store: Annotated[
-        str, typer.Option("--store", metavar="URL", help="Also keep the cache at s3://…", rich_help_panel=MANY)
-    ] = ""
+    workers: Annotated[int, typer.Option("--workers", help="Processes on this machine; 0: one a GPU.")] = 0
+    ray: Annotated[str, typer.Option("--ray", metavar="ADDRESS", help="Ray cluster; `local` starts one.")] = ""
+    store: Annotated[str, typer.Option("--store", metavar="URL", help="Also keep the cache at s3://…")] = ""
     reuse: Annotated[
         list[str] | None, typer.Option("--reuse", metavar="CACHE", help="Take unchanged rows from it; repeatable.")
     ] = None

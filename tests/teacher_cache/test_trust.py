@@ -39,6 +39,10 @@ def flip(path: Path, place: int = -1) -> None:
     path.write_bytes(content)
 
 
+def rows_of(out: Path) -> list[dict]:
+    return [row for path in sorted(out.glob("part-*.parquet")) for row in pq.read_table(path).to_pylist()]
+
+
 def found(out: Path) -> list[tuple[str, str]]:
     return [(finding.kind, finding.path.name) for finding in verify(out, progress=Silent())]
 
@@ -172,6 +176,25 @@ def test_changed_rows_alone_are_computed_again(cache, teacher, make_examples, he
         assert one["n_tokens"].to_pylist() == other["n_tokens"].to_pylist()
         for a, b in zip(one["logits"].to_pylist(), other["logits"].to_pylist(), strict=True):
             assert a == pytest.approx(b, abs=1e-5)
+
+
+def test_hidden_states_are_taken_over_as_they_are(
+    teacher, make_examples, examples, tmp_path: Path, monkeypatch
+) -> None:
+    from teacher_cache import rows
+
+    monkeypatch.setattr(rows, "PIECE", 2)  # smaller than the parts
+    wide = CacheConfig(signals=("hidden", "input_ids", "cls.1"), layers=(2,), dtype="float32", device="cpu", threads=1)
+    fewer = CacheConfig(signals=("hidden.2", "input_ids"), dtype="float32", device="cpu", threads=1)
+    build(wide, examples, teacher, tmp_path / "wide", progress=Silent())
+    asked = make_examples(["dull !", *TEXTS[::-1]], name="more")
+    launch = Launch(reuse=(str(tmp_path / "wide"),))
+    manifest = build(fewer, asked, teacher, tmp_path / "new", launch=launch, progress=Silent())
+    assert manifest.report["reused"] == 8 and found(tmp_path / "new") == []
+    old, new = rows_of(tmp_path / "wide"), rows_of(tmp_path / "new")
+    states = {row["id"]: row["hidden.2"] for row in old}
+    assert sum(row["hidden.2"] == states.get(row["id"]) for row in new) == 8  # bit for bit
+    assert all(len(row["input_ids"]) == row["n_tokens"] for row in new)
 
 
 def test_a_cache_begun_with_rows_of_another_is_not_continued_without_it(
