@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from data.example import Example, example_id
-from data.words import normalised, split
+from data.words import normalised
 
 REASONS = {
     "empty": "original without a word (of a pair: on either side)",
@@ -29,6 +29,6 @@ def guard_keys(examples: Iterable[Example]) -> frozenset[str]:
 
 def original_fault(original: Example, guard: frozenset[str]) -> str | None:
     """Say why an original is dropped on sight, None if it is not."""
-    if any(text is not None and not split(text)[0] for text in (original.text, original.pair)):
-        return "empty"
-    return "excluded_original" if text_key(original.text, original.pair) in guard else None
+    if any(text is not None and not text.strip() for text in (original.text, original.pair)):
+        return "empty"  # every character but a blank is a word or part of one (`data.words.split`)
+    return "excluded_original" if guard and text_key(original.text, original.pair) in guard else None

@@ -1,36 +1,42 @@
 """The augment phase: a stream of originals -> a sealed directory of originals and synthetic rows.
 
-Tang et al. 2019, section 3.3 (arXiv 1903.12136). Four stages, each on disk in `out/work` until the seal:
-gather (read, clean), tag (words and parts of speech, once), candidates (draw rows), seal (dedupe, write).
+Tang et al. 2019, section 3.3 (arXiv 1903.12136). Stages, each on disk in `out/work` until the seal: gather (read,
+clean; once), tag (words and parts of speech; chunk by chunk), count (once), draw (chunk by chunk), compare (dedupe
+over the set; once), write (part by part), seal. `crew.py` says who does what where several processes work.
 """
 
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from augment.candidates import RowsChunk, dropped_rows, forget_rules, make_chunk
 from augment.config import AugmentConfig
+from augment.crew import Crew
 from augment.draw import RECIPE
-from augment.gather import Gathered, gather
+from augment.gather import Gathered, Originals, gather, read_gathered
 from augment.multiplicity import Multiplicity
-from augment.pool import cores, run_chunks
-from augment.seal import write_unique
-from augment.tag import TagChunk, merge_counts, tag_chunk
+from augment.pool import Pool, cores
+from augment.seal import PartJob, make_part, parts_of, read_parts
+from augment.tag import TagChunk, merge_counts, tag_chunk, warm
 from augment.taggers.choose import choose, describe_tagger
-from augment.work import Work, open_work
+from augment.unique import find_unique, read_unique
+from augment.work import Work, differences, open_work, tidy, versions
+from data.claims import attending
 from data.config import as_dict
 from data.errors import BAD_DATA, STALE, PotstillError
-from data.example import Example
 from data.manifest import NAME, Manifest, read_manifest, write_manifest
 from data.progress import Progress
+from data.share import Share
+from data.stop import stoppable
 from data.tasks.task import Task
 
-Originals = Iterable[Example] | Callable[[], Iterable[Example]]
 HOW_ONLY = ("workers", "chunk_rows")  # config keys that change how rows are made, not which
+ALL = Share()
 
 
 def expand(
@@ -41,6 +47,7 @@ def expand(
     out: Path,
     *,
     made_from: dict[str, str],
+    share: Share = ALL,
     progress: Progress,
 ) -> Manifest:
     """Augment `examples` into the directory `out` and seal it.
@@ -50,10 +57,11 @@ def expand(
     excluded   dev and test rows; whatever equals one of them but for case and blanks is dropped and counted
     made_from  role -> hash of every input file, the excluded ones too: together with the config it tells whether a
                finished directory is this one (returned as it is) or another (refused: STALE)
+    share      with which chunks this process begins, where several work in `out` (see `augment.crew`)
 
     An interrupted run goes on with the chunks that are missing. Ids, order and content of the rows depend on
-    examples, excluded and config only: not on workers or chunks. Workers are spawned: a script that calls this
-    needs `if __name__ == "__main__":`.
+    examples, excluded and config only: not on workers, shares or chunks. Workers are spawned: a script that calls this
+    needs `if __name__ == "__main__":`. Errors: also TRY_AGAIN when a signal asked to stop.
     """
     unused = not (config.n_iter and config.p_pos)
     config = replace(config, tagger="none" if unused else choose(config.tagger, config.language, progress))
@@ -62,39 +70,59 @@ def expand(
         return _finished(out, identity)
     if task.rules.unit != "text":
         raise PotstillError(f"augment cannot carry the word labels of kind {task.kind!r} yet")
+    root, unfinished = out / "work", identity | {"work": {"chunk_rows": config.chunk_rows, **versions()}}
+    pool = Pool(config.workers or cores())
+    warm_up = partial(pool.warm, warm, config.tagger, config.language)
+    read = partial(gather, task=task, examples=examples, excluded=excluded, rows=config.chunk_rows, on_second=warm_up)
+    try:
+        with stoppable("finished chunks are kept") as stop, attending(root, partial(tidy, root, unfinished)):
+            if not (out / NAME).exists():
+                crew = Crew(open_work(root, unfinished), share, pool, stop, progress)
+                _make(crew, config, task, read=partial(read, crew), identity=identity)
+    except (OSError, PotstillError):
+        if not (out / NAME).exists():  # else another process sealed it and removed what this one was reading
+            raise
+        progress.finish()
+    finally:
+        pool.close()
+    return _finished(out, identity)
+
+
+def _make(crew: Crew, config: AugmentConfig, task: Task, *, read: Callable[[], None], identity: dict[str, Any]) -> None:
+    """Go through all stages, of which any may be done already, or be done by others meanwhile."""
     started = time.perf_counter()
-    work = open_work(out / "work", {**identity, "chunk_rows": config.chunk_rows})
-    gathered = gather(work, task, _open(examples), _open(excluded), chunk_rows=config.chunk_rows, progress=progress)
+    work, out = crew.work, crew.work.root.parent
+    crew.once("read", work.gathered_note, read)
+    gathered = read_gathered(work)
     if not gathered.kept:
-        shutil.rmtree(work.root)
         raise PotstillError("no original is left to augment", hint=f"dropped: {gathered.dropped}", code=BAD_DATA)
-    _tag_and_draw(work, task, config, gathered, progress)
-    parts, multiplicity, repeated = write_unique(work, gathered.chunks, out, task=task, progress=progress)
-    seconds = time.perf_counter() - started
-    report = _report(gathered, work, multiplicity, repeated)
-    report |= {"tagger": identity["config"]["tagger_version"], "seconds": round(seconds, 2)}
-    report |= {"rows_per_second": round(report["rows"] / seconds)}
-    manifest = Manifest("examples", task, tuple(parts), made_from, identity["config"], report)
-    write_manifest(out, manifest)
-    shutil.rmtree(work.root)
-    return manifest
+    _tag_and_draw(crew, config, task, gathered)
+    crew.once("compare", work.unique_note, lambda: find_unique(work, gathered.chunks))
+    unique = read_unique(work)
+    jobs = [PartJob(work, task, out, part) for part in range(parts_of(unique))]
+    crew.each("write", make_part, jobs, total=sum(unique.kept), unit="rows")
+
+    def seal() -> None:
+        parts, multiplicity = read_parts(work, out, len(jobs))
+        seconds = time.perf_counter() - started
+        report = _report(gathered, work, multiplicity, unique.repeated)
+        report |= {"tagger": identity["config"]["tagger_version"], "seconds": round(seconds, 2)}
+        report |= {"rows_per_second": round(report["rows"] / seconds)}
+        made_from = identity["made_from"]
+        write_manifest(out, Manifest("examples", task, tuple(parts), made_from, identity["config"], report))
+
+    crew.once("seal", out / NAME, seal)
 
 
-def _tag_and_draw(work: Work, task: Task, config: AugmentConfig, gathered: Gathered, progress: Progress) -> None:
-    """Run stages 2 and 3 over all chunks, on all cores where there is more than one chunk."""
-    workers = min(config.workers or cores(), gathered.chunks)
-    tag_jobs = (TagChunk(work, task, config, chunk) for chunk in range(gathered.chunks))
-    row_jobs = (RowsChunk(work, task, config, chunk) for chunk in range(gathered.chunks))
-    progress.start("tag", total=gathered.kept, unit="texts")
-    for amount in run_chunks(tag_chunk, tag_jobs, workers=workers):
-        progress.advance(amount)
-    progress.finish()
-    merge_counts(work, gathered.chunks)
-    progress.start("augment", total=gathered.kept, unit="texts")
+def _tag_and_draw(crew: Crew, config: AugmentConfig, task: Task, gathered: Gathered) -> None:
+    """Tag all chunks, sum up their words, draw the rows of all chunks."""
+    work, chunks = crew.work, range(gathered.chunks)
+    tag_jobs = [TagChunk(work, task, config, chunk) for chunk in chunks]
+    row_jobs = [RowsChunk(work, task, config, chunk) for chunk in chunks]
+    crew.each("tag", tag_chunk, tag_jobs, total=gathered.kept, unit="texts")
+    crew.once("count", work.vocabulary, lambda: merge_counts(work, gathered.chunks))
     forget_rules()
-    for amount in run_chunks(make_chunk, row_jobs, workers=workers):
-        progress.advance(amount)
-    progress.finish()
+    crew.each("augment", make_chunk, row_jobs, total=gathered.kept, unit="texts")
 
 
 def _identity(config: AugmentConfig, task: Task, made_from: dict[str, str]) -> dict[str, Any]:
@@ -108,21 +136,12 @@ def _finished(out: Path, identity: dict[str, Any]) -> Manifest:
     """Return a finished directory if it is the one asked for."""
     manifest = read_manifest(out, "examples")
     there = {"config": manifest.config, "task": manifest.task.to_dict(), "made_from": manifest.made_from}
-    changed = [
-        f"{name} {key} was {there[name].get(key)!r}, is {wanted.get(key)!r}"
-        for name, wanted in identity.items()
-        for key in sorted({*there[name], *wanted})
-        if there[name].get(key) != wanted.get(key)
-    ]
-    shutil.rmtree(out / "work", ignore_errors=True)  # left when a run was ended just after its seal
+    changed = differences(there, identity)
+    shutil.rmtree(out / "work", ignore_errors=True)  # left by a run that ended just then, or in use in vain
     if changed:
         message = f"{out} holds another set: {'; '.join(changed)}"
         raise PotstillError(message, hint="name another directory or remove it", code=STALE)
     return manifest
-
-
-def _open(examples: Originals) -> Iterable[Example]:
-    return examples() if callable(examples) else examples
 
 
 def _report(gathered: Gathered, work: Work, multiplicity: Multiplicity, repeated: int) -> dict[str, Any]:

@@ -5,21 +5,23 @@ ones are known only at the end, so they are written and their bit says that they
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from augment.clean import guard_keys, original_fault
+from augment.crew import Crew
 from augment.dedupe import LABELLED, UNLABELLED, Deduper, kept_rows
 from augment.work import Work
 from data import store
 from data.example import Example
 from data.examples import chunks, from_table, read_groups, to_table
-from data.progress import Progress
 from data.schema import examples_schema
 from data.tasks.task import Task
+
+Originals = Iterable[Example] | Callable[[], Iterable[Example]]
 
 
 @dataclass(frozen=True)
@@ -33,36 +35,45 @@ class Gathered:
 
 
 def gather(
-    work: Work,
+    crew: Crew,
     task: Task,
-    examples: Iterable[Example],
-    excluded: Iterable[Example],
+    examples: Originals,
+    excluded: Originals,
     *,
-    chunk_rows: int,
-    progress: Progress,
-) -> Gathered:
-    """Write the originals, in order, in chunks of `chunk_rows`; a finished stage is not done again."""
-    if work.gathered_note.exists():
-        return Gathered(**store.read_json(work.gathered_note))
+    rows: int,
+    on_second: Callable[[], None],
+) -> None:
+    """Write the originals, in order, in chunks of `rows`, and last a note of what was read.
+
+    on_second: called when a second chunk is there, that is when there will be work for more than one process.
+    """
+    work, progress = crew.work, crew.progress
     progress.start("read", total=None, unit="texts")
-    guard = guard_keys(excluded)
+    guard = guard_keys(_open(excluded))
     store.write_json(work.guard, sorted(guard))
     dropped: Counter[str] = Counter()
-    deduper, count = Deduper(work.spill), 0
-    for chunk in chunks(_good(examples, guard, dropped), chunk_rows):
-        table = to_table(chunk, examples_schema(task))
-        with store.parquet_writer(work.gathered(count), table.schema) as writer:
-            writer.write_table(table)
-        deduper.add(table["id"], *_ranks_and_labels(chunk))
-        count += 1
-        progress.advance(len(chunk))
-    bits, kept, conflicts = deduper.finish()
+    with work.spill() as folder:
+        deduper, count = Deduper(folder), 0
+        for chunk in chunks(_good(_open(examples), guard, dropped), rows):
+            crew.check()
+            table = to_table(chunk, examples_schema(task))
+            with store.parquet_writer(work.gathered(count), table.schema) as writer:
+                writer.write_table(table)
+            deduper.add(table["id"], *_ranks_and_labels(chunk))
+            count += 1
+            if count == 2:
+                on_second()
+            progress.advance(len(chunk))
+        bits, kept, conflicts = deduper.finish()
     store.write_bytes(work.kept, bits.tobytes())
     dropped += Counter(duplicate_original=deduper.rows - kept - conflicts, conflicting_label=conflicts)
-    result = Gathered(kept + dropped.total(), kept, count, dict(dropped))
-    store.write_json(work.gathered_note, vars(result))
+    store.write_json(work.gathered_note, vars(Gathered(kept + dropped.total(), kept, count, dict(dropped))))
     progress.finish()
-    return result
+
+
+def read_gathered(work: Work) -> Gathered:
+    """Read the note of a finished stage."""
+    return Gathered(**store.read_json(work.gathered_note))
 
 
 def read_originals(work: Work, chunk: int, chunk_rows: int) -> Iterator[Example]:
@@ -72,6 +83,10 @@ def read_originals(work: Work, chunk: int, chunk_rows: int) -> Iterator[Example]
         stay = kept_rows(np.fromfile(work.kept, np.uint8), start, start + len(table))
         yield from from_table(table.filter(pa.array(stay)))
         start += len(table)
+
+
+def _open(examples: Originals) -> Iterable[Example]:
+    return examples() if callable(examples) else examples
 
 
 def _good(examples: Iterable[Example], guard: frozenset[str], dropped: Counter[str]) -> Iterator[Example]:

@@ -28,6 +28,16 @@ class Multiplicity:
         self._rows += np.bincount(bucket, minlength=len(LENGTHS))
         self._originals += np.bincount(bucket[is_original], minlength=len(LENGTHS))
 
+    def counts(self) -> dict[str, Any]:
+        """Spell the counts as JSON values."""
+        return {"ops": dict(self._ops), "rows": self._rows.tolist(), "originals": self._originals.tolist()}
+
+    def add_counts(self, counts: dict[str, Any]) -> None:
+        """Add the counts of other rows."""
+        self._ops.update(counts["ops"])
+        self._rows += np.array(counts["rows"], np.int64)
+        self._originals += np.array(counts["originals"], np.int64)
+
     def report(self) -> dict[str, Any]:
         """Return totals and the realised factor: all rows, originals included, per original."""
         originals, rows = int(self._originals.sum()), int(self._rows.sum())

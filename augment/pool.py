@@ -4,14 +4,16 @@ import gc
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from data.errors import TRY_AGAIN, PotstillError
+from data.stop import SIGNALS
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -23,35 +25,70 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run_chunks(function: Callable[[Task], Result], tasks: Iterable[Task], *, workers: int) -> Iterator[Result]:
-    """Yield the results in order of the tasks; with one worker in this process.
+class Pool:
+    """Worker processes, started when they are first needed; with one worker this process does all itself.
 
     Workers are spawned, never forked: a forked child copies locks that other threads hold, and random states.
     """
-    if workers <= 1:
-        yield from map(function, tasks)
-        return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
-    try:
-        stream = iter(tasks)
-        flying: deque[Future[Result]] = deque(pool.submit(function, task) for task in islice(stream, AHEAD * workers))
-        while flying:
-            yield flying.popleft().result()
-            flying.extend(pool.submit(function, task) for task in islice(stream, 1))
-    except BrokenProcessPool:
-        hint = "out of memory? try fewer --workers; the same command goes on where it stopped"
-        raise PotstillError("a worker process died", hint=hint, code=TRY_AGAIN) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._executor: ProcessPoolExecutor | None = None
+
+    def warm(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Start the workers and let each call a function, while this process does something else."""
+        if self._workers > 1 and self._executor is None:
+            for _ in range(self._workers):
+                self._started().submit(function, *arguments)
+
+    def run(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
+        """Yield the results in order of the tasks; a single task starts no workers."""
+        if self._workers <= 1 or (len(tasks) < 2 and self._executor is None):
+            yield from map(function, tasks)
+            return
+        pool, stream = self._started(), iter(tasks)
+        flying: deque[Future[Result]] = deque()
+        try:
+            flying.extend(pool.submit(function, task) for task in islice(stream, AHEAD * self._workers))
+            while flying:
+                yield flying.popleft().result()
+                flying.extend(pool.submit(function, task) for task in islice(stream, 1))
+        except BrokenProcessPool:
+            hint = "out of memory? try fewer --workers; the same command goes on where it stopped"
+            raise PotstillError("a worker process died", hint=hint, code=TRY_AGAIN) from None
+        finally:
+            for future in flying:
+                future.cancel()
+
+    def close(self) -> None:
+        """End the workers after the tasks they are at."""
+        if self._executor is not None:
+            self._executor.shutdown(cancel_futures=True)
+            self._executor = None
+
+    def _started(self) -> ProcessPoolExecutor:
+        if self._executor is None:
+            context = multiprocessing.get_context("spawn")
+            self._executor = ProcessPoolExecutor(self._workers, mp_context=context, initializer=_start_worker)
+        return self._executor
 
 
 def _start_worker() -> None:
-    """Leave Ctrl-C to the parent, which ends the pool, and keep numeric libraries to one thread a worker.
+    """Leave signals to the parent, which ends the pool, and keep numeric libraries to one thread a worker.
 
     Rows are many small objects without cycles: a lazy garbage collector makes 15 % more of them a second, measured.
     """
     gc.set_threshold(100_000, 50, 50)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End when the parent was killed: the workers of a pool would wait for its next task for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

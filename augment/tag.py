@@ -25,6 +25,11 @@ _WORDS = pa.list_(pa.string())
 cached_tagger = lru_cache(maxsize=1)(load_tagger)
 
 
+def warm(tagger: str, language: str) -> None:
+    """Load the tagger of this process before it is needed."""
+    cached_tagger(tagger, language)
+
+
 @dataclass(frozen=True)
 class TagChunk:
     """One chunk to tag: picklable, small."""
@@ -55,9 +60,8 @@ def tag_chunk(job: TagChunk) -> int:
 
 def merge_counts(work: Work, chunks: int) -> None:
     """Sum the counts of all chunks up to the vocabulary of the transfer set."""
-    if not work.vocabulary.exists():
-        tables = (pq.read_table(work.counts(chunk), use_threads=False) for chunk in range(chunks))
-        vocabulary.save(work.vocabulary, vocabulary.merge(tables))
+    tables = (pq.read_table(work.counts(chunk), use_threads=False) for chunk in range(chunks))
+    vocabulary.save(work.vocabulary, vocabulary.merge(tables))
 
 
 def read_tagged(work: Work, chunk: int) -> Iterator[tuple[Example, tuple[Tagged, ...]]]:

@@ -18,6 +18,7 @@ from data.manifest import Manifest, check_files
 from data.progress import Progress
 from data.readers.examples import columns_of as columns_in
 from data.readers.source import Source
+from data.share import Share
 from data.tasks.task import Task
 from pipelines import settings
 from pipelines.inputs import Reading, fingerprint, locate_teacher, texts_of
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from teacher_cache.config import CacheConfig
     from teacher_cache.launch import Launch
 
+ALL = Share()
 BENCH_TEXTS = 1024  # rows a model is measured on
 
 
@@ -53,8 +55,11 @@ def teach(*, config: "TeachConfig", files: Files, model: str, out: Path, progres
     return manifest
 
 
-def augment(*, config: "AugmentConfig", files: Files, out: Path, progress: Progress) -> Manifest:
-    """Multiply the training texts; dev and test texts never come out."""
+def augment(*, config: "AugmentConfig", files: Files, out: Path, share: Share = ALL, progress: Progress) -> Manifest:
+    """Multiply the training texts; dev and test texts never come out.
+
+    share: with which chunks this process begins, where several work in `out`; each of them ends with all done.
+    """
     from augment.expand import expand
 
     task = files.reading.task(files.train)
@@ -66,7 +71,8 @@ def augment(*, config: "AugmentConfig", files: Files, out: Path, progress: Progr
     def excluded() -> Iterator[Example]:
         return texts_of(files.exclude, task, split="unlabelled")
 
-    manifest = expand(config, task, examples, excluded, out, made_from=_origins(files), progress=progress)
+    origins = _origins(files)
+    manifest = expand(config, task, examples, excluded, out, made_from=origins, share=share, progress=progress)
     settings.save(out, {"data": table_of(files), "augment": configs.as_dict(config)})
     return manifest
 

@@ -7,7 +7,7 @@ import typer
 
 from augment.config import AugmentConfig
 from pipelines.console import Console
-from pipelines.options import Columns, Common, Defaults, Out
+from pipelines.options import Columns, Common, Defaults, Out, Sharing
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ def augment(
     out: Out,
     options: AugmentOptions,
     columns: Columns,
+    sharing: Sharing,
     defaults: Defaults,
     common: Common,
     console: Console,
@@ -47,6 +48,9 @@ def augment(
     ] = None,
 ) -> None:
     """Multiply the training texts: mask words, replace them by others of their part of speech, cut n-grams.
+
+    Any number of processes may work at one directory, on one machine or many: every one of them ends with all done.
+    With --shard-index, or in a job array, each begins at another place.
 
     Example: potstill augment train.tsv --exclude dev.tsv --exclude test.tsv -o runs/x/examples
     """
@@ -61,7 +65,7 @@ def augment(
         unlabelled=tuple(reading.unlabelled(path) for path in unlabelled or ()),
         exclude=tuple(reading.unlabelled(path) for path in exclude or ()),
     )
-    manifest = phases.augment(config=config, files=files, out=out, progress=console.progress)
+    manifest = phases.augment(config=config, files=files, out=out, share=sharing.share(), progress=console.progress)
     show_manifest(console, out, manifest)
     following = f"potstill cache {out} -t TEACHER_DIR -o {out.parent / 'teacher'}"
     console.done("augment", {"out": out, "rows": manifest.rows, "root": manifest.root}, following=following)

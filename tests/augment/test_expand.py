@@ -211,7 +211,7 @@ def test_chinese_goes_through_without_blanks(tmp_path):
 
 @pytest.mark.parametrize(
     ("room", "name", "call"),
-    [(tag, "_with_words", 2), (module, "merge_counts", 1), (candidates, "synthesise", 5), (module, "write_unique", 1)],
+    [(tag, "_with_words", 2), (module, "merge_counts", 1), (candidates, "synthesise", 5), (module, "find_unique", 1)],
 )
 def test_an_interrupted_run_goes_on_where_it_stopped_and_gives_the_same_set(tmp_path, monkeypatch, room, name, call):
     whole = run(tmp_path / "whole")
@@ -232,7 +232,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped_and_gives_the_same_set(tmp_
     done = {path: path.stat().st_mtime_ns for path in last_files}
     assert done and not (tmp_path / "out/MANIFEST.json").exists()
     monkeypatch.setattr(gather, "_good", None)  # the originals are not read again
-    monkeypatch.setattr(module.shutil, "rmtree", lambda path: None)
+    monkeypatch.setattr(module.shutil, "rmtree", lambda path, **options: None)
     again = run(tmp_path / "out")
     assert again.root == whole.root
     assert all(path.stat().st_mtime_ns == time for path, time in done.items())  # finished chunks are not made again
@@ -245,7 +245,7 @@ def test_nothing_but_the_set_is_left(tmp_path):
 
 def test_a_resume_with_another_config_starts_afresh(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(module, "write_unique", lambda *args, **kwargs: 1 / 0)
+        patch.setattr(module, "find_unique", lambda *args, **kwargs: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run(tmp_path / "out", seed=1)
     assert run(tmp_path / "out", seed=2).root == run(tmp_path / "whole", seed=2).root
