@@ -34,14 +34,14 @@ class Spread:
         return f"{self.median:.3g} ({self.low:.3g}–{self.high:.3g})"
 
 
-def rates_of(rounds: Sequence[dict[str, Any]], arm: str) -> dict[int, float]:
-    """Round number -> rows a second of one arm, the cold round (0) left out."""
-    return {entry["round"]: entry["rate"] for entry in rounds if entry["arm"] == arm and entry["round"] > 0}
+def rates_of(rounds: Sequence[dict[str, Any]], arm: str, *, per: str = "rate") -> dict[int, float]:
+    """Round number -> rows a second of one arm, the cold round (0) left out. per: rate, or cpu_rate (CPU seconds)."""
+    return {entry["round"]: entry[per] for entry in rounds if entry["arm"] == arm and entry["round"] > 0}
 
 
-def ratio(rounds: Sequence[dict[str, Any]], ours: str, rival: str) -> Spread:
+def ratio(rounds: Sequence[dict[str, Any]], ours: str, rival: str, *, per: str = "rate") -> Spread:
     """How many times faster `ours` was than `rival`, round by round."""
-    mine, theirs = rates_of(rounds, ours), rates_of(rounds, rival)
+    mine, theirs = rates_of(rounds, ours, per=per), rates_of(rounds, rival, per=per)
     return Spread.of([mine[number] / theirs[number] for number in sorted(mine.keys() & theirs.keys())])
 
 

@@ -2,7 +2,8 @@
 
     {name, date, command, machine, versions, threads, load, settings, parity, arms, skipped, ratios, aims, rounds, …}
 
-`ratios` is {rival: {median, low, high}}: how many times faster ours is. `rounds` holds every single measurement.
+`ratios` is {rival: {median, low, high}}: how many times faster ours is by the clock; `cpu_ratios` the same by CPU time,
+which other work on the machine disturbs less. `rounds` holds every single measurement.
 """
 
 import sys
@@ -33,6 +34,7 @@ def result_of(name: str, options: Options, *, settings: dict[str, Any] | None = 
         "arms": {},
         "skipped": {},
         "ratios": {},
+        "cpu_ratios": {},
         "aims": {},
         "rounds": [],
     }
@@ -54,6 +56,7 @@ def add_race(result: dict[str, Any], found: Race, ours: str, about: dict[str, st
         }
         if arm != ours and ours not in found.skipped:
             result["ratios"][arm] = ratio(found.rounds, ours, arm).to_dict()
+            result["cpu_ratios"][arm] = ratio(found.rounds, ours, arm, per="cpu_rate").to_dict()
 
 
 def add_aim(result: dict[str, Any], name: str, value: float, *, least: float | None = None, most: float | None = None):
@@ -86,13 +89,15 @@ def table_of(result: dict[str, Any]) -> str:
         f"{result['settings']['rounds']} rounds, load {load['before']} → {load.get('after', '?')}, {result['date']} UTC"
     )
     lines = [f"**{result['name']}** — {where}", ""]
-    lines += ["| arm | rate | ours is faster by | cold s | what it is |", "|---|---|---|---|---|"]
+    lines += ["| arm | rate | ours is faster by | by CPU time | cold s | what it is |", "|---|---|---|---|---|---|"]
     for name, arm in result["arms"].items():
-        rate, times = arm["rate"], result["ratios"].get(name)
+        rate, times, cpu = arm["rate"], result["ratios"].get(name), result["cpu_ratios"].get(name)
         faster = f"{times['median']:.3g}× ({times['low']:.3g}–{times['high']:.3g})" if times else ""
         cold = f"{arm['cold_seconds']:.1f}" if arm.get("cold_seconds") is not None else ""
-        lines.append(f"| {name} | {_number(rate['median'])} {arm['unit']} | {faster} | {cold} | {arm['about']} |")
-    lines += [f"| {name} | left out | | | {why} |" for name, why in result["skipped"].items()]
+        worked = f"{cpu['median']:.3g}×" if cpu else ""
+        median = f"{_number(rate['median'])} {arm['unit']}"
+        lines.append(f"| {name} | {median} | {faster} | {worked} | {cold} | {arm['about']} |")
+    lines += [f"| {name} | left out | | | | {why} |" for name, why in result["skipped"].items()]
     if result["aims"]:
         lines += ["", "| aim | wanted | measured | |", "|---|---|---|---|"]
         for name, aim in result["aims"].items():
@@ -103,15 +108,15 @@ def table_of(result: dict[str, Any]) -> str:
 
 def draw(result: dict[str, Any], path: Path) -> None:
     """Draw the arms' rates as bars with their spread, on a logarithmic scale."""
+    arms = list(result["arms"].items())[::-1]
+    if not arms:
+        return
     import matplotlib
 
     matplotlib.use("Agg")
     matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "potstill", "font.size": 9})
     import matplotlib.pyplot as plt
 
-    arms = list(result["arms"].items())[::-1]
-    if not arms:
-        return
     figure, axes = plt.subplots(figsize=(7, 0.9 + 0.32 * len(arms)), layout="constrained")
     medians = [arm["rate"]["median"] for _, arm in arms]
     spread = [

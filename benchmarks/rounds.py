@@ -46,6 +46,7 @@ def _ask(one: Running, number: int, *, say: bool = False) -> Iterable[dict[str, 
         return []
     entry = {"arm": one.arm.name, "round": number, "load": before, **answer}
     entry["rate"] = answer["rows"] / answer["seconds"]
+    entry["cpu_rate"] = answer["rows"] / max(answer["cpu_seconds"], 1e-3)
     if number == 0:
         entry["cold_seconds"] = round(time.perf_counter() - one.started, 3)
     print(f"  round {number} {one.arm.name}: {entry['rate']:,.0f} rows/s ({answer['seconds']:.2f} s)", flush=True)

@@ -41,7 +41,7 @@ def test_arms_take_turns_and_a_broken_one_is_named_not_fatal(options: Options) -
 def test_a_result_is_one_json_one_picture_and_a_table(options: Options) -> None:
     result = result_of("race", options)
     rounds = [
-        {"arm": arm, "round": number, "rate": rate, "rows": 8, "seconds": 8 / rate, "load": 0.1}
+        {"arm": arm, "round": number, "rate": rate, "cpu_rate": rate, "rows": 8, "seconds": 8 / rate, "load": 0.1}
         for arm, rate in (("ours", 100.0), ("plain", 10.0))
         for number in range(3)
     ]
@@ -58,7 +58,7 @@ def test_a_result_is_one_json_one_picture_and_a_table(options: Options) -> None:
     assert len(written["rounds"]) == 6 and written["machine"]["cores"] >= 1
     assert [aim["reached"] for aim in written["aims"].values()] == [True, False]
     assert path.with_suffix(".svg").stat().st_size < 100_000
-    assert "| plain | 10 rows/s | 10× (10–10) |" in table_of(written)
+    assert "| plain | 10 rows/s | 10× (10–10) | 10× |" in table_of(written)
 
 
 def test_every_arm_gets_the_same_threads_and_no_network() -> None:
