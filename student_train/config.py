@@ -2,7 +2,9 @@
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
+from data.config import as_dict
 from data.errors import PotstillError
 
 LOSS_DEFAULT = {"logit_mse": 1.0}
@@ -137,3 +139,8 @@ def _check(config: TrainConfig | TeachConfig) -> None:
                 raise PotstillError(f"{name} = {value} is not {above}")
     if config.schedule not in SCHEDULES:
         raise PotstillError(f"no schedule {config.schedule!r}", hint=f"schedules: {', '.join(SCHEDULES)}")
+
+
+def what_only(config: "TrainConfig | TeachConfig") -> dict[str, Any]:
+    """The fields that say which model is trained: an unfinished run may go on with other threads or elsewhere."""
+    return {name: value for name, value in as_dict(config).items() if name not in HOW_ONLY}

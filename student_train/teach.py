@@ -23,7 +23,7 @@ from data.readers.examples import read
 from data.readers.source import Source
 from data.tasks.task import Task
 from student_train.checkpoint import WEIGHTS
-from student_train.config import HOW_ONLY, TeachConfig
+from student_train.config import HOW_ONLY, TeachConfig, what_only
 from student_train.encoder import load_encoder, new_encoder
 from student_train.fit import Fit, run
 from student_train.losses.table import Options
@@ -83,7 +83,7 @@ def _train(
         precision=choose_precision(config.precision, device),
         device=device,
         seed=config.seed,
-        key=store.digest_of([as_dict(config), origins]),
+        key=store.digest_of([what_only(config), origins]),
     )
     optimizer = Optimizer(wrapped, "adamw", weight_decay=config.weight_decay)
     rows = (open_examples(out / "examples"), vocabulary, encode_labelled(examples, task, vocabulary))

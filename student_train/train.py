@@ -24,7 +24,7 @@ from data.progress import Progress
 from data.readers.examples import read
 from data.readers.source import Source
 from data.schema import split_signal
-from student_train.config import HOW_ONLY, TrainConfig
+from student_train.config import HOW_ONLY, TrainConfig, what_only
 from student_train.ensemble import Ensemble, choose_ensemble
 from student_train.fit import LAST_STEP, Fit, fit
 from student_train.losses.table import Options, check_losses, required_signals
@@ -119,7 +119,7 @@ def train_one(
         precision=choose_precision(config.precision, device),
         device=device,
         seed=config.seeds[0],
-        key=store.digest_of([as_dict(config), origins]),
+        key=store.digest_of([what_only(config), origins]),
     )
     result = fit(what, config, (shape, table), (reader, vocabulary, dev), out, progress=progress)
     result["seconds"] = round(time.monotonic() - started, 1)

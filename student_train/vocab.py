@@ -4,7 +4,6 @@ All three give the same thing, one `Encoded` per side, and save themselves into 
 nothing from anywhere else. Id 0 is padding and id 1 stands for the unknown word, in words and in kept sub-words.
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -19,6 +18,8 @@ from tokenizers import Tokenizer
 from data import store
 from data.errors import NO_INPUT, PotstillError
 from data.example import MASK
+from data.tokenizer_files import check_tokenizer
+from data.untrusted import read_json, refusing
 from data.words import split
 from student_train.batch import Encoded
 
@@ -185,14 +186,16 @@ def open_tokenizer(directory: Path) -> Tokenizer:
             hint="name a teacher with a fast tokenizer, or train with --set train.vocabulary=words",
             code=NO_INPUT,
         )
-    return Tokenizer.from_file(str(path))
+    check_tokenizer(path)
+    with refusing(str(path)):
+        return Tokenizer.from_file(str(path))
 
 
 def mask_token(directory: Path) -> str:
     """The mask token a Hugging Face directory names, else its unknown token, else `[UNK]`."""
     for name in ("special_tokens_map.json", "tokenizer_config.json"):
         path = directory / name
-        values = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+        values = read_json(path) if path.is_file() else {}
         for key in ("mask_token", "unk_token"):
             token = values.get(key)
             if token:
