@@ -38,8 +38,8 @@ def measure(result: dict[str, Any], options: Options) -> None:
     examples = str(material.examples_directory(options, options.rows))
     arms = [*our_arms(options, examples), *rival_arms(options)]
     found = race(arms, rounds=options.rounds, threads=1)
-    result["parity"] = gate(found, options)
     add_race(result, found, "ours, one core", {arm.name: arm.about for arm in arms}, unit="new rows/s")
+    result["parity"] = gate(found, options)
     rivals = [arm.name for arm in arms if arm.rival and arm.name in result["ratios"]]
     if rivals:
         fastest = min(rivals, key=lambda name: result["ratios"][name]["median"])

@@ -17,6 +17,7 @@ from benchmarks.options import Options
 from benchmarks.ratios import Spread, rates_of, ratio
 from benchmarks.rounds import Race
 from data import store
+from data.errors import PotstillError
 
 
 def result_of(name: str, options: Options, *, settings: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -42,6 +43,8 @@ def result_of(name: str, options: Options, *, settings: dict[str, Any] | None = 
 
 def add_race(result: dict[str, Any], found: Race, ours: str, about: dict[str, str], *, unit: str = "rows/s") -> None:
     """Put a race into a result: the arms' rates, cold times, and ours against each of the others."""
+    if ours in found.skipped:
+        raise PotstillError(f"our own arm failed: {found.skipped[ours]}", hint="its traceback stands above")
     result["rounds"] += found.rounds
     result["skipped"] |= found.skipped
     for arm in dict.fromkeys(entry["arm"] for entry in found.rounds):
@@ -54,7 +57,7 @@ def add_race(result: dict[str, Any], found: Race, ours: str, about: dict[str, st
             "rows": entries[-1]["rows"],
             "cold_seconds": entries[0].get("cold_seconds"),
         }
-        if arm != ours and ours not in found.skipped:
+        if arm != ours:
             result["ratios"][arm] = ratio(found.rounds, ours, arm).to_dict()
             result["cpu_ratios"][arm] = ratio(found.rounds, ours, arm, per="cpu_rate").to_dict()
 

@@ -96,9 +96,9 @@ def measure_race(result: dict[str, Any], options: Options, cache: Path) -> None:
         ),
     ]
     found = race(arms, rounds=options.rounds, threads=options.threads)
-    refuse_other_rows({arm: found.of(arm)[0]["sums"] for arm in {e["arm"] for e in found.rounds}}, "ours")
-    result["parity"] = {"sums of one epoch, alike in every arm": found.of("ours")[0]["sums"]}
     add_race(result, found, "ours", {arm.name: arm.about for arm in arms})
+    refuse_other_rows({arm: found.of(arm)[0]["sums"] for arm in result["arms"]}, "ours")
+    result["parity"] = {"sums of one epoch, alike in every arm": found.of("ours")[0]["sums"]}
     result["padding"] = {arm: round(found.of(arm)[-1]["padding"], 4) for arm in result["arms"]}
     if SLOW[0] in result["ratios"]:
         add_aim(result, "ours / datasets streaming with shuffle", result["ratios"][SLOW[0]]["median"], least=20)

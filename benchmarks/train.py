@@ -45,10 +45,10 @@ def measure(result: dict[str, Any], options: Options, teacher: str, cache: Path)
     answers.unlink(missing_ok=True)
     arms = arms_of(options, teacher, cache, (steps, few, answers))
     found = race(arms, rounds=options.rounds, threads=options.threads)
+    add_race(result, found, "ours", {arm.name: arm.about for arm in arms})
     parity = compare(np.load(answers), np.load(answers.with_suffix(".ours.npy")))
     refuse_difference("ours", parity)
     result["parity"] = {"ours with the straightforward model's weights": parity}
-    add_race(result, found, "ours", {arm.name: arm.about for arm in arms})
     ratios = {name: value["median"] for name, value in result["ratios"].items()}
     add_aim(result, "ours / straightforward torch", ratios["straightforward torch"], least=3)
     loop = "TextBrewer, teacher in the loop"
