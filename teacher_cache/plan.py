@@ -61,8 +61,8 @@ def read_plan(directory: Path) -> Plan | None:
     values = store.read_json(directory / NAME, hint=MEND.format(directory))
     try:
         identity = values["identity"]
-        fields = {name: identity[name] for name in Plan.__dataclass_fields__ if name != "provenance"}
-        fields |= {name: tuple(identity[name]) for name in ("signals", "reuse")}
+        fields = {name: identity[name] for name in Plan.__dataclass_fields__ if name not in ("provenance", "reuse")}
+        fields |= {"signals": tuple(identity["signals"]), "reuse": tuple(identity.get("reuse", ()))}
         plan = Plan(**fields, provenance=values["provenance"])
         edited = values["digest"] != store.digest_of(identity)
     except (KeyError, TypeError) as error:

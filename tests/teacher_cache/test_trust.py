@@ -218,6 +218,18 @@ def test_rows_of_another_teacher_are_not_reused(cache, make_teacher, examples, h
     assert caught.value.code == NO_INPUT
 
 
+def test_a_plan_of_an_older_format_is_refused_with_what_it_lacks(cache, teacher, examples) -> None:
+    from data import store
+
+    values = json.loads((cache / "PLAN.json").read_text())
+    del values["identity"]["reuse"]
+    values["digest"] = store.digest_of(values["identity"])
+    (cache / "PLAN.json").write_text(json.dumps(values))
+    with pytest.raises(PotstillError, match="reuse: nothing there") as caught:
+        build(PLAIN, examples, teacher, cache, progress=Silent())
+    assert caught.value.code == STALE
+
+
 def test_garbage_is_listed_first_and_removed_on_request(cache: Path) -> None:
     flip(shard_of(cache, 1))
     repair(cache, progress=Silent())
