@@ -2,9 +2,9 @@
 
     python -m benchmarks.teacher
 
-Careful rivals do half of the rows and slow float32 arms a twelfth: rates are compared, and the rows are in random order.
-Ours does the whole phase in each round: it opens and hashes its inputs, loads the weights, answers, writes, verifies
-and seals.
+Careful rivals do half of the rows and slow float32 arms a twelfth: rates are compared, and the rows stand in random
+order. Ours does the whole phase in each round: it opens and hashes its inputs, loads the weights, answers, writes,
+verifies and seals.
 """
 
 from pathlib import Path
