@@ -103,9 +103,9 @@ def check_labels(files: TeacherFiles, task: Task) -> None:
         return
     ours, theirs = [[name.casefold() for name in names] for names in (task.labels, files.labels)]
     if ours != theirs:
-        what = "in another order" if sorted(ours) == sorted(theirs) else "and other labels"
+        what = "stand in another order" if sorted(ours) == sorted(theirs) else "are other ones"
         raise PotstillError(
-            f"the teacher's classes stand {what}: teacher {', '.join(files.labels)}; examples {', '.join(task.labels)}",
+            f"the teacher's classes {what}: teacher {', '.join(files.labels)}; examples {', '.join(task.labels)}",
             hint=f"make the examples with the teacher's labels, or correct id2label in {files.path / CONFIG}",
         )
 

@@ -15,7 +15,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from data import store
-from data.claims import FOLDER as CLAIMS
 from data.claims import attending
 from data.errors import BAD_DATA, NO_INPUT, TRY_AGAIN, PotstillError
 from data.manifest import NAME, Manifest, Part, read_manifest
@@ -139,7 +138,7 @@ def _set_aside(directory: Path, finding: Finding, done: Repair) -> None:
 
 @dataclass(frozen=True)
 class Garbage:
-    """Files that may go. kind: quarantine, leftover, orphan or claims."""
+    """Files that may go. kind: quarantine, leftover or orphan."""
 
     kind: str
     path: Path
@@ -147,12 +146,11 @@ class Garbage:
 
 
 def find_garbage(directory: Path) -> list[Garbage]:
-    """List what `collect_garbage` would remove: quarantine, leftovers of writers, shards without a record, locks."""
+    """List what `collect_garbage` would remove: quarantine, leftovers of writers, shards without a record."""
     found = [("quarantine", path) for path in sorted((directory / QUARANTINE).rglob("*"))]
     found += [("leftover", path) for path in sorted(directory.rglob("*.tmp-*"))]
     strays = [finding.path for finding in find_strays(directory)]
     found += [("orphan", path) for path in strays if SHARD.fullmatch(path.name)]
-    found += [("claims", path) for path in sorted((directory / CLAIMS).glob("[0-9]*.lock"))]
     return [Garbage(kind, path, path.stat().st_size) for kind, path in found if path.is_file()]
 
 

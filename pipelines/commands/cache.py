@@ -77,9 +77,11 @@ def cache(
     config = settings.resolve(CacheConfig, "cache", defaults, options.values())
     if estimate:
         from teacher_cache.estimate import estimate as guess
+        from teacher_cache.estimate import refuse_size
 
         expected = guess(config, examples, teacher)
         console.say(str(expected))
+        refuse_size(expected, config.max_bytes)
         console.done("cache", {"estimate": vars(expected)}, following="the same command without --estimate")
         return
     where = Launch(launch.workers, sharing.share(), launch.ray, launch.store, tuple(launch.reuse or ()))

@@ -124,13 +124,13 @@ def test_a_directory_without_config_is_no_model(tmp_path: Path) -> None:
 
 def test_classes_in_another_order_are_refused(make_teacher) -> None:
     files = inspect_teacher(make_teacher(labels=("positive", "negative")))
-    message = "in another order: teacher positive, negative; examples negative, positive"
+    message = "stand in another order: teacher positive, negative; examples negative, positive"
     with pytest.raises(PotstillError, match=message):
         check_labels(files, SENTIMENT)
 
 
 def test_other_classes_are_refused(make_teacher) -> None:
-    with pytest.raises(PotstillError, match="and other labels: teacher bad, good; examples negative, positive"):
+    with pytest.raises(PotstillError, match="are other ones: teacher bad, good; examples negative, positive"):
         check_labels(inspect_teacher(make_teacher(labels=("bad", "good"))), SENTIMENT)
 
 
