@@ -89,7 +89,7 @@ class Work:
 def tidy(root: Path, identity: dict[str, Any]) -> None:
     """Remove what is of another identity, and what interrupted writers left. Only for who is alone in the directory."""
     note = root / NOTE
-    if not note.exists() or store.read_json(note) != identity:
+    if _read(note) != identity:
         note.unlink(missing_ok=True)  # first, so that half a removal is never taken for a run to go on with
         for path in root.iterdir():
             if path.name != FOLDER:  # the lock of who is alone
@@ -102,7 +102,7 @@ def tidy(root: Path, identity: dict[str, Any]) -> None:
 def open_work(root: Path, identity: dict[str, Any]) -> Work:
     """Begin, or join what others began with the same identity. Errors: STALE where theirs is another."""
     note = root / NOTE
-    if not store.put_json(note, identity) and (there := store.read_json(note)) != identity:
+    if not store.put_json(note, identity) and (there := _read(note)) != identity:
         raise PotstillError(
             f"another run works in {root.parent}: {'; '.join(differences(there, identity))}",
             hint=f"name another directory, or end that run; where none runs, remove {root}",
@@ -130,6 +130,15 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def _read(note: Path) -> dict[str, Any]:
+    """Read an identity; {} where there is none, or half of one (a crash where a file system has no hard links)."""
+    try:
+        found = store.read_json(note)
+    except PotstillError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _remove(path: Path) -> None:

@@ -99,10 +99,6 @@ def test_more_shares_than_chunks_do_no_harm(tmp_path, whole):
     assert run(tmp_path, share=Share(40, 50)).root == whole[0]
 
 
-def test_two_workers_make_the_set_of_one_process(tmp_path, whole):
-    assert run(tmp_path, workers=2).root == whole[0] and same(tmp_path, whole)
-
-
 def test_two_processes_at_once_make_the_set_of_one(tmp_path, whole):
     runs = [apart(tmp_path) for _ in range(2)]
     for process in runs:
@@ -185,6 +181,12 @@ def test_a_set_that_another_process_seals_meanwhile_is_returned(tmp_path, whole,
         return real(*args, **kwargs)
 
     monkeypatch.setattr(module, name, overtaken)
+    assert run(tmp_path).root == whole[0] and same(tmp_path, whole)
+
+
+def test_half_an_identity_is_no_obstacle_for_who_comes_alone(tmp_path, whole):
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work/identity.json").touch()
     assert run(tmp_path).root == whole[0] and same(tmp_path, whole)
 
 
