@@ -27,7 +27,7 @@ def main() -> None:
     values = made.parse_args()
     options = options_of(values)
     teacher = values.teacher or material.teacher(options)
-    rows = 1024 if options.quick else 65_536
+    rows = 1024 if options.quick else 16_384
     student = values.student or material.student(options, material.cache(options, rows, teacher))
     result = result_of("infer", options, settings={"teacher": Path(teacher).name, "student": about_student(student)})
     result["remarks"] = []

@@ -114,21 +114,16 @@ def bert_config(layers: int, width: int, vocabulary: int):  # type: ignore[no-un
     )
 
 
-def cache(options: Options, count: int, teacher_path: Path, *, name: str = "cache") -> Path:
+def cache(options: Options, count: int, teacher_path: Path) -> Path:
     """A sealed cache of a teacher's logits on `count` rows."""
     from teacher_cache.build import build
     from teacher_cache.config import CacheConfig
 
-    out = options.work / f"{name}-{count}"
+    out = options.work / f"cache-{Path(teacher_path).name}-{count}"
     if not (out / NAME).exists():
         shutil.rmtree(out, ignore_errors=True)
-        build(
-            CacheConfig(threads=options.threads),
-            examples_directory(options, count),
-            teacher_path,
-            out,
-            progress=Silent(),
-        )
+        examples = examples_directory(options, count)
+        build(CacheConfig(threads=options.threads), examples, teacher_path, out, progress=Silent())
     return out
 
 

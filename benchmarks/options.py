@@ -1,6 +1,7 @@
 """What every benchmark can be told."""
 
 import argparse
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,11 @@ def options_of(values: argparse.Namespace, *, quick_rows: int = 256) -> Options:
         rows=min(values.rows, quick_rows) if values.quick else values.rows,
         data=values.data.resolve(),
         out=(values.out or results).resolve(),
-        work=ROOT / ".cache" / "bench" / ("quick" if values.quick else "full"),
+        work=ROOT / ".cache" / "bench" / f"{'quick' if values.quick else 'full'}-{_short(values.data)}",
         quick=values.quick,
     )
+
+
+def _short(data: Path) -> str:
+    """What is made of one data set must not be taken for another's."""
+    return hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:8]

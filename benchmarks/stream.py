@@ -30,7 +30,7 @@ def main() -> None:
     options = options_of(values, quick_rows=1024)
     result = result_of("stream", options)
     result["remarks"] = []
-    cache = material.cache(options, options.rows, material.tiny_teacher(options), name="tiny-cache")
+    cache = material.cache(options, options.rows, material.tiny_teacher(options))
     if values.only in (None, "race"):
         measure_race(result, options, cache)
     if values.only in (None, "stall"):

@@ -34,7 +34,7 @@ def main() -> None:
 
 def student_cache(options: Options, teacher: Path | None) -> Path:
     """A cache whose word table is MiniLM's, 30,522 x 384; its logits are the teacher's."""
-    rows = 1024 if options.quick else 65_536
+    rows = 1024 if options.quick else 16_384
     return material.cache(options, rows, teacher or material.teacher(options))
 
 
