@@ -26,6 +26,7 @@ def result_of(name: str, options: Options, *, settings: dict[str, Any] | None = 
         "name": name,
         "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
         "command": f"python -m benchmarks.{name} {' '.join(sys.argv[1:])}".strip(),
+        "commit": machine.commit(),
         "quick": options.quick,
         "machine": machine.describe_machine(),
         "versions": machine.versions(),
@@ -90,6 +91,7 @@ def table_of(result: dict[str, Any]) -> str:
     where = (
         f"{about['processor']}, {about['cores']} cores ({', '.join(about['flags'])}), {result['threads']} threads, "
         f"{result['settings']['rounds']} rounds, load {load['before']} → {load.get('after', '?')}, {result['date']} UTC"
+        + (f", {result['commit']}" if result.get("commit") else "")
     )
     lines = [f"**{result['name']}** — {where}", ""]
     lines += ["| arm | rate | ours is faster by | by CPU time | cold s | what it is |", "|---|---|---|---|---|---|"]
