@@ -27,6 +27,7 @@ from teacher_cache.job import Job, open_job
 from teacher_cache.keep import FOLDER, kept
 from teacher_cache.launch import Launch
 from teacher_cache.plan import Plan
+from teacher_cache.remote import Remote, open_remote
 
 ALONE = Launch()
 
@@ -51,15 +52,18 @@ def build(
     there = plans.read_plan(out)
     if there is not None:
         plans.refuse_difference(out, there.identity, expected(job, there).identity)
-        if (manifest := find_finished(job, progress)) is not None:
+        if (manifest := find_finished(job, progress)) is not None and not launch.store:
             return manifest
+    remote = open_remote(job, launch.store)
+    if remote is not None and (manifest := find_remote(job, remote)) is not None:
+        return manifest
     guess = estimate_of(job)
     progress.note(str(guess))
     refuse_size(guess, config.max_bytes)
 
     from teacher_cache import work  # torch and transformers from here on
 
-    return work.run(job, there, launch, progress=progress)
+    return work.run(job, there, launch, remote, progress=progress)
 
 
 def expected(job: Job, there: Plan) -> Plan:
@@ -73,6 +77,15 @@ def expected(job: Job, there: Plan) -> Plan:
         max_length=job.config.max_length,
         token_budget=job.config.token_budget or there.token_budget,
     )
+
+
+def find_remote(job: Job, remote: Remote) -> Manifest | None:
+    """Return the seal of a cache that the store holds whole; another plan there is refused."""
+    there, manifest = remote.read_plan(), remote.read_seal()
+    if there is None or manifest is None:
+        return None
+    remote.refuse(there, expected(job, there))
+    return manifest
 
 
 def find_finished(job: Job, progress: Progress) -> Manifest | None:

@@ -47,7 +47,7 @@ class Launch:
 def fill_by_workers(arguments: dict[str, Any], launch: Launch, *, total: int, stop: Stop, progress: Progress) -> None:
     """Let spawned processes compute the missing shards, one share each; wait for all of them.
 
-    arguments: of `work.fill_share`. A signal is handed on; a worker that dies leaves its shards to the next run.
+    arguments: of `worker.fill_share`. A signal is handed on; a worker that dies leaves its shards to the next run.
     Errors: that of the first worker that failed; TRY_AGAIN where one was killed or the run was stopped.
     """
     context = multiprocessing.get_context("spawn")  # a fork would inherit threads, locks and CUDA
@@ -82,7 +82,7 @@ def fill_by_workers(arguments: dict[str, Any], launch: Launch, *, total: int, st
 def _work(arguments: dict[str, Any], news: Any) -> None:
     """One worker process: its share of the shards, progress and failure sent to the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which hands it on as SIGTERM
-    from teacher_cache.work import fill_share
+    from teacher_cache.worker import fill_share
 
     try:
         fill_share(**arguments, progress=_News(news))

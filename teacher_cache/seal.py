@@ -1,15 +1,16 @@
-"""Close a cache: all commits folded into one manifest, and the numbers of the run."""
+"""All commits of a cache folded into one manifest, with the numbers of the run."""
 
 import os
 import resource
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from data import config as configs
 from data.errors import BAD_DATA, PotstillError
-from data.manifest import Manifest, Part, write_manifest
-from teacher_cache.commits import Commit, read_commit
+from data.manifest import Manifest, Part
+from teacher_cache.commits import Commit
 from teacher_cache.job import Job
 from teacher_cache.plan import LIBRARIES, Plan
 from teacher_cache.tokens import OK, TRUNCATED
@@ -17,19 +18,14 @@ from teacher_cache.tokens import OK, TRUNCATED
 ALWAYS_ALLOWED = 10  # rows without an answer that no share forbids, so that a small data set may have some
 
 
-def seal(job: Job, plan: Plan, device: str) -> Manifest:
-    """Write the manifest of a cache whose shards are all committed; refuse one with too many rows unanswered."""
-    parts, reports = [], []
-    for index, source in enumerate(job.source.parts):
-        found = read_commit(job.out, index, plan=plan.digest, source=source, whole=False)
-        assert isinstance(found, Commit), f"shard {index} is not committed: {found}"
-        parts.append(found.part)
-        reports.append(found.report)
-    report = fold(parts, reports)
+def fold_commits(job: Job, plan: Plan, commits: Sequence[Commit], device: str) -> Manifest:
+    """Fold the commits of all shards, in order, into one manifest; refuse too many rows without an answer."""
+    parts = [commit.part for commit in commits]
+    report = fold(parts, [commit.report for commit in commits])
     refuse_rejected(job, report["status"])
     versions = {name: plan.provenance[name] for name in (*LIBRARIES, "device", "attention")}
     where = {"device": device, "versions": versions, "peak_memory_bytes": peak_memory(device)}
-    manifest = Manifest(
+    return Manifest(
         kind="teacher",
         task=job.source.task,
         parts=tuple(parts),
@@ -37,8 +33,6 @@ def seal(job: Job, plan: Plan, device: str) -> Manifest:
         config=resolved(job, plan),
         report={**report, **where},
     )
-    write_manifest(job.out, manifest)
-    return manifest
 
 
 def fold(parts: list[Part], reports: list[dict[str, Any]]) -> dict[str, Any]:

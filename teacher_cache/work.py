@@ -1,8 +1,8 @@
 """The running cache phase: settle the plan, see what is missing, have it computed, seal. `Job` -> `Manifest`."""
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,41 +10,50 @@ import torch
 from data import store
 from data.claims import attending
 from data.errors import TRY_AGAIN, PotstillError
-from data.manifest import Manifest
+from data.manifest import Manifest, write_manifest
 from data.progress import Progress
 from data.share import Share
 from data.stop import Stop, stoppable
 from teacher_cache import plan as plans
 from teacher_cache.commits import Commit, read_commit, set_aside
-from teacher_cache.config import CacheConfig
-from teacher_cache.job import Job, open_job
+from teacher_cache.job import Job
 from teacher_cache.keep import kept
 from teacher_cache.launch import Launch, fill_by_workers
 from teacher_cache.machine import Machine, bound_caches, choose, cpu_threads
 from teacher_cache.plan import Plan
-from teacher_cache.reuse import Donor, check_donors, find_donors
-from teacher_cache.seal import seal
+from teacher_cache.ray_cluster import fill_by_ray
+from teacher_cache.remote import Remote, sending
+from teacher_cache.reuse import check_donors, find_donors
+from teacher_cache.seal import fold_commits
 from teacher_cache.session import compute, open_session
 from teacher_cache.status import Status
 from teacher_cache.teacher import load_tokenizer
 from teacher_cache.tokens import probe
 
 
-def run(job: Job, there: Plan | None, launch: Launch, *, progress: Progress) -> Manifest | None:
+def run(
+    job: Job, there: Plan | None, launch: Launch, remote: Remote | None = None, *, progress: Progress
+) -> Manifest | None:
     """Compute the missing shards and seal the cache. there: the plan of a cache begun before.
 
     None: the shards of `launch.share` are done, others are not yet.
     """
     with stoppable("finished shards are kept") as stop, attending(job.out, lambda: store.sweep(job.out)):
         bound_caches()
-        plan, machine = settle(job, there, launch, progress)
+        if launch.share.local:  # of torchrun's processes on one machine each has a GPU of its own
+            job = replace(job, config=replace(job.config, device=own_device(job.config.device, launch.share.local)))
+        plan, machine = settle(job, there, launch, progress, remote)
         missing = find_missing(job, plan, launch.share, progress)
+        if remote is not None:
+            done = remote.catch_up(plan, progress)
+            missing = [index for index in missing if index not in done]
         status = Status(job.out, len(job.source.parts), len(job.source.parts) - len(missing))
         try:
-            if missing or not kept(job.out):
+            if missing or not (kept(job.out) or (remote is not None and remote.has_files())):
                 status.write("running")
-                fill(job, plan, machine, launch, missing, status, stop=stop, progress=progress)
-            manifest = close(job, plan, machine, launch.share)
+                with sending(remote, plan, lambda commit: status.committed(commit.part.rows)) as on_commit:
+                    fill(job, plan, machine, launch, missing, on_commit, stop=stop, progress=progress)
+            manifest = close(job, plan, machine, launch.share, remote, progress=progress)
         except BaseException as error:
             asked = isinstance(error, PotstillError) and error.code == TRY_AGAIN
             status.write("stopped" if asked or isinstance(error, KeyboardInterrupt) else "failed", str(error))
@@ -54,22 +63,28 @@ def run(job: Job, there: Plan | None, launch: Launch, *, progress: Progress) -> 
         return manifest
 
 
-def settle(job: Job, there: Plan | None, launch: Launch, progress: Progress) -> tuple[Plan, Machine]:
-    """Agree on what is computed: the plan that is there, or ours if it is put first."""
+def settle(
+    job: Job, there: Plan | None, launch: Launch, progress: Progress, remote: Remote | None = None
+) -> tuple[Plan, Machine]:
+    """Agree on what is computed: the plan that is there, here or in the store, or ours if it is put first."""
     probed = probe(load_tokenizer(job.files))
+    there = there or (remote.read_plan() if remote is not None else None)
     machine = choose(job.config, settled=_settled(there))
     plan = make_plan(job, machine, probed, there, workers=launch.workers)
     if there is None:
         donors = find_donors(launch.reuse, plan, progress)
         plan = replace(plan, reuse=tuple(donor.identity for donor in donors))
-        if not plans.put_plan(job.out, plan):
-            there = plans.read_plan(job.out)
+        if not (remote.put_plan(plan) if remote is not None else plans.put_plan(job.out, plan)):
+            there = remote.read_plan() if remote is not None else plans.read_plan(job.out)
             machine = choose(job.config, settled=_settled(there))
             plan = make_plan(job, machine, probed, there)
     if there is not None:
         plans.refuse_difference(job.out, there.identity, plan.identity)
         for line in plans.differences(_comparable(there), _comparable(plan)):
             progress.note(f"the cache was begun elsewhere: {line}")
+    if remote is not None:
+        remote.agree(plan)
+        plans.put_plan(job.out, plan)
     return plan, machine
 
 
@@ -118,52 +133,47 @@ def fill(
     machine: Machine,
     launch: Launch,
     missing: list[int],
-    status: Status,
+    on_commit: Callable[[Commit], None],
     *,
     stop: Stop,
     progress: Progress,
 ) -> None:
     """Have the missing shards computed: by workers, by a Ray cluster, or here."""
     total = sum(job.source.parts[index].rows for index in missing)
-    arguments = {"config": job.config, "examples": job.examples, "teacher": str(job.files.path), "out": job.out}
-    if launch.workers > 1 and len(missing) > 1:
-        fill_by_workers(arguments, launch, total=total, stop=stop, progress=progress)
+    places = {"examples": job.examples.absolute(), "teacher": str(job.files.path.absolute()), "out": job.out.absolute()}
+    arguments = {"config": job.config, **places}
+    threads = int(plan.provenance["threads"])
+    if launch.ray and missing:
+        fill_by_ray(arguments, launch, missing, threads=threads, total=total, stop=stop, progress=progress)
+        return
+    workers = launch.workers or (_gpus(job.config.device) if launch.share.whole else 1)
+    if workers > 1 and len(missing) > 1:
+        fill_by_workers(arguments, replace(launch, workers=workers), total=total, stop=stop, progress=progress)
         return
     progress.start("teacher", total=total, unit="rows")
-    with cpu_threads(int(plan.provenance["threads"])):
-        session = open_session(job, plan, machine, _donors(plan, launch, progress))
-        compute(
-            session,
-            missing,
-            stop=stop,
-            on_batch=progress.advance,
-            on_commit=lambda commit: status.committed(commit.part.rows),
-        )
+    with cpu_threads(threads):
+        donors = check_donors(find_donors(launch.reuse, plan, progress), plan) if plan.reuse else []
+        session = open_session(job, plan, machine, donors)
+        compute(session, missing, stop=stop, on_batch=progress.advance, on_commit=on_commit)
     progress.finish()
 
 
-def fill_share(
-    *, config: CacheConfig, examples: Path, teacher: str, out: Path, launch: Launch, progress: Progress
-) -> None:
-    """Compute one worker's shards in a process of its own, on the GPU of its number."""
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    device = f"cuda:{launch.share.local % gpus}" if gpus and config.device in ("auto", "cuda") else config.device
-    job = open_job(replace(config, device=device), examples, teacher, out)
-    with stoppable("finished shards are kept") as stop:
-        bound_caches()
-        plan, machine = settle(job, plans.read_plan(out), launch, progress)
-        missing = find_missing(job, plan, launch.share, progress)
-        if missing:
-            with cpu_threads(int(plan.provenance["threads"])):
-                session = open_session(job, plan, machine, _donors(plan, launch, progress))
-                compute(session, missing, stop=stop, on_batch=progress.advance, on_commit=lambda commit: None)
-
-
-def close(job: Job, plan: Plan, machine: Machine, share: Share) -> Manifest | None:
+def close(
+    job: Job, plan: Plan, machine: Machine, share: Share, remote: Remote | None = None, *, progress: Progress
+) -> Manifest | None:
     """Seal a cache whose shards are all committed; None where only shards of other shares are missing."""
-    left = [index for index in range(len(job.source.parts)) if not _committed(job, plan, index)]
+    every = range(len(job.source.parts))
+    there = remote.catch_up(plan, progress) if remote is not None else {}
+    here = {index: commit for index in every if (commit := _committed(job, plan, index)) is not None}
+    done = there if remote is not None else here
+    left = [index for index in every if index not in done]
     if not left:
-        return seal(job, plan, machine.device)
+        if remote is not None and not kept(job.out):
+            remote.fetch_files()
+        manifest = fold_commits(job, plan, [done[index] for index in every], machine.device)
+        if len(here) == len(every):
+            write_manifest(job.out, manifest)
+        return remote.seal(manifest) if remote is not None else manifest
     if not any(share.has(index) for index in left):
         return None
     listed = ", ".join(map(str, left[:8])) + (", …" if len(left) > 8 else "")
@@ -174,13 +184,19 @@ def close(job: Job, plan: Plan, machine: Machine, share: Share) -> Manifest | No
     )
 
 
-def _donors(plan: Plan, launch: Launch, progress: Progress) -> list[Donor]:
-    return check_donors(find_donors(launch.reuse, plan, progress), plan) if plan.reuse else []
+def own_device(device: str, number: int) -> str:
+    """Name the GPU of the worker of a number; another device stays as it is."""
+    gpus = _gpus(device)
+    return f"cuda:{number % gpus}" if gpus else device
 
 
-def _committed(job: Job, plan: Plan, index: int) -> bool:
-    source = job.source.parts[index]
-    return isinstance(read_commit(job.out, index, plan=plan.digest, source=source, whole=False), Commit)
+def _gpus(device: str) -> int:
+    return torch.cuda.device_count() if device in ("auto", "cuda") and torch.cuda.is_available() else 0
+
+
+def _committed(job: Job, plan: Plan, index: int) -> Commit | None:
+    found = read_commit(job.out, index, plan=plan.digest, source=job.source.parts[index], whole=False)
+    return found if isinstance(found, Commit) else None
 
 
 def _settled(there: Plan | None) -> dict[str, Any]:
