@@ -59,7 +59,7 @@ $(FOR_DEMO): $(SOURCES)
 # After this one the demo has all that it needs, too.
 $(FOR_DEV): $(SOURCES)
 	@$(call venv)
-	$(INSTALL) -e '.[demo,zh,hf,dev]'
+	$(INSTALL) -e '.[demo,ray,s3,zh,hf,dev]'
 	@touch $(FOR_DEMO) $@
 
 # A venv without pip is what a Python without ensurepip leaves behind: it is made again over the old one.
@@ -74,3 +74,7 @@ endef
 .PHONY: bench-setup
 bench-setup: $(FOR_DEV) ## install the benchmarks' rivals into .cache/rivals
 	$(BIN)/python -m benchmarks.setup_rivals
+
+.PHONY: faults
+faults: $(FOR_DEV) ## break writers, disks and files on purpose, and print what survived
+	$(TEST) -m slow tests/faults

@@ -168,7 +168,6 @@ def _explained(what: str) -> Iterator[None]:
     """Turn whatever boto3 raises into one error: no permission, nothing there, or try again."""
     _boto()
     from botocore import exceptions as boto
-    from urllib3.exceptions import HTTPError
 
     try:
         yield
@@ -177,7 +176,7 @@ def _explained(what: str) -> Iterator[None]:
     except (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError) as error:
         hint = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; AWS_ENDPOINT_URL names another store"
         raise PotstillError(f"{what}: {error}", hint=hint, code=NO_PERMISSION) from None
-    except (boto.ConnectionError, boto.HTTPClientError, boto.IncompleteReadError, HTTPError) as error:
+    except (boto.ConnectionError, boto.HTTPClientError, boto.IncompleteReadError) as error:
         hint = "look at the network and at AWS_ENDPOINT_URL; the same command goes on where it stopped"
         raise PotstillError(f"{what} cannot be reached: {error}", hint=hint, code=TRY_AGAIN) from None
     except (boto.BotoCoreError, ValueError) as error:

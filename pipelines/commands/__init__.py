@@ -8,6 +8,7 @@ from pipelines.commands.evaluate import evaluate
 from pipelines.commands.gc import gc
 from pipelines.commands.inspect import inspect
 from pipelines.commands.predict import predict
+from pipelines.commands.pull import pull
 from pipelines.commands.repair import repair
 from pipelines.commands.report import report
 from pipelines.commands.run import run
@@ -28,6 +29,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "report": report,
     "verify": verify,
     "repair": repair,
+    "pull": pull,
     "gc": gc,
     "run": run,
 }
