@@ -30,6 +30,7 @@ def main() -> None:
     options = options_of(values, quick_rows=128)
     result = result_of("augment", options)
     measure(result, options)
+    finish(result, options)  # a run that is broken off later keeps what it has
     measure_scale(result, options)
     finish(result, options)
 

@@ -33,7 +33,7 @@ def main() -> None:
     result["remarks"] = []
     for batch in (BATCH, 1):
         measure(result, options, (str(student), str(teacher)), batch)
-    finish(result, options)
+        finish(result, options)  # a run that is broken off later keeps what it has
 
 
 def about_student(student: Path) -> dict[str, Any]:

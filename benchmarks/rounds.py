@@ -49,7 +49,8 @@ def _ask(one: Running, number: int, *, say: bool = False) -> Iterable[dict[str, 
     entry["cpu_rate"] = answer["rows"] / max(answer["cpu_seconds"], 1e-3)
     if number == 0:
         entry["cold_seconds"] = round(time.perf_counter() - one.started, 3)
-    print(f"  round {number} {one.arm.name}: {entry['rate']:,.0f} rows/s ({answer['seconds']:.2f} s)", flush=True)
+    took = f"{answer['seconds']:.2f} s, {answer['cpu_seconds']:.2f} of CPU"
+    print(f"  round {number} {one.arm.name}: {entry['rate']:,.0f} rows/s ({took})", flush=True)
     return [entry]
 
 

@@ -33,8 +33,10 @@ def main() -> None:
     cache = material.cache(options, options.rows, material.tiny_teacher(options))
     if values.only in (None, "race"):
         measure_race(result, options, cache)
+        finish(result, options)  # a run that is broken off later keeps what it has
     if values.only in (None, "stall"):
         measure_stall(result, options, cache)
+        finish(result, options)
     if values.only in (None, "scale"):
         measure_scale(result, options)
     finish(result, options)

@@ -36,6 +36,8 @@ def main() -> None:
     machine = settled(options, "float32" if options.quick else values.dtype)
     result = result_of("teacher", options, settings={"teacher": Path(teacher).name, **machine})
     measure_logits(result, options, str(teacher), machine)
+    result["remarks"] = remarks(result)
+    finish(result, options)  # a run that is broken off later keeps what it has
     measure_hidden(result, options, str(teacher), machine)
     result["remarks"] = remarks(result)
     finish(result, options)
