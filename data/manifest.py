@@ -15,6 +15,7 @@ from data.schema import SCHEMA_VERSION
 from data.tasks.task import Task
 
 NAME = "MANIFEST.json"
+FIELDS = ("version", "root", "rows", "kind", "task", "parts", "made_from", "config", "report")
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,13 @@ class Manifest:
 def write_manifest(directory: Path, manifest: Manifest) -> None:
     """Seal a directory."""
     content = manifest._content() | {"config": manifest.config, "report": manifest.report}
-    store.write_json(
-        directory / NAME, {"version": SCHEMA_VERSION, "root": manifest.root, "rows": manifest.rows, **content}
-    )
+    values = {"version": SCHEMA_VERSION, "root": manifest.root, "rows": manifest.rows, **content}
+    store.write_bytes(directory / NAME, store.to_record(values))
+
+
+def check_seal(directory: Path) -> None:
+    """Refuse (BAD_DATA) a seal of which anything was changed, config and report too, which the root leaves out."""
+    store.read_record(directory / NAME, FIELDS)
 
 
 def read_manifest(directory: Path, kind: str, *, parts: bool = True) -> Manifest:
@@ -112,6 +117,10 @@ def check_files(directory: Path, kind: str, *, progress: Progress) -> list[str]:
     """
     wrong = []
     manifest = read_manifest(directory, kind, parts=False)
+    try:
+        check_seal(directory)
+    except PotstillError as error:
+        wrong.append(error.message)
     progress.start("verify", total=sum(part.bytes for part in manifest.parts), unit="bytes")
     for part in manifest.parts:
         try:
@@ -144,7 +153,9 @@ HINTS = {
 }
 
 
-def _from_values(directory: Path, values: dict[str, Any]) -> Manifest:
+def _from_values(directory: Path, values: Any) -> Manifest:
+    if not isinstance(values, dict):
+        raise PotstillError(f"{directory / NAME} is not a manifest: it holds {type(values).__name__}", code=BAD_DATA)
     if values.get("version") != SCHEMA_VERSION:
         raise PotstillError(
             f"{directory} has format version {values.get('version')}, this potstill reads {SCHEMA_VERSION}",

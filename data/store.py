@@ -9,8 +9,9 @@ import errno
 import hashlib
 import json
 import os
+import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ import pyarrow.parquet as pq
 from data.errors import BAD_DATA, NO_INPUT, PotstillError
 
 BLOCK = 1 << 20
+CHECK = "check"  # the field of a record that holds the hash of the others
+LEFT = re.compile(r".+\.tmp-\d+-[0-9a-f]{8}")  # what `temporary` names, and nobody else
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
 
 
@@ -48,6 +51,29 @@ def read_json(path: Path, *, hint: str = "") -> Any:
         raise PotstillError(f"{path} is not there", hint=hint, code=NO_INPUT) from None
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise PotstillError(f"{path} is not readable JSON: {error}", hint=hint, code=BAD_DATA) from None
+
+
+def to_record(values: dict[str, Any]) -> bytes:
+    """Spell values as JSON that holds its own hash, so that every changed byte shows."""
+    plain = json.loads(to_json(values))  # as a reader gets it: keys are texts there
+    return to_json({**plain, CHECK: digest_of(plain)})
+
+
+def read_record(path: Path, names: Iterable[str], *, hint: str = "") -> dict[str, Any]:
+    """Read a record of these fields; one that is torn, damaged or edited is a clear error (BAD_DATA).
+
+    One without a hash, of before there was one, is read where it has these fields and no other.
+    """
+    values = read_json(path, hint=hint)
+    if not isinstance(values, dict):
+        raise PotstillError(f"{path} is not a record", hint=hint, code=BAD_DATA)
+    whole = CHECK not in values or path.read_bytes() == to_json(values)
+    check = values.pop(CHECK, None)
+    if set(values) != set(names):
+        raise PotstillError(f"{path} has other fields: {', '.join(sorted(values))}", hint=hint, code=BAD_DATA)
+    if not whole or check not in (None, digest_of(values)):
+        raise PotstillError(f"{path} was edited: its own hash is another", hint=hint, code=BAD_DATA)
+    return values
 
 
 def put(path: Path, content: bytes) -> bool:
@@ -165,7 +191,7 @@ def sweep(directory: Path) -> int:
 
     Only for who is alone in the directory (see `data.claims.attending`): a running writer's files look the same.
     """
-    left = [path for path in directory.rglob("*.tmp-*") if path.is_file()] if directory.is_dir() else []
+    left = [path for path in directory.rglob("*.tmp-*") if LEFT.fullmatch(path.name) and path.is_file()]
     for path in left:
         path.unlink(missing_ok=True)
     return len(left)

@@ -15,6 +15,7 @@ from data.errors import PotstillError
 from data.manifest import Part, check_part
 
 COMMITS, QUARANTINE = "commits", "quarantine"
+FIELDS = (*Part.__dataclass_fields__, "plan", "report")  # of a record
 SHARD = re.compile(r"part-(\d{5,})-([0-9a-f]{16})\.parquet")
 
 
@@ -55,7 +56,7 @@ def read_commit(directory: Path, index: int, *, plan: str, source: Part, whole: 
     if not path.exists():
         return Fault()
     try:
-        values = store.read_json(path)
+        values = store.read_record(path, FIELDS)
         part = Part(**{name: values[name] for name in Part.__dataclass_fields__})
         other = values["plan"] != plan or (part.rows, part.ids) != (source.rows, source.ids)
         report = dict(values["report"])
@@ -102,7 +103,7 @@ def commit_shard(
     record = {**asdict(part), "plan": plan, "report": report}
     while True:
         _place(directory, tmp, part)
-        if store.put_json(commit_path(directory, index), record):
+        if store.put(commit_path(directory, index), store.to_record(record)):
             return Commit(part, report), True
         found = read_commit(directory, index, plan=plan, source=source, whole=False)
         if isinstance(found, Commit):

@@ -5,6 +5,7 @@ attention kernel), compared with a warning.
 """
 
 import importlib.metadata
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from data import store
 from data.errors import BAD_DATA, STALE, PotstillError
 from data.schema import SCHEMA_VERSION
+from teacher_cache.commits import QUARANTINE
 from teacher_cache.windows import batching_rule
 
 NAME = "PLAN.json"
@@ -54,11 +56,19 @@ def versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in LIBRARIES}
 
 
+def places(examples: Path, teacher: Path, directory: Path) -> dict[str, str]:
+    """Where the inputs lie as seen from a cache; real paths, for `..` behind a symbolic link leads elsewhere."""
+    return {
+        name: os.path.relpath(path.resolve(), directory.resolve())
+        for name, path in (("examples", examples), ("teacher", teacher))
+    }
+
+
 def read_plan(directory: Path) -> Plan | None:
-    """Read the plan of a cache; None where there is none yet."""
-    if not (directory / NAME).exists():
+    """Read the plan of a cache; None where there is none yet, or its name is only reserved (see `store.add`)."""
+    if not (directory / NAME).exists() or not (directory / NAME).stat().st_size:
         return None
-    values = store.read_json(directory / NAME, hint=MEND.format(directory))
+    values = store.read_record(directory / NAME, ("digest", "identity", "provenance"), hint=MEND.format(directory))
     try:
         identity = values["identity"]
         fields = {name: identity[name] for name in Plan.__dataclass_fields__ if name not in ("provenance", "reuse")}
@@ -78,7 +88,11 @@ def read_plan(directory: Path) -> Plan | None:
 def put_plan(directory: Path, plan: Plan) -> bool:
     """Put a plan, which stands before the first shard. False: another process was faster, and its plan holds."""
     record = {"digest": plan.digest, "identity": plan.identity, "provenance": plan.provenance}
-    return store.put_json(directory / NAME, record)
+    while not store.put(directory / NAME, store.to_record(record)):
+        if read_plan(directory) is not None:
+            return False
+        store.move(directory / NAME, directory / QUARANTINE)  # who reserved the name was killed just then
+    return True
 
 
 def refuse_difference(directory: Path, there: dict[str, Any], now: dict[str, Any]) -> None:

@@ -127,9 +127,12 @@ def _fitting(path: Path, index: int, plan: Plan, source: Part) -> dict[str, Any]
 
 
 def _set_aside(directory: Path, finding: Finding, done: Repair) -> None:
-    """Move the file of a finding to quarantine. A shard takes its record and the seal with it: they would tell lies."""
+    """Move the file of a finding to quarantine. A shard takes its record and the seal with it: they would tell lies.
+
+    The seal outlives the plan: if this is broken off, the place of the examples still stands in one of them.
+    """
     match = SHARD.fullmatch(finding.path.name)
-    liars = [directory / NAME] if finding.kind == "damaged" else []
+    liars = [directory / NAME] if finding.kind == "damaged" and finding.path.name != plans.NAME else []
     liars += [commit_path(directory, int(match[1]))] if match and finding.kind == "damaged" else []
     for path in (*liars, finding.path):
         if path.is_file() and store.move(path, directory / QUARANTINE):

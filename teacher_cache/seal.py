@@ -1,6 +1,5 @@
 """All commits of a cache folded into one manifest, with the numbers of the run."""
 
-import os
 import resource
 import sys
 from collections import Counter
@@ -8,10 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from data import config as configs
+from data import store
 from data.errors import BAD_DATA, PotstillError
 from data.manifest import Manifest, Part
+from teacher_cache import plan as plans
 from teacher_cache.commits import Commit
 from teacher_cache.job import Job
+from teacher_cache.keep import FOLDER, SPECIAL, TABLE, TOKENIZER
 from teacher_cache.plan import LIBRARIES, Plan
 from teacher_cache.tokens import OK, TRUNCATED
 
@@ -69,7 +71,8 @@ def refuse_rejected(job: Job, status: dict[str, int]) -> None:
 
 
 def resolved(job: Job, plan: Plan) -> dict[str, Any]:
-    """The config with every `auto` resolved, and where the inputs lie, relative to the cache."""
+    """The config with every `auto` resolved, where the inputs lie, relative to the cache, and hashes of `files/`."""
+    files = [job.out / FOLDER / name for name in (TABLE, TOKENIZER, SPECIAL)]
     return {
         **configs.as_dict(job.config),
         "signals": list(job.columns),
@@ -77,8 +80,8 @@ def resolved(job: Job, plan: Plan) -> dict[str, Any]:
         "dtype": plan.dtype,
         "token_budget": plan.token_budget,
         "attention": plan.provenance["attention"],
-        "examples": os.path.relpath(job.examples, job.out),
-        "teacher": os.path.relpath(job.files.path, job.out),
+        **plans.places(job.examples, job.files.path, job.out),
+        "files": {path.name: store.sha256_file(path) for path in files if path.is_file()},
         "width": job.files.width,
         "depth": job.files.depth,
     }

@@ -5,6 +5,7 @@ record names. With a teacher, random rows are computed again (`recompute.py`).
 """
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +17,17 @@ from data import store
 from data.claims import FOLDER as CLAIMS
 from data.errors import PotstillError
 from data.examples import hash_ids, read_groups
-from data.manifest import NAME, Manifest, Part, check_made_from, read_manifest
+from data.manifest import NAME, Manifest, Part, check_made_from, check_seal, read_manifest
 from data.progress import Progress
 from data.schema import teacher_schema
 from teacher_cache import plan as plans
 from teacher_cache import status
-from teacher_cache.commits import COMMITS, QUARANTINE, SHARD, Commit, commit_path, read_commit
+from teacher_cache.commits import COMMITS, QUARANTINE, SHARD, Commit, commit_path, read_commit, shard_name
 from teacher_cache.keep import FOLDER as FILES
-from teacher_cache.keep import kept
+from teacher_cache.keep import SPECIAL, TABLE, TOKENIZER, kept
 
 # What may lie in a cache besides shards; `potstill.toml` is the resolved config that the commands keep.
+RECORD = re.compile(r"\d{5,}\.json")
 KNOWN = (plans.NAME, NAME, COMMITS, CLAIMS, QUARANTINE, FILES, status.NAME, "potstill.toml")
 
 
@@ -77,9 +79,10 @@ def find_strays(directory: Path) -> Iterator[Finding]:
         what = "is a shard without a record" if SHARD.fullmatch(path.name) else "does not belong here"
         what = "was left by an interrupted writer" if ".tmp-" in path.name else what
         yield Finding("stray", f"{path} {what}", path)
-    for folder in (COMMITS, FILES):
-        for path in sorted((directory / folder).glob("*.tmp-*")):
-            yield Finding("stray", f"{path} was left by an interrupted writer", path)
+    for path in sorted([*(directory / COMMITS).glob("*"), *(directory / FILES).glob("*")]):
+        if not RECORD.fullmatch(path.name) and path.name not in (TABLE, TOKENIZER, SPECIAL):
+            what = "was left by an interrupted writer" if ".tmp-" in path.name else "does not belong here"
+            yield Finding("stray", f"{path} {what}", path)
 
 
 def _check_plan(directory: Path) -> Iterator[Finding]:
@@ -97,11 +100,25 @@ def _check_seal(directory: Path) -> Iterator[Finding]:
         yield Finding("missing", f"{directory} is not sealed (no {NAME})", path)
         return
     try:
-        read_manifest(directory, "teacher")
+        manifest = read_manifest(directory, "teacher", parts=False)
+        check_seal(directory)
     except PotstillError as error:
         yield Finding("damaged", error.message, path)
+        return
+    if (other := _foreign_name(manifest)) is not None:
+        yield Finding("damaged", f"{path} names {other!r}, which is no shard of its place", path)
     if not kept(directory):
         yield Finding("missing", f"{directory / FILES} is not whole", directory / FILES)
+    for name, sha256 in dict(manifest.config.get("files") or {}).items():
+        file = directory / FILES / name
+        if name in (TABLE, TOKENIZER, SPECIAL) and file.is_file() and store.sha256_file(file) != sha256:
+            yield Finding("damaged", f"{file} is damaged: its sha256 is not that of its record", file)
+
+
+def _foreign_name(manifest: Manifest) -> str | None:
+    """A name that is not of a shard, but of anything else, maybe outside of the cache."""
+    names = ((part.name, shard_name(index, str(part.sha256))) for index, part in enumerate(manifest.parts))
+    return next((name for name, own in names if name != own or not SHARD.fullmatch(name)), None)
 
 
 def _check_shard(directory: Path, part: Part, manifest: Manifest | None) -> Iterator[str]:
@@ -152,11 +169,15 @@ def _check_commits(directory: Path, manifest: Manifest | None, source: Manifest 
         path = commit_path(directory, index)
         found = read_commit(directory, index, plan=plan.digest, source=part, whole=False) if plan else None
         if isinstance(found, Commit):
-            if sealed and sealed[index] != found.part:
+            if sealed and sealed[index : index + 1] != (found.part,):
                 yield Finding("damaged", f"{path} differs from {directory / NAME}", path)
         elif found is not None:
             kind = "damaged" if found.reason else "missing"
             yield Finding(kind, found.reason or f"shard {index} has no record", path)
+    last = len(source.parts if source else sealed)
+    for path in sorted((directory / COMMITS).glob("*.json")):
+        if last and RECORD.fullmatch(path.name) and path != commit_path(directory, min(int(path.stem), last - 1)):
+            yield Finding("damaged", f"{path} is of a shard that there is not", path)
 
 
 def _shards(directory: Path, manifest: Manifest | None) -> Iterator[tuple[int, Part]]:
@@ -177,9 +198,11 @@ def _shards(directory: Path, manifest: Manifest | None) -> Iterator[tuple[int, P
 def _manifest(directory: Path) -> Manifest | None:
     """The seal, if it can be read; missing shards do not hinder it here."""
     try:
-        return read_manifest(directory, "teacher", parts=False)
+        manifest = read_manifest(directory, "teacher", parts=False)
+        check_seal(directory)
     except PotstillError:
         return None
+    return None if _foreign_name(manifest) is not None else manifest
 
 
 def _examples(directory: Path, manifest: Manifest | None) -> Manifest | None:

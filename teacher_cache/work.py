@@ -1,7 +1,7 @@
 """The running cache phase: settle the plan, see what is missing, have it computed, seal. `Job` -> `Manifest`."""
 
-import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -56,7 +56,8 @@ def run(
             manifest = close(job, plan, machine, launch.share, remote, progress=progress)
         except BaseException as error:
             asked = isinstance(error, PotstillError) and error.code == TRY_AGAIN
-            status.write("stopped" if asked or isinstance(error, KeyboardInterrupt) else "failed", str(error))
+            with suppress(OSError):  # on a full disk: the first error is the one to tell
+                status.write("stopped" if asked or isinstance(error, KeyboardInterrupt) else "failed", str(error))
             raise
         status.done = len(job.source.parts) if manifest else status.done
         status.write("sealed" if manifest else "waiting")
@@ -106,8 +107,7 @@ def make_plan(job: Job, machine: Machine, probed: str, there: Plan | None, *, wo
             "device": machine.device,
             "attention": machine.attention,
             "threads": str(threads),
-            "examples": os.path.relpath(job.examples, job.out),
-            "teacher": os.path.relpath(job.files.path, job.out),
+            **plans.places(job.examples, job.files.path, job.out),
         },
     )
 

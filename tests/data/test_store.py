@@ -83,8 +83,9 @@ def test_missing_json_is_no_input(tmp_path: Path) -> None:
 
 
 def test_sweep_removes_only_what_interrupted_writers_left(tmp_path: Path) -> None:
-    for name in ("part-00000.parquet", "part-00001.parquet.tmp-17", "MANIFEST.json.tmp-4"):
+    ours = ("part-00001.parquet.tmp-17-0123abcd", "MANIFEST.json.tmp-4-89abcdef")
+    for name in ("part-00000.parquet", "thesis.tmp-final", *ours):
         (tmp_path / name).write_text("x")
     assert store.sweep(tmp_path) == 2
-    assert names(tmp_path) == ["part-00000.parquet"]
+    assert names(tmp_path) == ["part-00000.parquet", "thesis.tmp-final"]
     assert store.sweep(tmp_path / "none") == 0

@@ -111,10 +111,12 @@ def test_wrong_numbers_are_found_by_the_teacher(cache: Path) -> None:
     table = table.set_column(table.schema.get_field_index("logits"), table.schema.field("logits"), wrong)
     pq.write_table(table, shard, row_group_size=8192)
     values = json.loads((cache / "MANIFEST.json").read_text())
+    del values["check"]
     sha = store.sha256_file(shard)
     record = cache / "commits" / "00000.json"
     for place, entry in ((record, json.loads(record.read_text())), (None, values["parts"][0])):
         entry |= {"sha256": sha, "bytes": shard.stat().st_size, "name": f"part-00000-{sha[:16]}.parquet"}
+        entry.pop("check", None)  # a record without its own hash is read as one of before there was one
         if place:
             place.write_text(json.dumps(entry))
     shard.rename(shard.with_name(f"part-00000-{sha[:16]}.parquet"))
@@ -222,7 +224,7 @@ def test_a_plan_of_an_older_format_is_refused_with_what_it_lacks(cache, teacher,
     from data import store
 
     values = json.loads((cache / "PLAN.json").read_text())
-    del values["identity"]["reuse"]
+    del values["identity"]["reuse"], values["check"]
     values["digest"] = store.digest_of(values["identity"])
     (cache / "PLAN.json").write_text(json.dumps(values))
     with pytest.raises(PotstillError, match="reuse: nothing there") as caught:
