@@ -50,7 +50,7 @@ def test_a_siamese_student_learns_whether_two_texts_say_the_same(
     small: TrainConfig, tmp_path: Path, make_cache: Any, pair_rows: Any, write_source: Any
 ) -> None:
     cache = made(tmp_path, make_cache, pair_rows, write_source)
-    config = dataclasses.replace(small, epochs=12, hidden=12, dropout=0.0)
+    config = dataclasses.replace(small, epochs=20, hidden=12, dropout=0.0)
     manifest = train(config, *cache, tmp_path / "s", progress=Silent())
     assert manifest.config["model"] == "siamese_bilstm"
     assert manifest.report["dev"]["accuracy"] > 0.95

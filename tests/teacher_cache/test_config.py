@@ -75,7 +75,7 @@ def test_a_gpu_that_is_not_there_is_refused() -> None:
 
 def test_an_unknown_signal_or_layer_is_refused(teacher: Path, examples: Path, heard, tmp_path: Path) -> None:
     for config, message in (
-        (CacheConfig(signals=("embedding",)), "no signal 'embedding'"),
+        (CacheConfig(signals=("moods",)), "no signal 'moods'"),
         (CacheConfig(signals=("cls.7",)), "no layer 7 in a teacher of 3 layers"),
         (CacheConfig(max_length=500), "max_length 500 is above the teacher's 128 positions"),
     ):
