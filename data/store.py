@@ -191,10 +191,15 @@ def sweep(directory: Path) -> int:
 
     Only for who is alone in the directory (see `data.claims.attending`): a running writer's files look the same.
     """
-    left = [path for path in directory.rglob("*.tmp-*") if LEFT.fullmatch(path.name) and path.is_file()]
+    left = leftovers(directory)
     for path in left:
         path.unlink(missing_ok=True)
     return len(left)
+
+
+def leftovers(directory: Path) -> list[Path]:
+    """Name the files that a sweep removes."""
+    return [path for path in directory.rglob("*.tmp-*") if LEFT.fullmatch(path.name) and path.is_file()]
 
 
 def flush(path: Path) -> None:

@@ -12,10 +12,12 @@ A run that is broken off goes on with the shards without a valid commit; any num
 finished cache loads no teacher, nor torch: this module holds what that needs, `work.py` the rest.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from data import store
+from data.claims import attending
 from data.errors import PotstillError
 from data.manifest import NAME, Manifest, read_manifest
 from data.progress import Progress
@@ -95,6 +97,9 @@ def find_finished(job: Job, progress: Progress) -> Manifest | None:
     try:
         manifest = read_manifest(job.out, "teacher")
         if kept(job.out):
+            if store.leftovers(job.out):  # a writer was killed behind the seal
+                with suppress(OSError), attending(job.out, lambda: store.sweep(job.out)):
+                    pass  # in a place that may only be read they stay
             return manifest
         problem = f"{job.out / FOLDER} is not whole"
     except PotstillError as error:

@@ -4,7 +4,8 @@ Every system call by which `data.store` changes the disk, and every batch of the
 number. At a step the process is killed, loses power, gets a signal or an error.
 """
 
-# ruff: noqa: PTH  (calls of `os` are what is replaced here: pathlib would count as steps)
+# ruff: noqa: PTH110, PTH113, PTH115, PTH120, PTH202
+# Calls of `os` are what is replaced here; those of pathlib would count as steps.
 import errno
 import fcntl
 import os

@@ -58,6 +58,15 @@ def test_a_name_reserved_for_the_plan_by_a_killed_writer_is_taken_over(
     assert verify(tmp_path / "out", progress=Silent()) == []
 
 
+def test_what_a_writer_killed_behind_the_seal_left_is_removed(teacher: Path, examples: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    build(PLAIN, examples, teacher, out, progress=Silent())
+    (out / "status.json.tmp-12-0123abcd").touch()
+    assert verify(out, progress=Silent())
+    build(PLAIN, examples, teacher, out, progress=Silent())
+    assert verify(out, progress=Silent()) == []
+
+
 def test_one_changed_byte_of_a_record_shows(tmp_path: Path) -> None:
     path, values = tmp_path / "record.json", {"rows": 3, "seconds": 1e-05, "name": "ä", "report": {"1": None}}
     content = store.to_record(values)
