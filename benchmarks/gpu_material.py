@@ -15,7 +15,7 @@ from benchmarks.material import TASK, bert_config
 from benchmarks.options import Options
 from data.demo_data import demo_files
 from data.examples import GROUP_ROWS, PART_ROWS, part_name, write_groups
-from data.manifest import Manifest, write_manifest
+from data.manifest import Manifest, Part, write_manifest
 from data.schema import examples_schema
 
 MODELS = {"base": (12, 768), "large": (24, 1024)}
@@ -28,7 +28,7 @@ def make_examples(options: Options, out: Path, count: int) -> Path:
     """A sealed examples directory of `count` made sentences."""
     if out.exists():
         return out
-    parts = []
+    parts: list[Part] = []
     tables = groups(count, examples_schema(TASK))
     per_part = PART_ROWS // GROUP_ROWS
     while first := [table for _, table in zip(range(per_part), tables, strict=False)]:

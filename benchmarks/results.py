@@ -8,7 +8,7 @@ which other work on the machine disturbs less. `rounds` holds every single measu
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,9 @@ def add_race(result: dict[str, Any], found: Race, ours: str, about: dict[str, st
             result["cpu_ratios"][arm] = ratio(found.rounds, ours, arm, per="cpu_rate").to_dict()
 
 
-def add_aim(result: dict[str, Any], name: str, value: float, *, least: float | None = None, most: float | None = None):
+def add_aim(
+    result: dict[str, Any], name: str, value: float, *, least: float | None = None, most: float | None = None
+) -> None:
     """Hold a number against its aim."""
     reached = (least is None or value >= least) and (most is None or value <= most)
     aim = " and ".join(
@@ -141,7 +143,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
     plt.close(figure)
 
 
-def draw_lines(series: dict[str, Sequence[tuple[float, float]]], labels: tuple[str, str], path: Path) -> None:
+def draw_lines(series: Mapping[str, Sequence[tuple[float, float]]], labels: tuple[str, str], path: Path) -> None:
     """Draw curves over the number of rows, both scales logarithmic. series: name -> (rows, value)."""
     import matplotlib
 

@@ -103,7 +103,7 @@ def stand_ins() -> None:
     """
 
     class Absent(types.ModuleType):
-        __path__ = ()  # a package, so that its modules can be imported
+        __path__ = []  # type: ignore[misc]  # noqa: RUF012  a package, so that its modules can be imported
 
         def __getattr__(self, name: str) -> Any:
             if name.startswith("__"):

@@ -238,7 +238,9 @@ def built(*, examples: str, few: str, teacher: str, out: str, threads: int) -> R
         start = time.perf_counter()
         config = CacheConfig(dtype="float32", threads=threads)
         manifest = build(config, Path(source), Path(teacher), Path(target), progress=Silent())
-        return manifest.rows, time.perf_counter() - start
+        seconds = time.perf_counter() - start
+        assert manifest is not None, "the only process of a cache seals it"
+        return manifest.rows, seconds
 
     once(few, f"{out}-few")
     _, fixed = once(few, f"{out}-few")

@@ -53,6 +53,7 @@ def ours(*, examples: str, teacher: str, out: str, answers: str, config: dict[st
         start = time.perf_counter()
         manifest = build(CacheConfig(**config), Path(examples), Path(teacher), Path(out), progress=Silent())
         seconds = time.perf_counter() - start
+        assert manifest is not None, "the only process of a cache seals it"
         if not Path(answers).exists():
             tables = [pq.read_table(Path(out) / part.name, columns=["logits"]) for part in manifest.parts]
             flat = pa.concat_tables(tables)["logits"].combine_chunks().flatten().to_numpy()

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
 
 Round = Callable[[], dict[str, Any]]
-SHAPE = {"hidden": 190, "dense": 200, "dropout": 0.3}
+HIDDEN, DENSE, DROPOUT = 190, 200, 0.3
+SHAPE: dict[str, Any] = {"hidden": HIDDEN, "dense": DENSE, "dropout": DROPOUT}
 BATCH, RATE, CLIP = 256, 1e-3, 5.0
 
 
@@ -106,10 +107,10 @@ class Straight(nn.Module):
     def __init__(self, vocabulary: int, dimensions: int, classes: int) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, dimensions)
-        self.lstm = nn.LSTM(dimensions, SHAPE["hidden"], batch_first=True, bidirectional=True)
-        self.dense = nn.Linear(2 * SHAPE["hidden"], SHAPE["dense"])
-        self.head = nn.Linear(SHAPE["dense"], classes)
-        self.dropout = nn.Dropout(SHAPE["dropout"])
+        self.lstm = nn.LSTM(dimensions, HIDDEN, batch_first=True, bidirectional=True)
+        self.dense = nn.Linear(2 * HIDDEN, DENSE)
+        self.head = nn.Linear(DENSE, classes)
+        self.dropout = nn.Dropout(DROPOUT)
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
         words = self.dropout(self.embedding(ids))
@@ -141,7 +142,8 @@ def straight_parts(cache: str) -> tuple[Straight, list[tuple[Tensor, Tensor]], A
     ]
     rows = list(zip(ids, torch.from_numpy(block.logits), strict=True))
     weights = dict(student.named_parameters())["embedding.tuned.weight"]
-    return Straight(*weights.shape, reader.task.width).take(student), rows, (student, vocabulary, block)
+    rows_of_table, width = weights.shape
+    return Straight(rows_of_table, width, reader.task.width).take(student), rows, (student, vocabulary, block)
 
 
 def collate(rows: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor, Tensor]:
@@ -164,7 +166,7 @@ def straight(*, cache: str, steps: int, answers: str = "") -> Round:
 
     def run() -> dict[str, Any]:
         model.train()
-        loader = DataLoader(rows, batch_size=BATCH, shuffle=True, collate_fn=collate)
+        loader: Any = DataLoader(rows, batch_size=BATCH, shuffle=True, collate_fn=collate)  # type: ignore[arg-type]
         start, done, losses = time.perf_counter(), 0, []
         for _, (ids, lengths, logits) in zip(range(steps), loader, strict=False):
             optimizer.zero_grad()
@@ -284,7 +286,7 @@ def _pair(cache: str, teacher: str, steps: int) -> tuple[Callable[[], Iterator[d
         return {"ids": ids, "lengths": lengths, "teacher_ids": teacher_ids, "mask": (teacher_ids != 0).long()}
 
     def batches() -> Iterator[dict[str, Tensor]]:
-        loader = DataLoader(both, batch_size=BATCH, shuffle=True, collate_fn=join)
+        loader: Any = DataLoader(both, batch_size=BATCH, shuffle=True, collate_fn=join)  # type: ignore[arg-type]
         return (batch for _, batch in zip(range(steps), loader, strict=False))
 
     return batches, model, mentor.eval()
