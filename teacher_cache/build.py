@@ -25,7 +25,7 @@ from teacher_cache import plan as plans
 from teacher_cache.commits import QUARANTINE
 from teacher_cache.config import CacheConfig
 from teacher_cache.estimate import estimate_of, refuse_size
-from teacher_cache.job import Job, open_job
+from teacher_cache.job import Job, open_job, row_set
 from teacher_cache.keep import FOLDER, kept
 from teacher_cache.launch import Launch
 from teacher_cache.plan import Plan
@@ -53,7 +53,7 @@ def build(
     job = open_job(config, examples, teacher, out)
     there = plans.read_plan(out)
     if there is not None:
-        plans.refuse_difference(out, there.identity, expected(job, there).identity)
+        plans.refuse_difference(out, there.identity, expected(job, there).identity, remark=_reordered(job, there))
         if (manifest := find_finished(job, progress)) is not None and not launch.store:
             return manifest
     remote = open_remote(job, launch.store)
@@ -88,6 +88,13 @@ def find_remote(job: Job, remote: Remote) -> Manifest | None:
         return None
     remote.refuse(there, expected(job, there))
     return manifest
+
+
+def _reordered(job: Job, there: Plan) -> str:
+    """Say so where the examples are another set only by the order of their rows."""
+    if job.source.root == there.examples or there.provenance.get("rows") != row_set(job):
+        return ""
+    return "the examples hold the same rows in another order or in other parts"
 
 
 def find_finished(job: Job, progress: Progress) -> Manifest | None:

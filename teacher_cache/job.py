@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from data.errors import PotstillError
+from data.examples import read_groups
 from data.manifest import Manifest, read_manifest
 from data.schema import Sizes, signal_columns, teacher_schema, width_of
 from teacher_cache.config import CacheConfig
@@ -65,6 +66,15 @@ def open_job(config: CacheConfig, examples: Path, teacher: str | Path, out: Path
     columns = signal_columns(asked, config.layers, depth=files.depth)
     refuse_attention(files, columns)
     return Job(config, source, examples, files, columns, out)
+
+
+def row_set(job: Job) -> str:
+    """Hash the ids of all rows in any order: their sum."""
+    total = 0
+    for part in job.source.parts:
+        for table in read_groups(job.examples / part.name, ["id"]):
+            total += sum(int(row, 16) for row in table["id"].to_pylist())
+    return f"{total % (1 << 128):032x}"
 
 
 def read_sizes(files: TeacherFiles) -> Sizes:

@@ -95,10 +95,13 @@ def put_plan(directory: Path, plan: Plan) -> bool:
     return True
 
 
-def refuse_difference(directory: Path, there: dict[str, Any], now: dict[str, Any]) -> None:
-    """Stop where a directory was begun under another plan, and name every field that differs."""
-    lines = differences(there, now)
-    if lines:
+def refuse_difference(directory: Path, there: dict[str, Any], now: dict[str, Any], *, remark: str = "") -> None:
+    """Stop where a directory was begun under another plan, and name every field that differs.
+
+    remark: what else there is to say of a difference.
+    """
+    if lines := differences(there, now):
+        lines += [remark] if remark else []
         raise PotstillError(
             f"{directory} was made by another plan:\n    " + "\n    ".join(lines),
             hint=f"name another output directory; with --reuse {directory} the rows that are the same are taken over",

@@ -151,7 +151,7 @@ class Garbage:
 def find_garbage(directory: Path) -> list[Garbage]:
     """List what `collect_garbage` would remove: quarantine, leftovers of writers, shards without a record."""
     found = [("quarantine", path) for path in sorted((directory / QUARANTINE).rglob("*"))]
-    found += [("leftover", path) for path in sorted(directory.rglob("*.tmp-*"))]
+    found += [("leftover", path) for path in sorted(store.leftovers(directory))]
     strays = [finding.path for finding in find_strays(directory)]
     found += [("orphan", path) for path in strays if SHARD.fullmatch(path.name)]
     return [Garbage(kind, path, path.stat().st_size) for kind, path in found if path.is_file()]

@@ -16,7 +16,7 @@ from data.share import Share
 from data.stop import Stop, stoppable
 from teacher_cache import plan as plans
 from teacher_cache.commits import Commit, read_commit, set_aside
-from teacher_cache.job import Job
+from teacher_cache.job import Job, row_set
 from teacher_cache.keep import kept
 from teacher_cache.launch import Launch, fill_by_workers
 from teacher_cache.machine import Machine, bound_caches, choose, cpu_threads
@@ -107,6 +107,7 @@ def make_plan(job: Job, machine: Machine, probed: str, there: Plan | None, *, wo
             "device": machine.device,
             "attention": machine.attention,
             "threads": str(threads),
+            "rows": there.provenance.get("rows", "") if there else row_set(job),
             **plans.places(job.examples, job.files.path, job.out),
         },
     )

@@ -220,6 +220,15 @@ def test_rows_of_another_teacher_are_not_reused(cache, make_teacher, examples, h
     assert caught.value.code == NO_INPUT
 
 
+def test_reordered_examples_are_named_as_such(cache, teacher, make_examples) -> None:
+    with pytest.raises(PotstillError, match="the same rows in another order") as caught:
+        build(PLAIN, make_examples(TEXTS[::-1], name="reversed"), teacher, cache, progress=Silent())
+    assert caught.value.code == STALE
+    with pytest.raises(PotstillError) as caught:
+        build(PLAIN, make_examples(["good"], name="other"), teacher, cache, progress=Silent())
+    assert "another order" not in caught.value.message
+
+
 def test_a_plan_of_an_older_format_is_refused_with_what_it_lacks(cache, teacher, examples) -> None:
     from data import store
 
@@ -235,12 +244,12 @@ def test_a_plan_of_an_older_format_is_refused_with_what_it_lacks(cache, teacher,
 def test_garbage_is_listed_first_and_removed_on_request(cache: Path) -> None:
     flip(shard_of(cache, 1))
     repair(cache, progress=Silent())
-    (cache / "part-00001.parquet.tmp-7-aa").write_bytes(b"half")
+    (cache / "part-00001.parquet.tmp-7-0123abcd").write_bytes(b"half")
     kinds = {item.kind for item in find_garbage(cache)}
-    assert kinds >= {"quarantine", "leftover"} and (cache / "part-00001.parquet.tmp-7-aa").exists()
+    assert kinds >= {"quarantine", "leftover"} and (cache / "part-00001.parquet.tmp-7-0123abcd").exists()
     collect_garbage(cache)
     assert found(cache) == [] and not (cache / "quarantine").exists()
-    assert not (cache / "part-00001.parquet.tmp-7-aa").exists()
+    assert not (cache / "part-00001.parquet.tmp-7-0123abcd").exists()
 
 
 @pytest.mark.parametrize(
