@@ -35,7 +35,7 @@ def main() -> None:
         measure_race(result, options, cache)
         finish(result, options)  # a run that is broken off later keeps what it has
     if values.only in (None, "stall"):
-        measure_stall(result, options, cache)
+        measure_stall(result, options)
         finish(result, options)
     if values.only in (None, "scale"):
         measure_scale(result, options)
@@ -112,9 +112,14 @@ def measure_race(result: dict[str, Any], options: Options, cache: Path) -> None:
     result["remarks"].append(f"padding in the batches handed out: {shares}")
 
 
-def measure_stall(result: dict[str, Any], options: Options, cache: Path) -> None:
-    """How much longer training takes from the stream than from batches that lie ready: 1 - T_memory / T_stream."""
-    settings = {"cache": str(cache), "rows": min(STALL_ROWS, options.rows), "threads": options.threads}
+def measure_stall(result: dict[str, Any], options: Options) -> None:
+    """How much longer training takes from the stream than from batches that lie ready: 1 - T_memory / T_stream.
+
+    A whole epoch in blocks of one row group; the word table is as wide as MiniLM's, 30,522 x 384.
+    """
+    rows = min(STALL_ROWS, options.rows)
+    cache = material.cache(options, rows, material.tiny_teacher(options, layers=1, width=384))
+    settings = {"cache": str(cache), "rows": rows, "threads": options.threads}
     arms = [
         Arm("training from the stream", f"{HERE}:stalled", {**settings, "from_memory": False}),
         Arm("training from memory", f"{HERE}:stalled", {**settings, "from_memory": True}),
