@@ -79,7 +79,7 @@ class Injection:
             fcntl.flock = _no_locks
         if self.faults.file_bytes:
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (self.faults.file_bytes, self.faults.file_bytes))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self.faults.file_bytes, resource.RLIM_INFINITY))
         if self.faults.memory:
             exhaust(*self.faults.memory)
         if self.faults.grace >= 0:

@@ -6,6 +6,7 @@ no threads of its own and computes nothing before it forks. `Server` is its clie
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -149,6 +150,7 @@ def write(task: dict[str, Any]) -> None:
         code = ending_of(error).code
         end = {"message": "".join(traceback.format_exception(error)) if code == 70 else str(error)}
     end |= {"code": code, "rows": heard.rows, "steps": injection.steps, "seconds": time.monotonic() - start}
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     with (Path(task["results"]) / f"{os.getpid()}.json").open("w") as stream:
         json.dump(end, stream)
     os._exit(code)
