@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from data import store
 from data.claims import attending
 from data.errors import BAD_DATA, NO_INPUT, TRY_AGAIN, PotstillError
-from data.manifest import NAME, Manifest, Part, read_manifest
+from data.manifest import Manifest, Part, read_manifest
 from data.progress import Progress
 from teacher_cache import plan as plans
 from teacher_cache.build import build
@@ -127,13 +127,13 @@ def _fitting(path: Path, index: int, plan: Plan, source: Part) -> dict[str, Any]
 
 
 def _set_aside(directory: Path, finding: Finding, done: Repair) -> None:
-    """Move the file of a finding to quarantine. A shard takes its record and the seal with it: they would tell lies.
+    """Move the file of a finding to quarantine. A shard takes its record with it, which would tell lies.
 
-    The seal outlives the plan: if this is broken off, the place of the examples still stands in one of them.
+    A seal that can be read stays until `build` sets it aside: where the plan is lost it alone says where the examples
+    lie and what was asked, for the next repair too, should this one be broken off.
     """
     match = SHARD.fullmatch(finding.path.name)
-    liars = [directory / NAME] if finding.kind == "damaged" and finding.path.name != plans.NAME else []
-    liars += [commit_path(directory, int(match[1]))] if match and finding.kind == "damaged" else []
+    liars = [commit_path(directory, int(match[1]))] if match and finding.kind == "damaged" else []
     for path in (*liars, finding.path):
         if path.is_file() and store.move(path, directory / QUARANTINE):
             done.set_aside[path.name] = finding.what

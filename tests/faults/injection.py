@@ -104,10 +104,11 @@ class Injection:
             self._die()
         if number == faults.fail_at:
             raise OSError(faults.error, os.strerror(faults.error), path)
-        value = act()
-        if number == faults.kill_after:
-            self._die()
-        return value
+        try:
+            return act()
+        finally:  # also behind a call that failed
+            if number == faults.kill_after:
+                self._die()
 
     def _die(self) -> None:
         if self.faults.power:
