@@ -27,6 +27,8 @@ CHECKS = {  # words of a finding -> the check that spoke
     "not readable JSON": "JSON",
     "was edited": "hash within the file",
     "is not a": "form",
+    "has other fields": "form",
+    "unknown task": "form",
     "made by another plan": "plan",
     "belongs to another plan": "plan",
     "names": "shard name",
