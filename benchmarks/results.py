@@ -25,7 +25,7 @@ def result_of(name: str, options: Options, *, settings: dict[str, Any] | None = 
     return {
         "name": name,
         "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
-        "command": f"python -m benchmarks.{name} {' '.join(sys.argv[1:])}".strip(),
+        "command": " ".join(["python -m", f"benchmarks.{name}", *(arg.rpartition("/")[2] for arg in sys.argv[1:])]),
         "commit": machine.commit(),
         "quick": options.quick,
         "machine": machine.describe_machine(),
