@@ -29,7 +29,9 @@ for name, body in COMMANDS.items():
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with a code of `data.errors`."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    signal.signal(signal.SIGTERM, _interrupt)  # a scheduler's "stop now" ends as Ctrl-C does: try again, code 75
+    for name in ("SIGTERM", "SIGUSR1"):  # a scheduler's "stop now" ends as Ctrl-C does: try again, code 75
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _interrupt)
     sys.exit(run(given))
 
 

@@ -50,5 +50,10 @@ def _overlaid(table: str, defaults: Defaults, given: Mapping[str, Any], *, own: 
 
 
 def save(out: Path, tables: Mapping[str, Any]) -> None:
-    """Keep the resolved config beside an output, as a recipe that gives the same output again."""
-    store.write_text(out / SAVED, toml.write(tables))
+    """Keep the resolved config beside an output, as a recipe that gives the same output again.
+
+    The same one is not written again: a finished output may lie where nothing can be written.
+    """
+    path, text = out / SAVED, toml.write(tables)
+    if not path.is_file() or path.read_text("utf-8") != text:
+        store.write_text(path, text)

@@ -117,7 +117,7 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(
     with pytest.raises(RuntimeError, match="power"):
         train(small, *sentiment, tmp_path / "broken", progress=Break(7, crash))
     assert step_of(tmp_path / "broken") == 7
-    (tmp_path / "broken" / f"{LAST}.tmp-1").write_bytes(b"half a checkpoint")
+    (tmp_path / "broken" / f"{LAST}.tmp-1-0123abcd").write_bytes(b"half a checkpoint")
     train(small, *sentiment, tmp_path / "broken", progress=Silent())
     check_same(tmp_path / "whole", tmp_path / "broken")
     assert not list((tmp_path / "broken").glob("*.tmp-*"))
