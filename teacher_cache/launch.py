@@ -5,10 +5,10 @@ All launchers call `process_shard` and nothing else, so all make the same cache.
 
 import multiprocessing
 import os
-import queue
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -51,22 +51,27 @@ def fill_by_workers(arguments: dict[str, Any], launch: Launch, *, total: int, st
     Errors: that of the first worker that failed; TRY_AGAIN where one was killed or the run was stopped.
     """
     context = multiprocessing.get_context("spawn")  # a fork would inherit threads, locks and CUDA
-    news: Any = context.Queue()
-    workers = []
-    for number in range(launch.workers):
-        own = arguments | {"launch": replace(launch, workers=0, share=launch.worker(number))}
-        workers.append(context.Process(target=_work, args=(own, news), name=f"worker {number}"))
+    workers, open_pipes = [], []
     progress.start("teacher", total=total, unit="rows")
+    for number in range(launch.workers):
+        receiver, sender = context.Pipe(duplex=False)
+        own = arguments | {"launch": replace(launch, workers=0, share=launch.worker(number))}
+        workers.append(context.Process(target=_work, args=(own, sender), name=f"worker {number}"))
+        workers[-1].start()
+        sender.close()
+        open_pipes.append(receiver)
     failed: list[PotstillError] = []
-    for worker in workers:
-        worker.start()
     told = False
     try:
-        while any(worker.is_alive() for worker in workers) or not news.empty():
-            _hear(news, progress, failed)
+        while open_pipes:  # each closes when its worker ends, however that ends
+            ready: list[Any] = wait(open_pipes, timeout=EVERY)
+            for receiver in ready:
+                _hear(receiver, open_pipes, progress, failed)
             if stop.asked and not told:
                 told = True
                 _tell(workers)
+        for worker in workers:
+            worker.join(60)  # it has said its last: give it the time to go
     finally:
         _end(workers)
     progress.finish()
@@ -87,13 +92,16 @@ def _work(arguments: dict[str, Any], news: Any) -> None:
     try:
         fill_share(**arguments, progress=_News(news))
     except PotstillError as error:
-        news.put(("failed", (error.message, error.hint, error.code)))
+        news.send(("failed", (error.message, error.hint, error.code)))
     except Exception as error:
-        news.put(("failed", (f"{type(error).__name__}: {error}", "", INTERNAL)))
+        news.send(("failed", (f"{type(error).__name__}: {error}", "", INTERNAL)))
 
 
 class _News:
-    """A progress that sends what it hears to the parent."""
+    """A progress that sends what it hears to the parent.
+
+    A pipe of its own: a worker that is killed while it writes to a shared queue would leave its lock taken.
+    """
 
     def __init__(self, news: Any) -> None:
         self._news = news
@@ -101,18 +109,19 @@ class _News:
     def start(self, name: str, *, total: int | None, unit: str) -> None: ...
 
     def advance(self, amount: int, info: str = "") -> None:
-        self._news.put(("rows", amount))
+        self._news.send(("rows", amount))
 
     def finish(self) -> None: ...
 
     def note(self, message: str) -> None:
-        self._news.put(("note", message))
+        self._news.send(("note", message))
 
 
-def _hear(news: Any, progress: Progress, failed: list[PotstillError]) -> None:
+def _hear(receiver: Any, open_pipes: list[Any], progress: Progress, failed: list[PotstillError]) -> None:
     try:
-        kind, value = news.get(timeout=EVERY)
-    except queue.Empty:
+        kind, value = receiver.recv()
+    except (EOFError, OSError):
+        open_pipes.remove(receiver)
         return
     if kind == "rows":
         progress.advance(value)
