@@ -49,7 +49,7 @@ class Running:
             return
         reading, writing = os.pipe()  # what the libraries print must not mix with the answers
         self.process = subprocess.Popen(
-            [str(python), "-m", "benchmarks.serve", arm.place, str(writing), json.dumps(arm.settings)],
+            [str(python), "-m", "benchmarks.serve", arm.place, str(writing)],
             cwd=ROOT,
             env=environment(threads),
             stdin=subprocess.PIPE,
@@ -57,6 +57,9 @@ class Running:
             text=True,
         )
         os.close(writing)
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(arm.settings) + "\n")  # thousands of texts are too long for an argument
+        self.process.stdin.flush()
         self.answers = os.fdopen(reading, encoding="utf-8")
 
     def ask(self) -> dict[str, Any] | None:

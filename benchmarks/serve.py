@@ -1,4 +1,4 @@
-"""The other end of `arm.py`: load an arm, then do one round for each line on the standard input."""
+"""The other end of `arm.py`: read an arm's settings, load it, then do one round for each line of the standard input."""
 
 import importlib
 import json
@@ -43,4 +43,4 @@ def load(place: str) -> Any:
 
 if __name__ == "__main__":
     with os.fdopen(int(sys.argv[2]), "w", encoding="utf-8") as stream:
-        serve(sys.argv[1], json.loads(sys.argv[3]), stream)
+        serve(sys.argv[1], json.loads(sys.stdin.readline()), stream)
