@@ -31,12 +31,11 @@ from data.config import as_dict
 from data.errors import BAD_DATA, STALE, PotstillError
 from data.manifest import NAME, Manifest, read_manifest, write_manifest
 from data.progress import Progress
-from data.share import Share
+from data.share import ALL, Share
 from data.stop import stoppable
 from data.tasks.task import Task
 
 HOW_ONLY = ("workers", "chunk_rows")  # config keys that change how rows are made, not which
-ALL = Share()
 
 
 def expand(

@@ -72,29 +72,16 @@ def our_arms(options: Options, examples: str) -> list[Arm]:
 def rival_arms(options: Options) -> list[Arm]:
     texts = material.texts(options.data, min(NLPAUG_TEXTS, options.rows))
     few = texts[: TEXTATTACK_TEXTS if not options.quick else 2]
-    about = "20 rows of each of {} originals, in memory"
     return [
-        *(
-            Arm(
-                f"nlpaug {action}",
-                f"{HERE}:nlpaug",
-                {"texts": texts, "action": action},
-                rival=True,
-                about=about.format(len(texts)),
-            )
-            for action in NLPAUG
-        ),
-        *(
-            Arm(
-                f"textattack {action}",
-                f"{HERE}:textattack",
-                {"texts": few, "action": action},
-                rival=True,
-                about=about.format(len(few)),
-            )
-            for action in TEXTATTACK
-        ),
+        *(_rival("nlpaug", action, texts) for action in NLPAUG),
+        *(_rival("textattack", action, few) for action in TEXTATTACK),
     ]
+
+
+def _rival(library: str, action: str, texts: list[str]) -> Arm:
+    about = f"20 rows of each of {len(texts)} originals, in memory"
+    settings = {"texts": texts, "action": action}
+    return Arm(f"{library} {action}", f"{HERE}:{library}", settings, rival=True, about=about)
 
 
 def gate(found: Race, options: Options) -> dict[str, Any]:

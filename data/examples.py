@@ -10,9 +10,11 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import pyarrow as pa
 
 from data import parquet_guard, store
+from data.errors import BAD_DATA, PotstillError
 from data.example import Example
 from data.manifest import Manifest, Part, read_manifest
 from data.schema import examples_schema
@@ -75,6 +77,24 @@ def read_groups(path: Path, columns: list[str] | None = None) -> Iterator[pa.Tab
     with parquet_guard.opened(path) as file:
         for group in range(file.num_row_groups):
             yield parquet_guard.read_group(path, file, group, columns)
+
+
+def take_rows(path: Path, rows: np.ndarray, columns: list[str]) -> pa.Table:
+    """Read some rows of a Parquet file, in the order of their numbers given, and only row groups that hold one."""
+    tables, where, start = [], np.zeros(len(rows), np.int64), 0
+    with parquet_guard.opened(path) as file:
+        ends = np.cumsum([file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)])
+        groups = np.searchsorted(ends, rows, side="right")
+        if len(rows) and groups.max() >= len(ends):
+            raise PotstillError(f"{path} has {file.metadata.num_rows} rows, fewer than asked of it", code=BAD_DATA)
+        for group in np.unique(groups):
+            chosen = np.flatnonzero(groups == group)
+            first = ends[group - 1] if group else 0
+            table = parquet_guard.read_group(path, file, int(group), columns)
+            tables.append(table.take(pa.array(rows[chosen] - first)))
+            where[chosen] = np.arange(start, start + len(chosen))
+            start += len(chosen)
+    return pa.concat_tables(tables).take(pa.array(where))
 
 
 def to_table(examples: list[Example], schema: pa.Schema) -> pa.Table:

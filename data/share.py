@@ -41,6 +41,9 @@ class Share:
         return self.count == 1
 
 
+ALL = Share()
+
+
 def find_share(environ: Mapping[str, str], *, index: int | None = None, count: int | None = None) -> Share:
     """Take the share that is named, else the scheduler's, else all of the work.
 
@@ -63,7 +66,7 @@ def find_share(environ: Mapping[str, str], *, index: int | None = None, count: i
             return Share(found, size, local)
     if count not in (None, 1):
         raise PotstillError("--num-shards without an index", hint="add --shard-index I, or run as a job array")
-    return Share()
+    return ALL
 
 
 def _number(environ: Mapping[str, str], name: str) -> int | None:

@@ -18,7 +18,7 @@ from data.manifest import Manifest, check_files
 from data.progress import Progress
 from data.readers.examples import columns_of as columns_in
 from data.readers.source import Source
-from data.share import Share
+from data.share import ALL, Share
 from data.tasks.task import Task
 from pipelines import settings
 from pipelines.inputs import Reading, fingerprint, locate_teacher, texts_of
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from teacher_cache.config import CacheConfig
     from teacher_cache.launch import Launch
 
-ALL = Share()
 BENCH_TEXTS = 1024  # rows a model is measured on
 
 

@@ -6,6 +6,7 @@ deleted.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def read_commit(directory: Path, index: int, *, plan: str, source: Part, whole: 
         return Fault()
     try:
         values = store.read_record(path, FIELDS)
-        part = Part(**{name: values[name] for name in Part.__dataclass_fields__})
+        part = part_of(values)
         other = values["plan"] != plan or (part.rows, part.ids) != (source.rows, source.ids)
         report = dict(values["report"])
     except PotstillError as error:
@@ -76,19 +77,28 @@ def read_commit(directory: Path, index: int, *, plan: str, source: Part, whole: 
     return Commit(part, report)
 
 
-def read_all(directory: Path, *, plan: str, whole: bool) -> list[Commit]:
-    """The finished shards of a plan in order, by their own records; shards at fault are left out."""
-    found = []
+def part_of(values: dict[str, Any]) -> Part:
+    """The shard that a record's values name. Errors: KeyError, TypeError where they are not those of a record."""
+    return Part(**{name: values[name] for name in Part.__dataclass_fields__})
+
+
+def list_records(directory: Path) -> Iterator[tuple[int, Part]]:
+    """Number and shard of every record that can be read, in order, by its own word; what it says is not compared."""
     for path in sorted((directory / COMMITS).glob("*.json")):
         try:
-            values = store.read_json(path)
-            claimed = Part(**{name: values[name] for name in Part.__dataclass_fields__})
-            commit = read_commit(directory, int(path.stem), plan=plan, source=claimed, whole=whole)
-        except (PotstillError, KeyError, TypeError, ValueError):
-            continue
-        if isinstance(commit, Commit):
-            found.append(commit)
-    return found
+            part = part_of(store.read_json(path))
+        except (PotstillError, KeyError, TypeError):
+            continue  # `read_commit` says what is wrong with it
+        if path.stem.isdigit() and SHARD.fullmatch(str(part.name)):
+            yield int(path.stem), part
+
+
+def read_all(directory: Path, *, plan: str, whole: bool) -> list[Commit]:
+    """The finished shards of a plan in order, by their own records; shards at fault are left out."""
+    found = (
+        read_commit(directory, index, plan=plan, source=part, whole=whole) for index, part in list_records(directory)
+    )
+    return [commit for commit in found if isinstance(commit, Commit)]
 
 
 def commit_shard(

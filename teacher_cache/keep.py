@@ -18,12 +18,13 @@ from teacher_cache.fingerprint import TeacherFiles
 FOLDER = "files"
 TABLE = "word_embeddings.safetensors"
 TOKENIZER, SPECIAL = "tokenizer.json", "tokenizer_config.json"
+KEPT = (TABLE, TOKENIZER, SPECIAL)
 NAMES = ("mask_token", "unk_token", "pad_token", "cls_token", "sep_token")
 
 
 def kept(directory: Path) -> bool:
     """Say whether a cache holds all of these files."""
-    return all((directory / FOLDER / name).is_file() for name in (TABLE, TOKENIZER, SPECIAL))
+    return all((directory / FOLDER / name).is_file() for name in KEPT)
 
 
 def keep(directory: Path, model: Any, tokenizer: Any, files: TeacherFiles) -> None:

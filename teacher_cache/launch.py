@@ -6,7 +6,7 @@ All launchers call `process_shard` and nothing else, so all make the same cache.
 import multiprocessing
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
@@ -14,10 +14,9 @@ from typing import Any
 
 from data.errors import INTERNAL, TRY_AGAIN, PotstillError
 from data.progress import Progress
-from data.share import Share
+from data.share import ALL, Share
 from data.stop import Stop
 
-ALL = Share()
 EVERY = 0.5  # seconds between two looks at the workers
 
 
@@ -89,12 +88,19 @@ def _work(arguments: dict[str, Any], news: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which hands it on as SIGTERM
     from teacher_cache.worker import fill_share
 
+    kind, value = in_words(lambda: fill_share(**arguments, progress=_News(news)))
+    if kind == "failed":
+        news.send((kind, value))
+
+
+def in_words(work: Callable[[], Any]) -> tuple[str, Any]:
+    """Run something: ("done", its value) or ("failed", (message, hint, code)), words that cross to another process."""
     try:
-        fill_share(**arguments, progress=_News(news))
+        return "done", work()
     except PotstillError as error:
-        news.send(("failed", (error.message, error.hint, error.code)))
+        return "failed", (error.message, error.hint, error.code)
     except Exception as error:
-        news.send(("failed", (f"{type(error).__name__}: {error}", "", INTERNAL)))
+        return "failed", (f"{type(error).__name__}: {error}", "", INTERNAL)
 
 
 class _News:

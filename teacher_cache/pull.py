@@ -5,7 +5,6 @@ written elsewhere. What is there already and right is not fetched again.
 """
 
 import re
-import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,9 +16,9 @@ from data.object_store import ObjectStore, open_store
 from data.progress import Progress
 from teacher_cache.commits import COMMITS, SHARD
 from teacher_cache.keep import FOLDER as FILES
-from teacher_cache.keep import SPECIAL, TABLE, TOKENIZER
+from teacher_cache.keep import KEPT
 from teacher_cache.plan import NAME as PLAN
-from teacher_cache.remote import EXAMPLES, TEACHER
+from teacher_cache.remote import EXAMPLES, TEACHER, as_file
 
 TURNS = 4  # files at a time
 PART = re.compile(r"part-\d{5,}\.parquet")
@@ -41,7 +40,7 @@ def pull(url: str, directory: Path, *, progress: Progress) -> Manifest:
     _fetch_parts(place, EXAMPLES, directory, _named(source.parts, PART, url), progress)
     _fetch_parts(place, TEACHER, directory, _named(manifest.parts, SHARD, url), progress)
     records = [f"{COMMITS}/{index:05d}.json" for index in range(len(manifest.parts))]
-    for name in (PLAN, *records, *(f"{FILES}/{name}" for name in (TABLE, TOKENIZER, SPECIAL))):
+    for name in (PLAN, *records, *(f"{FILES}/{name}" for name in KEPT)):
         place.download(f"{TEACHER}/{name}", directory / TEACHER / name)
     for folder, (_, content) in seals.items():
         store.write_bytes(directory / folder / NAME, content)
@@ -58,13 +57,8 @@ def _seal(place: ObjectStore, folder: str, kind: str) -> tuple[Manifest, bytes]:
             hint=f"potstill cache EXAMPLES -t TEACHER -o DIR --store {place.url} fills it",
             code=NO_INPUT,
         )
-    with tempfile.TemporaryDirectory() as scratch:
-        store.write_bytes(Path(scratch) / NAME, content)
-        try:
-            return read_manifest(Path(scratch), kind, parts=False), content
-        except PotstillError as error:
-            message = error.message.replace(scratch, f"{place.url}/{folder}")
-            raise PotstillError(message, code=error.code) from None
+    seal = as_file(content, NAME, lambda at: read_manifest(at, kind, parts=False), f"{place.url}/{folder}")
+    return seal, content
 
 
 def _refuse_other(directory: Path, seal: Manifest) -> None:

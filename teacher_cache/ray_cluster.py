@@ -16,10 +16,10 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
-from data.errors import INTERNAL, TRY_AGAIN, PotstillError
+from data.errors import TRY_AGAIN, PotstillError
 from data.progress import Progress, Silent
 from data.stop import GRACE, SIGNALS, Stop
-from teacher_cache.launch import Launch
+from teacher_cache.launch import Launch, in_words
 
 LOCAL = "local"
 EVERY = 0.5  # seconds between two looks at the stop flag
@@ -39,13 +39,13 @@ class Worker:
         """Load the teacher."""
         from teacher_cache.worker import open_worker
 
-        return _told(lambda: setattr(self, "_open", open_worker(**self._arguments, progress=Silent())))
+        return in_words(lambda: setattr(self, "_open", open_worker(**self._arguments, progress=Silent())))
 
     def process(self, index: int) -> tuple[str, Any]:
         """Compute and commit one shard; return its rows, 0 where another process holds it."""
         from teacher_cache.worker import compute_some
 
-        return _told(lambda: compute_some(self._open, [index], stop=self._stop))
+        return in_words(lambda: compute_some(self._open, [index], stop=self._stop))
 
     def stop(self, name: str) -> None:
         """Ask for an end at the next batch."""
@@ -125,16 +125,6 @@ def _outcome(ray: Any, ref: Any) -> tuple[str, Any]:
         return ray.get(ref)
     except ray.exceptions.RayError:
         return "died", None
-
-
-def _told(work: Any) -> tuple[str, Any]:
-    """Run something and return its value or its error, in words that need no class to be read."""
-    try:
-        return "done", work()
-    except PotstillError as error:
-        return "failed", (error.message, error.hint, error.code)
-    except Exception as error:
-        return "failed", (f"{type(error).__name__}: {error}", "", INTERNAL)
 
 
 def _capacity(ray: Any, launch: Launch, device: str, threads: int) -> tuple[int, int]:

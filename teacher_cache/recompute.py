@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from data.errors import PotstillError
-from data.examples import read_groups
+from data.examples import take_rows
 from data.manifest import read_manifest
 from data.progress import Progress
 from teacher_cache import plan as plans
@@ -51,8 +49,8 @@ def recompute(directory: Path, *, rows: int, teacher: str | None, seed: int, pro
         start += part.rows
         if not len(inside):
             continue
-        asked = _rows(examples / source.name, inside, ["id", "text", *(["pair"] if job.source.task.pair else [])])
-        said = _rows(directory / part.name, inside, ["id", "status", "logits"])
+        asked = take_rows(examples / source.name, inside, ["id", "text", *(["pair"] if job.source.task.pair else [])])
+        said = take_rows(directory / part.name, inside, ["id", "status", "logits"])
         for question, stored in zip(asked.to_pylist(), said.to_pylist(), strict=True):
             progress.advance(1)
             what = _compare(question, stored, ask, TOLERANCE[job.config.dtype])
@@ -91,16 +89,3 @@ def _compare(question: dict[str, Any], stored: dict[str, Any], ask: Ask, toleran
     if np.isfinite(difference) and difference <= tolerance:
         return ""
     return f"row {stored['id']} says {np.round(ours, 4).tolist()}, the teacher {np.round(theirs, 4).tolist()}"
-
-
-def _rows(path: Path, rows: np.ndarray, columns: list[str]) -> pa.Table:
-    """Read some rows of a file, row group by row group."""
-    found, start = [], 0
-    for table in read_groups(path, columns):
-        inside = rows[(rows >= start) & (rows < start + table.num_rows)] - start
-        if len(inside):
-            found.append(table.take(pa.array(inside)))
-        start += table.num_rows
-    if sum(len(table) for table in found) != len(rows):
-        raise PotstillError(f"{path} has {start} rows, fewer than its manifest says")
-    return pa.concat_tables(found)

@@ -17,14 +17,14 @@ from typing import Any, TypeVar
 
 from data import store
 from data.errors import BAD_DATA, STALE, TRY_AGAIN, PotstillError
-from data.manifest import NAME, Manifest, Part, read_manifest, write_manifest
+from data.manifest import NAME, Manifest, read_manifest, write_manifest
 from data.object_store import ObjectStore, open_store
 from data.progress import Progress
 from teacher_cache import plan as plans
-from teacher_cache.commits import COMMITS, Commit, Fault, commit_path, read_commit, set_aside, shard_name
+from teacher_cache.commits import COMMITS, Commit, Fault, commit_path, part_of, read_commit, set_aside, shard_name
 from teacher_cache.job import Job
 from teacher_cache.keep import FOLDER as FILES
-from teacher_cache.keep import SPECIAL, TABLE, TOKENIZER
+from teacher_cache.keep import KEPT
 from teacher_cache.plan import Plan
 
 TEACHER, EXAMPLES = "teacher", "examples"
@@ -128,11 +128,11 @@ class Remote:
 
     def has_files(self) -> bool:
         names = self.place.names(f"{TEACHER}/{FILES}")
-        return all(f"{TEACHER}/{FILES}/{name}" in names for name in (TABLE, TOKENIZER, SPECIAL))
+        return all(f"{TEACHER}/{FILES}/{name}" in names for name in KEPT)
 
     def fetch_files(self) -> None:
         """Get the files that students start from, which another machine has sent up."""
-        for name in (TABLE, TOKENIZER, SPECIAL):
+        for name in KEPT:
             self.place.download(f"{TEACHER}/{FILES}/{name}", self.job.out / FILES / name)
 
     def read_seal(self) -> Manifest | None:
@@ -141,7 +141,7 @@ class Remote:
 
     def seal(self, manifest: Manifest) -> Manifest:
         """Send up the teacher's files and the examples, and put the seal last; return the one that counts."""
-        self._send(self.job.out / FILES, f"{TEACHER}/{FILES}", (TABLE, TOKENIZER, SPECIAL))
+        self._send(self.job.out / FILES, f"{TEACHER}/{FILES}", KEPT)
         self._send(self.job.examples, EXAMPLES, [*(part.name for part in self.job.source.parts), NAME])
         manifest = replace(manifest, config={**manifest.config, "examples": BESIDE})
         content = _content(NAME, lambda at: write_manifest(at, manifest))
@@ -155,15 +155,8 @@ class Remote:
     def _open(self, name: str, read: Callable[[Path], Value]) -> Value | None:
         """Read a file of the store with all the checks of one in a directory; None where there is none."""
         content = self.place.read(f"{TEACHER}/{name}")
-        if content is None:
-            return None
-        with tempfile.TemporaryDirectory() as folder:
-            store.write_bytes(Path(folder) / name, content)
-            try:
-                return read(Path(folder))
-            except PotstillError as error:
-                message = error.message.replace(folder, self.url)
-                raise PotstillError(message, hint="name another prefix of the store", code=error.code) from None
+        hint = "name another prefix of the store"
+        return None if content is None else as_file(content, name, read, self.url, hint=hint)
 
     def _send(self, directory: Path, folder: str, names: Any) -> None:
         there = self.place.names(folder)
@@ -184,7 +177,7 @@ class Remote:
             return Fault()
         try:
             values = json.loads(content)
-            part = Part(**{name: values[name] for name in Part.__dataclass_fields__})
+            part = part_of(values)
             fits = part.name == shard_name(index, part.sha256) and values["plan"] == plan.digest
             report = dict(values["report"])
         except (KeyError, TypeError, ValueError, RecursionError) as error:
@@ -226,6 +219,17 @@ def sending(remote: Remote | None, plan: Plan, then: OnCommit) -> Iterator[OnCom
 def open_remote(job: Job, url: str) -> Remote | None:
     """The store that a launch names; None where it names none."""
     return Remote(job, open_store(url)) if url else None
+
+
+def as_file(content: bytes, name: str, read: Callable[[Path], Value], url: str, *, hint: str = "") -> Value:
+    """Read the bytes of a file with all the checks of one in a directory; errors name `url` as that directory."""
+    with tempfile.TemporaryDirectory() as folder:
+        store.write_bytes(Path(folder) / name, content)
+        try:
+            return read(Path(folder))
+        except PotstillError as error:
+            message = error.message.replace(folder, url)
+            raise PotstillError(message, hint=hint, code=error.code) from None
 
 
 def _record(index: int) -> str:

@@ -6,15 +6,14 @@ a number may not. The identities of the donors stand in the plan: with them a sh
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from data import store
 from data.errors import NO_INPUT, STALE, PotstillError
+from data.examples import read_groups, take_rows
 from data.manifest import Part
 from data.progress import Progress
 from teacher_cache import plan as plans
@@ -71,6 +70,11 @@ def check_donors(donors: Sequence[Donor], plan: Plan) -> list[Donor]:
     return [found[identity] for identity in plan.reuse]
 
 
+def open_donors(directories: Iterable[str | Path], plan: Plan, progress: Progress) -> list[Donor]:
+    """Open the caches that a plan takes rows from; none of the others is looked at."""
+    return check_donors(find_donors(directories, plan, progress), plan) if plan.reuse else []
+
+
 class Found:
     """Where the rows of all donors lie: id -> place. Memory: 24 bytes a row of the donors."""
 
@@ -78,10 +82,12 @@ class Found:
         self._files = [donor.directory / part.name for donor in donors for part in donor.parts]
         keys, places = [np.zeros(0, KEY)], [np.zeros(0, np.int64)]
         for number, path in enumerate(self._files):
-            table = pq.read_table(path, columns=["id", "status"], use_threads=False)
-            answered = np.array([status != NONFINITE for status in table["status"].to_pylist()], bool)
-            keys.append(_keys(table["id"])[answered])
-            places.append((number << 32) + np.flatnonzero(answered).astype(np.int64))
+            start = 0
+            for table in read_groups(path, ["id", "status"]):
+                answered = np.array([status != NONFINITE for status in table["status"].to_pylist()], bool)
+                keys.append(_keys(table["id"])[answered])
+                places.append((number << 32) + start + np.flatnonzero(answered).astype(np.int64))
+                start += table.num_rows
         joined, where = np.concatenate(keys), np.concatenate(places)
         order = np.argsort(joined, order=("high", "low"), kind="stable")
         self._keys, self._places = joined[order], where[order]
@@ -101,33 +107,10 @@ class Found:
         for number in np.unique(places >> 32):
             chosen = np.flatnonzero(places >> 32 == number)
             inside = places[chosen] & 0xFFFFFFFF
-            tables.append(_take(self._files[int(number)], inside, columns))
+            tables.append(take_rows(self._files[int(number)], inside, list(columns)))
             where[chosen] = np.arange(start, start + len(chosen))
             start += len(chosen)
         return pa.concat_tables(tables).take(pa.array(where))
-
-
-def _take(path: Path, rows: np.ndarray, columns: Sequence[str]) -> pa.Table:
-    """Read some rows of a shard: only the row groups that hold one."""
-    ends = _ends(path)
-    groups = np.searchsorted(ends, rows, side="right")
-    tables, where, start = [], np.zeros(len(rows), np.int64), 0
-    with pq.ParquetFile(path, memory_map=True, pre_buffer=False, page_checksum_verification=True) as file:
-        for group in np.unique(groups):
-            chosen = np.flatnonzero(groups == group)
-            first = ends[group - 1] if group else 0
-            table = file.read_row_group(int(group), columns=list(columns), use_threads=False)
-            tables.append(table.take(pa.array(rows[chosen] - first)))
-            where[chosen] = np.arange(start, start + len(chosen))
-            start += len(chosen)
-    return pa.concat_tables(tables).take(pa.array(where))
-
-
-@lru_cache(maxsize=1024)
-def _ends(path: Path) -> np.ndarray:
-    """Row number behind each row group of a shard; its name holds its hash, so it never changes."""
-    about = pq.read_metadata(path)
-    return np.cumsum([about.row_group(number).num_rows for number in range(about.num_row_groups)])
 
 
 def _keys(ids: pa.Array | pa.ChunkedArray) -> np.ndarray:

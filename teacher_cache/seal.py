@@ -13,7 +13,7 @@ from data.manifest import Manifest, Part
 from teacher_cache import plan as plans
 from teacher_cache.commits import Commit
 from teacher_cache.job import Job
-from teacher_cache.keep import FOLDER, SPECIAL, TABLE, TOKENIZER
+from teacher_cache.keep import FOLDER, KEPT
 from teacher_cache.plan import LIBRARIES, Plan
 from teacher_cache.tokens import OK, TRUNCATED
 
@@ -72,7 +72,7 @@ def refuse_rejected(job: Job, status: dict[str, int]) -> None:
 
 def resolved(job: Job, plan: Plan) -> dict[str, Any]:
     """The config with every `auto` resolved, where the inputs lie, relative to the cache, and hashes of `files/`."""
-    files = [job.out / FOLDER / name for name in (TABLE, TOKENIZER, SPECIAL)]
+    files = [job.out / FOLDER / name for name in KEPT]
     return {
         **configs.as_dict(job.config),
         "signals": list(job.columns),

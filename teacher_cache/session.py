@@ -32,12 +32,25 @@ from teacher_cache.plan import Plan
 from teacher_cache.reuse import Donor, Found
 from teacher_cache.rows import Rows, merge, read_rows
 from teacher_cache.shard import Tally, answer_windows, write_shard
-from teacher_cache.teacher import load_model, load_tokenizer
+from teacher_cache.teacher import load_model
 from teacher_cache.tokens import Tokeniser, prepare
 
 LEAST_BUDGET = 64  # sub-words; a batch that does not fit at this size will not fit
 
 OnBatch = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What a process has agreed on with all others at a cache, and what it has loaded for that.
+
+    donors: the caches that give rows, where they have been looked at; None where not (see `open_donors`).
+    """
+
+    plan: Plan
+    machine: Machine
+    tokenizer: Any
+    donors: Sequence[Donor] | None = None
 
 
 @dataclass(frozen=True)
@@ -51,15 +64,15 @@ class Session:
     found: Found | None = None
 
 
-def open_session(job: Job, plan: Plan, machine: Machine, donors: Sequence[Donor] = ()) -> Session:
+def open_session(job: Job, settled: Settled, donors: Sequence[Donor] = ()) -> Session:
     """Load the teacher, and keep in the cache what students start from."""
-    tokenizer = load_tokenizer(job.files)
+    machine, tokenizer = settled.machine, settled.tokenizer
     model = load_model(job.files, device=machine.device, dtype=machine.dtype, attention=machine.attention)
     if not kept(job.out):
         keep(job.out, model, tokenizer, job.files)
     types = "token_type_ids" in inspect.signature(model.forward).parameters
     tokeniser = prepare(tokenizer, job.config.max_length, types=types)
-    return Session(job, plan, model, tokeniser, Found(donors) if donors else None)
+    return Session(job, settled.plan, model, tokeniser, Found(donors) if donors else None)
 
 
 def process_shard(

@@ -22,9 +22,9 @@ from data.progress import Progress
 from data.schema import teacher_schema
 from teacher_cache import plan as plans
 from teacher_cache import status
-from teacher_cache.commits import COMMITS, QUARANTINE, SHARD, Commit, commit_path, read_commit, shard_name
+from teacher_cache.commits import COMMITS, QUARANTINE, SHARD, Commit, commit_path, list_records, read_commit, shard_name
 from teacher_cache.keep import FOLDER as FILES
-from teacher_cache.keep import SPECIAL, TABLE, TOKENIZER, kept
+from teacher_cache.keep import KEPT, kept
 
 # What may lie in a cache besides shards; `potstill.toml` is the resolved config that the commands keep.
 RECORD = re.compile(r"\d{5,}\.json")
@@ -80,7 +80,7 @@ def find_strays(directory: Path) -> Iterator[Finding]:
         what = "was left by an interrupted writer" if ".tmp-" in path.name else what
         yield Finding("stray", f"{path} {what}", path)
     for path in sorted([*(directory / COMMITS).glob("*"), *(directory / FILES).glob("*")]):
-        if not RECORD.fullmatch(path.name) and path.name not in (TABLE, TOKENIZER, SPECIAL):
+        if not RECORD.fullmatch(path.name) and path.name not in KEPT:
             what = "was left by an interrupted writer" if ".tmp-" in path.name else "does not belong here"
             yield Finding("stray", f"{path} {what}", path)
 
@@ -111,7 +111,7 @@ def _check_seal(directory: Path) -> Iterator[Finding]:
         yield Finding("missing", f"{directory / FILES} is not whole", directory / FILES)
     for name, sha256 in dict(manifest.config.get("files") or {}).items():
         file = directory / FILES / name
-        if name in (TABLE, TOKENIZER, SPECIAL) and file.is_file() and store.sha256_file(file) != sha256:
+        if name in KEPT and file.is_file() and store.sha256_file(file) != sha256:
             yield Finding("damaged", f"{file} is damaged: its sha256 is not that of its record", file)
 
 
@@ -185,14 +185,7 @@ def _shards(directory: Path, manifest: Manifest | None) -> Iterator[tuple[int, P
     if manifest is not None:
         yield from enumerate(manifest.parts)
         return
-    for path in sorted((directory / COMMITS).glob("*.json")):
-        try:
-            values = store.read_json(path)
-            part = Part(**{name: values[name] for name in Part.__dataclass_fields__})
-        except (PotstillError, KeyError, TypeError):
-            continue  # found by `_check_commits`
-        if path.stem.isdigit() and SHARD.fullmatch(str(part.name)):
-            yield int(path.stem), part
+    yield from list_records(directory)  # what is wrong with the others, `_check_commits` says
 
 
 def _manifest(directory: Path) -> Manifest | None:

@@ -23,9 +23,9 @@ from teacher_cache.machine import Machine, bound_caches, choose, cpu_threads
 from teacher_cache.plan import Plan
 from teacher_cache.ray_cluster import fill_by_ray
 from teacher_cache.remote import Remote, sending
-from teacher_cache.reuse import check_donors, find_donors
+from teacher_cache.reuse import find_donors, open_donors
 from teacher_cache.seal import fold_commits
-from teacher_cache.session import compute, open_session
+from teacher_cache.session import Settled, compute, open_session
 from teacher_cache.status import Status
 from teacher_cache.teacher import load_tokenizer
 from teacher_cache.tokens import probe
@@ -42,7 +42,8 @@ def run(
         bound_caches()
         if launch.share.local:  # of torchrun's processes on one machine each has a GPU of its own
             job = replace(job, config=replace(job.config, device=own_device(job.config.device, launch.share.local)))
-        plan, machine = settle(job, there, launch, progress, remote)
+        settled = settle(job, there, launch, progress, remote)
+        plan = settled.plan
         missing = find_missing(job, plan, launch.share, progress)
         if remote is not None:
             done = remote.catch_up(plan, progress)
@@ -52,8 +53,8 @@ def run(
             if missing or not (kept(job.out) or (remote is not None and remote.has_files())):
                 status.write("running")
                 with sending(remote, plan, lambda commit: status.committed(commit.part.rows)) as on_commit:
-                    fill(job, plan, machine, launch, missing, on_commit, stop=stop, progress=progress)
-            manifest = close(job, plan, machine, launch.share, remote, progress=progress)
+                    fill(job, settled, launch, missing, on_commit, stop=stop, progress=progress)
+            manifest = close(job, plan, settled.machine, launch.share, remote, progress=progress)
         except BaseException as error:
             asked = isinstance(error, PotstillError) and error.code == TRY_AGAIN
             with suppress(OSError):  # on a full disk: the first error is the one to tell
@@ -64,11 +65,10 @@ def run(
         return manifest
 
 
-def settle(
-    job: Job, there: Plan | None, launch: Launch, progress: Progress, remote: Remote | None = None
-) -> tuple[Plan, Machine]:
+def settle(job: Job, there: Plan | None, launch: Launch, progress: Progress, remote: Remote | None = None) -> Settled:
     """Agree on what is computed: the plan that is there, here or in the store, or ours if it is put first."""
-    probed = probe(load_tokenizer(job.files))
+    tokenizer, donors = load_tokenizer(job.files), None
+    probed = probe(tokenizer)
     there = there or (remote.read_plan() if remote is not None else None)
     machine = choose(job.config, settled=_settled(there))
     plan = make_plan(job, machine, probed, there, workers=launch.workers)
@@ -76,7 +76,7 @@ def settle(
         donors = find_donors(launch.reuse, plan, progress)
         plan = replace(plan, reuse=tuple(donor.identity for donor in donors))
         if not (remote.put_plan(plan) if remote is not None else plans.put_plan(job.out, plan)):
-            there = remote.read_plan() if remote is not None else plans.read_plan(job.out)
+            there, donors = remote.read_plan() if remote is not None else plans.read_plan(job.out), None
             machine = choose(job.config, settled=_settled(there))
             plan = make_plan(job, machine, probed, there)
     if there is not None:
@@ -86,7 +86,7 @@ def settle(
     if remote is not None:
         remote.agree(plan)
         plans.put_plan(job.out, plan)
-    return plan, machine
+    return Settled(plan, machine, tokenizer, donors)
 
 
 def make_plan(job: Job, machine: Machine, probed: str, there: Plan | None, *, workers: int = 0) -> Plan:
@@ -130,8 +130,7 @@ def find_missing(job: Job, plan: Plan, share: Share, progress: Progress) -> list
 
 def fill(
     job: Job,
-    plan: Plan,
-    machine: Machine,
+    settled: Settled,
     launch: Launch,
     missing: list[int],
     on_commit: Callable[[Commit], None],
@@ -143,18 +142,21 @@ def fill(
     total = sum(job.source.parts[index].rows for index in missing)
     places = {"examples": job.examples.absolute(), "teacher": str(job.files.path.absolute()), "out": job.out.absolute()}
     arguments = {"config": job.config, **places}
-    threads = int(plan.provenance["threads"])
+    threads = int(settled.plan.provenance["threads"])
     if launch.ray and missing:
         fill_by_ray(arguments, launch, missing, threads=threads, total=total, stop=stop, progress=progress)
         return
     workers = launch.workers or (_gpus(job.config.device) if launch.share.whole else 1)
     if workers > 1 and len(missing) > 1:
-        fill_by_workers(arguments, replace(launch, workers=workers), total=total, stop=stop, progress=progress)
+        own = arguments | {"shards": missing}
+        fill_by_workers(own, replace(launch, workers=workers), total=total, stop=stop, progress=progress)
         return
     progress.start("teacher", total=total, unit="rows")
     with cpu_threads(threads):
-        donors = check_donors(find_donors(launch.reuse, plan, progress), plan) if plan.reuse else []
-        session = open_session(job, plan, machine, donors)
+        donors = settled.donors
+        if donors is None:
+            donors = open_donors(launch.reuse, settled.plan, progress)
+        session = open_session(job, settled, donors)
         compute(session, missing, stop=stop, on_batch=progress.advance, on_commit=on_commit)
     progress.finish()
 

@@ -4,7 +4,7 @@ It reads the plan from the cache directory, commits by itself, and sends what it
 """
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,38 +15,39 @@ from teacher_cache import plan as plans
 from teacher_cache.config import CacheConfig
 from teacher_cache.job import Job, open_job
 from teacher_cache.launch import Launch
-from teacher_cache.machine import Machine, bound_caches, cpu_threads
-from teacher_cache.plan import Plan
+from teacher_cache.machine import bound_caches, cpu_threads
 from teacher_cache.remote import Remote, open_remote, sending
-from teacher_cache.reuse import check_donors, find_donors
-from teacher_cache.session import OnBatch, Session, compute, open_session
-from teacher_cache.work import find_missing, own_device, settle
+from teacher_cache.reuse import open_donors
+from teacher_cache.session import OnBatch, Session, Settled, compute, open_session
+from teacher_cache.work import own_device, settle
 
 
 @dataclass(frozen=True)
 class Post:
-    """A worker's place: the job as this process sees it, the plan of all, and the store."""
+    """A worker's place: the job as this process sees it, what all have agreed on, and the store."""
 
     job: Job
-    plan: Plan
-    machine: Machine
+    settled: Settled
     launch: Launch
     remote: Remote | None
 
 
 def fill_share(
-    *, config: CacheConfig, examples: Path, teacher: str, out: Path, launch: Launch, progress: Progress
+    *,
+    config: CacheConfig,
+    examples: Path,
+    teacher: str,
+    out: Path,
+    launch: Launch,
+    shards: Sequence[int],
+    progress: Progress,
 ) -> None:
-    """Compute one worker's shards in a process of its own."""
+    """Compute one worker's part of the missing `shards` in a process of its own."""
     with stoppable("finished shards are kept") as stop:
         post = join(config, examples, teacher, out, launch, progress)
-        missing = find_missing(post.job, post.plan, launch.share, progress)
-        if post.remote is not None:
-            done = post.remote.look(post.plan, progress)
-            missing = [index for index in missing if index not in done]
-        if missing:
-            session = open_post(post, progress)
-            compute_some((post, session), missing, stop=stop, on_batch=progress.advance)
+        own = [index for index in shards if launch.share.has(index)]
+        if own:
+            compute_some((post, open_post(post, progress)), own, stop=stop, on_batch=progress.advance)
 
 
 def open_worker(
@@ -64,8 +65,8 @@ def compute_some(
     post, session = worker
     rows: list[int] = []
     with (
-        cpu_threads(int(post.plan.provenance["threads"])),
-        sending(post.remote, post.plan, lambda commit: rows.append(commit.part.rows)) as on_commit,
+        cpu_threads(int(post.settled.plan.provenance["threads"])),
+        sending(post.remote, post.settled.plan, lambda commit: rows.append(commit.part.rows)) as on_commit,
     ):
         compute(session, shards, stop=stop, on_batch=on_batch, on_commit=on_commit)
     return sum(rows)
@@ -82,12 +83,13 @@ def join(config: CacheConfig, examples: Path, teacher: str, out: Path, launch: L
         )
     bound_caches()
     job = open_job(replace(config, device=own_device(config.device, launch.share.local)), examples, teacher, out)
-    plan, machine = settle(job, there, launch, progress)
-    return Post(job, plan, machine, launch, open_remote(job, launch.store))
+    settled = settle(job, there, launch, progress)
+    return Post(job, settled, launch, open_remote(job, launch.store))
 
 
 def open_post(post: Post, progress: Progress) -> Session:
     """Load the teacher of a worker."""
-    donors = check_donors(find_donors(post.launch.reuse, post.plan, progress), post.plan) if post.plan.reuse else []
-    with cpu_threads(int(post.plan.provenance["threads"])):
-        return open_session(post.job, post.plan, post.machine, donors)
+    plan = post.settled.plan
+    donors = open_donors(post.launch.reuse, plan, progress)
+    with cpu_threads(int(plan.provenance["threads"])):
+        return open_session(post.job, post.settled, donors)
