@@ -1,5 +1,6 @@
 """One training batch, and how encoded rows become one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -56,7 +57,7 @@ class Batch:
 class Encoded:
     """Many texts as one flat array of ids: row i is `flat[starts[i] : starts[i] + lengths[i]]`.
 
-    flat [tokens] int32, starts [N] int64, lengths [N] int64 (>= 1), types like flat or None
+    flat [tokens] int32 or uint16, starts [N] int64, lengths [N] int64 (>= 1), types like flat or None
     """
 
     flat: np.ndarray
@@ -69,12 +70,29 @@ class Encoded:
         """Flatten lists of ids. An empty row becomes the single id 0, so that every length is at least 1."""
         rows = [row or [0] for row in rows]
         lengths = np.fromiter((len(row) for row in rows), np.int64, len(rows))
-        starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]) if len(rows) else np.zeros(0, np.int64)
         flat = np.fromiter(chain.from_iterable(rows), np.int32, int(lengths.sum()))
         flat_types = None
         if types is not None:
             flat_types = np.fromiter(chain.from_iterable(row or [0] for row in types), np.int32, len(flat))
-        return Encoded(flat, starts, lengths, flat_types)
+        return Encoded.laid(flat, lengths, flat_types)
+
+    @staticmethod
+    def laid(flat: np.ndarray, lengths: np.ndarray, types: np.ndarray | None = None) -> "Encoded":
+        """Rows of these lengths that lie one behind the other."""
+        lengths = lengths.astype(np.int64, copy=False)
+        return Encoded(flat, np.cumsum(lengths) - lengths, lengths, types)
+
+    @staticmethod
+    def joined(pieces: "Sequence[Encoded]") -> "Encoded":
+        """Put the rows of several pieces, each laid one behind the other, behind each other."""
+        if len(pieces) == 1:
+            return pieces[0]
+        types = [piece.types for piece in pieces if piece.types is not None]
+        return Encoded.laid(
+            np.concatenate([piece.flat for piece in pieces]),
+            np.concatenate([piece.lengths for piece in pieces]),
+            np.concatenate(types) if types else None,
+        )
 
     def pad(self, rows: np.ndarray) -> tuple[Tensor, Tensor, Tensor | None]:
         """Gather rows into ids [B, T], lengths [B] and segment numbers [B, T] (or None)."""

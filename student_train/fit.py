@@ -13,6 +13,7 @@ from data.progress import Progress
 from data.stop import stoppable
 from student_train.checkpoint import clear_training, load_training, save_training, save_weights
 from student_train.config import TeachConfig, TrainConfig
+from student_train.encoded import FOLDER, clear_encoded, open_encoded
 from student_train.history import History
 from student_train.loop import Course, State, train_steps
 from student_train.losses.table import Options
@@ -30,7 +31,10 @@ LAST_STEP = "last"  # the student of the last step, as a directory of its own
 
 @dataclass(frozen=True)
 class Fit:
-    """What differs between two runs of one config: objective, machine, seed. `key` identifies config and data."""
+    """What differs between two runs of one config: objective, machine, seed. `key` identifies config and data.
+
+    encoded: where encoded rows are kept; None: with the run, and removed with its checkpoint
+    """
 
     losses: dict[str, float]
     options: Options
@@ -38,6 +42,7 @@ class Fit:
     device: torch.device
     seed: int
     key: str
+    encoded: Path | None = None
 
 
 def fit(
@@ -81,7 +86,8 @@ def run(
     store.sweep(out)
     state = load_training(out, model, optimizer, key=what.key) or State()
     history = History(out, after=state.step, losses=state.losses)
-    stream = Stream(reader, vocabulary, config.batch_size, config.block_groups, what.seed)
+    encoded = open_encoded(what.encoded or out / FOLDER, reader, vocabulary, say=progress.note)
+    stream = Stream(reader, vocabulary, config.batch_size, config.block_groups, what.seed, encoded)
     course = _course(what, config)
     main, saved = dev.task.rules.main_metric, time.monotonic()
     with stoppable("the training state is kept") as stop:
@@ -105,6 +111,7 @@ def run(
     if state.step > history.start:  # a run that was stopped at its very end has nothing left to do
         progress.finish()
     clear_training(out)
+    clear_encoded(out / FOLDER)
     return history.summary(main)
 
 

@@ -28,7 +28,8 @@ from student_train.signals import Column, decode, joined
 class Block:
     """Chosen rows of one or more row groups. N rows.
 
-    texts, pairs (None for single texts); label [N] with the kind's `missing` number; logits [N, C] float32 or None
+    texts, pairs (None for single texts); both are empty where texts were left out
+    label [N] with the kind's `missing` number; logits [N, C] float32 or None
     signals  further columns of the cache by name, where asked for
     """
 
@@ -39,7 +40,23 @@ class Block:
     signals: dict[str, Column] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.texts)
+        return len(self.label)
+
+    @staticmethod
+    def joined(blocks: "Sequence[Block]") -> "Block":
+        """Put the rows of several blocks of one reader behind each other."""
+        if len(blocks) == 1:
+            return blocks[0]
+        first = blocks[0]
+        return Block(
+            [text for block in blocks for text in block.texts],
+            None if first.pairs is None else [text for block in blocks for text in block.pairs or []],
+            np.concatenate([block.label for block in blocks]),
+            None
+            if first.logits is None
+            else np.concatenate([block.logits for block in blocks if block.logits is not None]),
+            {name: joined([block.signals[name] for block in blocks]) for name in first.signals},
+        )
 
 
 @dataclass(frozen=True)
@@ -71,17 +88,9 @@ class Reader:
         """The (first) cache, whose teacher's tokenizer and word vectors a student may start from."""
         return self.caches[0].directory if self.caches else None
 
-    def read(self, numbers: list[int]) -> Block:
-        """Read row groups (numbers into `groups`) in the order given."""
-        blocks = [self._read_group(self.groups[number]) for number in numbers]
-        pairs = [text for block in blocks for text in block.pairs or []] if self.task.pair else None
-        return Block(
-            [text for block in blocks for text in block.texts],
-            pairs,
-            np.concatenate([block.label for block in blocks]),
-            np.concatenate([block.logits for block in blocks if block.logits is not None]) if self.caches else None,
-            {name: joined([block.signals[name] for block in blocks]) for name in self.columns},
-        )
+    def read(self, numbers: list[int], *, texts: bool = True) -> Block:
+        """Read row groups (numbers into `groups`) in the order given, with their texts or without."""
+        return Block.joined([self._read_group(self.groups[number], texts=texts) for number in numbers])
 
     def with_columns(self, columns: tuple[str, ...]) -> "Reader":
         """Read further columns of the cache, and no more rows at once than one row group of it holds."""
@@ -91,8 +100,9 @@ class Reader:
             self, columns=columns, groups=cut(self.examples, self.parts, self.caches, self.rows, pieces=True)
         )
 
-    def _read_group(self, group: Group) -> Block:
-        names = ["id", "text", "label", "op", *(["pair"] if self.task.pair else [])]
+    def _read_group(self, group: Group, *, texts: bool) -> Block:
+        sides = ["text", "pair"] if self.task.pair else ["text"]
+        names = ["id", "label", "op", *(sides if texts else [])]
         table = read_rows(self.examples / self.parts[group.part], group.first, group.size, names)
         answers = [self._answers(cache, group, table["id"]) for cache in self.caches]
         keep = reduce(np.logical_and, (answered(found["status"]) for found in answers), chosen(table["op"], self.rows))
@@ -102,8 +112,8 @@ class Reader:
         label = table["label"].to_numpy(zero_copy_only=False) if table["label"].null_count == 0 else None
         if label is None:
             label = pc.fill_null(table["label"], self.task.rules.missing).to_numpy()
-        pairs = table["pair"].to_pylist() if self.task.pair else None
-        return Block(table["text"].to_pylist(), pairs, label, self._logits(answers), signals)
+        one, *two = [table[side].to_pylist() if texts else [] for side in sides]
+        return Block(one, two[0] if two else None, label, self._logits(answers), signals)
 
     def _answers(self, cache: Cache, group: Group, ids: pa.ChunkedArray) -> pa.Table:
         """One teacher's answers to a row group; answers to other texts are refused."""

@@ -1,18 +1,20 @@
 """Stream the batches of an epoch from disk: plan → read → encode in a thread ahead → pad.
 
 Memory is two blocks whatever the size of the cache: the one being cut into batches and the next one, read and encoded
-while the student computes (the tokenizer's Rust code and Arrow's decoding run outside the GIL).
+while the student computes (the tokenizer's Rust code and Arrow's decoding run outside the GIL). Texts are encoded once,
+a row group at a time; later epochs read the ids from disk and no text.
 """
 
 import queue
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from student_train.batch import Batch, Encoded, pad_inputs
+from student_train.encoded import EncodedRows
 from student_train.outputs import Outputs
 from student_train.plan import BlockPlan, plan_block, plan_epoch
 from student_train.reader import Block, Reader
@@ -22,13 +24,17 @@ from student_train.vocab import Vocabulary
 
 @dataclass(frozen=True)
 class Stream:
-    """Where batches come from and how they are cut; nothing here changes while it runs."""
+    """Where batches come from and how they are cut; nothing here changes what is in them while it runs.
+
+    encoded  where encoded rows are kept; None: every epoch encodes them anew
+    """
 
     reader: Reader
     vocabulary: Vocabulary
     batch_size: int
     block_groups: int
     seed: int
+    encoded: EncodedRows | None = None
 
     def plan(self, epoch: int) -> list[BlockPlan]:
         """The blocks of one epoch."""
@@ -47,10 +53,21 @@ class Stream:
                 yield make_batch(rows, sides, chosen)
 
     def _load(self, block: BlockPlan) -> tuple[Block, list[Encoded]]:
-        rows = self.reader.read(list(block.groups))
-        sides = self.vocabulary.encode(rows.texts, rows.pairs)
+        read = [self._load_group(number) for number in block.groups]
+        rows = Block.joined([found for found, _ in read])
+        sides = [Encoded.joined(pieces) for pieces in zip(*(found for _, found in read), strict=True)]
         check_aligned(rows.signals, sides[0])
         return rows, sides
+
+    def _load_group(self, number: int) -> tuple[Block, list[Encoded]]:
+        """A row group without its texts, and their ids."""
+        if self.encoded and (sides := self.encoded.load(number)) is not None:
+            return self.reader.read([number], texts=False), sides
+        rows = self.reader.read([number])
+        sides = self.vocabulary.encode(rows.texts, rows.pairs)
+        if self.encoded:
+            self.encoded.keep(number, sides)
+        return replace(rows, texts=[], pairs=None if rows.pairs is None else []), sides
 
 
 def make_batch(rows: Block, sides: list[Encoded], chosen: np.ndarray) -> Batch:

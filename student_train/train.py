@@ -6,6 +6,7 @@ out/                 one seed: the student itself; several: seed-0/ seed-1/ … 
   metrics.jsonl      the learning curve  README.md                         model card with its numbers
   last/              the same of the last step: a student too
   last.safetensors   only while unfinished: what a resume needs
+  encoded/           only while unfinished: the rows' ids, which every epoch and every seed reads
 """
 
 import time
@@ -25,6 +26,7 @@ from data.readers.examples import read
 from data.readers.source import Source
 from data.schema import split_signal
 from student_train.config import HOW_ONLY, TrainConfig, what_only
+from student_train.encoded import FOLDER, clear_encoded
 from student_train.ensemble import Ensemble, choose_ensemble
 from student_train.fit import LAST_STEP, Fit, fit
 from student_train.losses.table import Options, check_losses, required_signals
@@ -63,7 +65,8 @@ def train(
     jobs = [(replace(config, seeds=(seed,)), target) for seed, target in zip(config.seeds, targets, strict=True)]
     missing = [job for job in jobs if find_finished(job[1], job[0], origins) is None]
     if missing:
-        _train_missing(missing, reader, examples, origins, progress=progress)
+        _train_missing(missing, reader, examples, origins, out / FOLDER, progress=progress)
+    clear_encoded(out / FOLDER)  # one seed has done so; several share it
     if len(jobs) == 1:
         return read_manifest(out, "student")
     return seal_many(out, [target for _, target in jobs], origins)
@@ -74,10 +77,11 @@ def _train_missing(
     reader: Reader,
     examples: list[Example],
     origins: dict[str, str],
+    encoded: Path,
     *,
     progress: Progress,
 ) -> None:
-    """Train the students that are not there yet. They share the vocabulary and the encoded dev set."""
+    """Train the students that are not there yet. They share the vocabulary, the encoded dev set and encoded rows."""
     config = jobs[0][0]
     torch.set_num_threads(config.threads or torch.get_num_threads())
     vocabulary = build_vocabulary(config, reader, progress=progress)
@@ -86,7 +90,7 @@ def _train_missing(
     if not len(dev.labels):
         raise PotstillError("the dev file has no labelled row", hint="--dev FILE with a label column")
     for config, target in jobs:
-        train_one(config, reader, vocabulary, dev, (target, origins), progress=progress)
+        train_one(config, reader, vocabulary, dev, (target, origins, encoded), progress=progress)
 
 
 def train_one(
@@ -94,12 +98,15 @@ def train_one(
     reader: Reader,
     vocabulary: Words | Subwords,
     dev: Labelled,
-    place: tuple[Path, dict[str, str]],
+    place: tuple[Path, dict[str, str], Path],
     *,
     progress: Progress,
 ) -> None:
-    """Train the student of one seed into `place` = (directory, origins), or go on where it was broken off."""
-    out, origins = place
+    """Train the student of one seed, or go on where it was broken off.
+
+    place: (directory, origins, where encoded rows are kept)
+    """
+    out, origins, encoded = place
     device = choose_device(config.device)
     table = starting_table(config, vocabulary, reader, seed=config.seeds[0])
     shape = Shape(
@@ -120,6 +127,7 @@ def train_one(
         device=device,
         seed=config.seeds[0],
         key=store.digest_of([what_only(config), origins]),
+        encoded=encoded,
     )
     result = fit(what, config, (shape, table), (reader, vocabulary, dev), out, progress=progress)
     result["seconds"] = round(time.monotonic() - started, 1)

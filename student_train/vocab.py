@@ -4,6 +4,7 @@ All three give the same thing, one `Encoded` per side, and save themselves into 
 nothing from anywhere else. Id 0 is padding and id 1 stands for the unknown word, in words and in kept sub-words.
 """
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -42,6 +43,9 @@ class Vocabulary(Protocol):
     def encode(self, texts: list[str], pairs: list[str] | None) -> list[Encoded]:
         """Encode N rows: one `Encoded` per side (one in all for a joint encoding)."""
 
+    def digest(self) -> str:
+        """A hash of all that decides which ids a text becomes."""
+
     def save(self, directory: Path) -> None:
         """Write what `load_vocabulary` needs."""
 
@@ -65,6 +69,9 @@ class Words:
 
     def encode(self, texts: list[str], pairs: list[str] | None) -> list[Encoded]:
         return [self._side(side) for side in ([texts] if pairs is None else [texts, pairs])]
+
+    def digest(self) -> str:
+        return store.digest_of(["words", self.words, self.longest])
 
     def _side(self, texts: list[str]) -> Encoded:
         numbers = self.index
@@ -100,6 +107,9 @@ class Subwords:
         sides = [encode_side(self.tokenizer, side, self.mask, self.longest) for side in both]
         return [Encoded(self.renumber[side.flat], side.starts, side.lengths) for side in sides]
 
+    def digest(self) -> str:
+        return store.digest_of(["subwords", _spelled(self.tokenizer), self.kept, self.mask, self.longest])
+
     def save(self, directory: Path) -> None:
         store.write_text(directory / "tokenizer.json", self.tokenizer.to_str())
         values = {"kind": "subwords", "kept": list(self.kept), "mask": self.mask, "longest": self.longest}
@@ -126,6 +136,9 @@ class Joint:
         types = [row.type_ids for row in encoded] if pairs is not None else None
         return [Encoded.of([row.ids for row in encoded], types)]
 
+    def digest(self) -> str:
+        return store.digest_of(["joint", _spelled(self.tokenizer), self.longest])
+
     def save(self, directory: Path) -> None:
         raise NotImplementedError("a teacher's directory keeps its tokenizer in Hugging Face's own form")
 
@@ -137,6 +150,12 @@ def encode_side(tokenizer: Tokenizer, texts: list[str], mask: str, longest: int)
     spelled = [text.replace(MASK, mask) if MASK in text else text for text in texts]
     rows = tokenizer.encode_batch_fast(spelled, add_special_tokens=False)
     return Encoded.of([row.ids[:longest] for row in rows])
+
+
+def _spelled(tokenizer: Tokenizer) -> str:
+    """A tokenizer as JSON, but for how texts are cut and padded: encoding sets that itself."""
+    values = json.loads(tokenizer.to_str())
+    return json.dumps({**values, "truncation": None, "padding": None}, sort_keys=True)
 
 
 def words_of(text: str) -> list[str]:
