@@ -5,21 +5,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from augment import vocabulary
 from augment.config import AugmentConfig
-from augment.synthesise import Rules, synthesise
-from augment.tag import read_tagged
+from augment.synthesise import COLUMNS, N_WORDS, Rules, synthesise
+from augment.tag import tagged_sides
+from augment.tagged import Texts, from_columns
 from augment.work import Work
 from data import store
-from data.example import Example
-from data.examples import GROUP_ROWS, chunks, to_table
+from data.examples import GROUP_ROWS, read_groups
 from data.schema import examples_schema
 from data.tasks.task import Task
 
-N_WORDS = "n_words"  # extra column of the candidates: words of the original, for the report by length
+DRAWN_BYTES = 1 << 22  # of text that is drawn at once: memory stays flat, and most of it in the cache
+DRAWN_ROWS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,12 @@ def make_chunk(job: RowsChunk) -> int:
         return originals
     rules = _rules(job.work, job.task, job.config)
     dropped: Counter[str] = Counter()
-    schema = examples_schema(job.task)
-    with store.parquet_writer(path, schema.append(pa.field(N_WORDS, pa.int32()))) as writer:
-        for group in chunks(_rows(job, rules, dropped), GROUP_ROWS):
-            table = to_table([example for example, _ in group], schema)
-            words = pa.array([n_words for _, n_words in group], pa.int32())
-            writer.write_table(table.append_column(N_WORDS, words))
+    schema = examples_schema(job.task).append(pa.field(N_WORDS, pa.int32()))
+    with store.parquet_writer(path, schema, vectors=tuple(schema.names)) as writer:  # short-lived: not compressed
+        for some, sides in _slices(job):
+            rows, faults = synthesise(some, sides, rules)
+            writer.write_table(rows, row_group_size=GROUP_ROWS)
+            dropped += faults
     store.write_json(note, dict(dropped))
     return originals
 
@@ -58,14 +61,22 @@ def dropped_rows(work: Work, chunks: int) -> Counter[str]:
     return total
 
 
-def _rows(job: RowsChunk, rules: Rules, dropped: Counter[str]) -> Iterator[tuple[Example, int]]:
-    for original, sides in read_tagged(job.work, job.chunk):
-        n_words = sum(len(side.words) for side in sides)
-        synthetic, faults = synthesise(original, sides, rules)
-        dropped.update(faults)
-        yield original, n_words
-        for example in synthetic:
-            yield example, n_words
+def _slices(job: RowsChunk) -> Iterator[tuple[pa.Table, list[Texts]]]:
+    """Read the originals of a chunk with their tagged texts, as many at once as may be drawn at once."""
+    for table in read_groups(job.work.tagged(job.chunk)):
+        originals = table.select(examples_schema(job.task).names)
+        start = 0
+        for stop in _stops(originals, 1 + job.config.n_iter):
+            sides = [from_columns(table.slice(start, stop - start), side) for side in tagged_sides(job.task)]
+            yield originals.slice(start, stop - start), sides
+            start = stop
+
+
+def _stops(originals: pa.Table, draws: int) -> list[int]:
+    """Cut originals into slices: the numbers they end before."""
+    size = sum(pc.fill_null(pc.binary_length(originals[name]), 0).to_numpy() for name in COLUMNS.values())
+    used = np.maximum(np.cumsum(size * draws) // DRAWN_BYTES, np.arange(len(size)) * draws // DRAWN_ROWS)
+    return [*(np.flatnonzero(np.diff(used)) + 1).tolist(), len(size)]
 
 
 @lru_cache(maxsize=1)

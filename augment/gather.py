@@ -17,7 +17,7 @@ from augment.dedupe import LABELLED, UNLABELLED, Deduper, kept_rows
 from augment.work import Work
 from data import store
 from data.example import Example
-from data.examples import chunks, from_table, read_groups, to_table
+from data.examples import chunks, read_groups, to_table
 from data.schema import examples_schema
 from data.tasks.task import Task
 
@@ -76,13 +76,11 @@ def read_gathered(work: Work) -> Gathered:
     return Gathered(**store.read_json(work.gathered_note))
 
 
-def read_originals(work: Work, chunk: int, chunk_rows: int) -> Iterator[Example]:
+def read_originals(work: Work, chunk: int, chunk_rows: int) -> pa.Table:
     """Read the originals of one chunk that stay."""
+    table = pa.concat_tables(read_groups(work.gathered(chunk)))
     start = chunk * chunk_rows
-    for table in read_groups(work.gathered(chunk)):
-        stay = kept_rows(np.fromfile(work.kept, np.uint8), start, start + len(table))
-        yield from from_table(table.filter(pa.array(stay)))
-        start += len(table)
+    return table.filter(pa.array(kept_rows(np.fromfile(work.kept, np.uint8), start, start + len(table))))
 
 
 def _open(examples: Originals) -> Iterable[Example]:

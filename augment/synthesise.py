@@ -1,19 +1,23 @@
-"""One original -> its unique, clean synthetic rows: single texts by k, pairs by the cycle A only, B only, both."""
+"""Originals -> their unique, clean synthetic rows: single texts by k, pairs by the cycle A only, B only, both."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
-from augment.clean import text_key
 from augment.config import AugmentConfig
 from augment.draw import draw_key
-from augment.edit import OP_NAMES, Edited, edit
-from augment.tagged import Tagged
+from augment.edit import OP_NAMES, Draws, edit, join, whole
+from augment.screen import Rows, digests_of, screen
+from augment.tagged import Texts
 from augment.vocabulary import Vocabulary
-from data.example import MASK, Example, example_id
-from data.words import join
+from data.example import example_digests
+
+N_WORDS = "n_words"  # extra column of the candidates: words of the original, for the report by length
+COLUMNS = {"A": "text", "B": "pair"}
+_SIDES = [[f"{name}:{op}" if op else "" for op in OP_NAMES] for name in COLUMNS]
+_PAIR_OPS = ["|".join(filter(None, (a, b))) for b in _SIDES[1] for a in _SIDES[0]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,62 +30,72 @@ class Rules:
     guard: frozenset[str]
 
 
-def synthesise(original: Example, sides: tuple[Tagged, ...], rules: Rules) -> tuple[list[Example], Counter[str]]:
-    """Draw `n_iter` rows and keep the good ones; the rest is counted by reason.
+def synthesise(originals: pa.Table, sides: list[Texts], rules: Rules) -> tuple[pa.Table, Counter[str]]:
+    """Put every original's good rows behind it, in order of their draws; the dropped ones are counted by reason.
 
-    `sides` holds one tagged text, or two for a pair. A synthetic row has no label: the teacher's answer is its target.
+    originals  N rows of an examples table;  sides: their N tagged texts, or two times N for pairs
+
+    The table has one more column, `N_WORDS`. A synthetic row has no label: the teacher's answer is its target.
     """
-    rows: list[Example] = []
-    dropped: Counter[str] = Counter()
-    joined = [join(side.words, side.blanks) for side in sides]
+    rows = _draw(originals, sides, rules)
+    digests = _digests(rules.kind, rows.texts)
     # The original as it stands and with its blanks folded: neither may come back as a synthetic row.
-    seen = {original.id: "equals_original", example_id(rules.kind, *joined): "equals_original"}
-    for k, text, pair, op, all_mask in _draws(original, sides, rules):
-        id = example_id(rules.kind, text, pair) if op else original.id
-        fault = seen.get(id)
-        if fault is None:
-            seen[id] = "duplicate"
-            fault = "all_mask" if all_mask else "excluded" if _leaks(text, pair, rules.guard) else None
-        if fault is None:
-            rows.append(Example(id, text, pair, None, None, original.split, original.id, op, k))
-        else:
-            dropped[fault] += 1
-    return rows, dropped
+    folded = _digests(rules.kind, [join(side, whole(side)) for side in sides])
+    standing = digests_of(bytes.fromhex("".join(originals["id"].to_pylist())))
+    chosen, dropped = screen(rows, digests, (standing, folded), rules.guard)
+    dropped["equals_original"] += len(originals) * rules.config.n_iter - len(rows.op)  # draws that changed nothing
+    n_words = sum(side.lengths for side in sides)
+    originals = originals.append_column(N_WORDS, pa.array(n_words, pa.int32()))
+    synthetic = _table(originals, rows.take(chosen), digests[chosen])
+    source = np.concatenate([np.arange(len(originals)), rows.source[chosen]])
+    table = pa.concat_tables([originals, synthetic]).combine_chunks()
+    return table.take(pa.array(np.argsort(source, kind="stable"))), +dropped
 
 
-def _leaks(text: str, pair: str | None, guard: frozenset[str]) -> bool:
-    """Tell whether a row equals a dev or test text. A text with a mask never does, and need not be hashed."""
-    return bool(guard) and MASK not in text and MASK not in (pair or "") and text_key(text, pair) in guard
+def _draw(originals: pa.Table, sides: list[Texts], rules: Rules) -> Rows:
+    """Make every draw; those that change nothing are left out.
+
+    A side that is not edited is the ORIGINAL text, never a former edit of it.
+    """
+    count, n_iter = len(originals), rules.config.n_iter
+    source, k = np.repeat(np.arange(count), n_iter), np.tile(np.arange(n_iter), count)
+    cycle = rules.config.pair_cycle if len(sides) > 1 else ("A",)
+    op, all_mask, texts = np.zeros(len(k), np.int64), np.zeros(len(k), bool), []
+    for i, (name, side) in enumerate(zip(COLUMNS, sides, strict=False)):
+        turn = np.array([name in cycle[draw % len(cycle)] for draw in range(n_iter)], bool)
+        mine = np.flatnonzero(np.tile(turn, count))
+        edited = edit(side, _keyed(originals, name, source[mine], k[mine], rules), rules.config, rules.vocabulary)
+        changed = np.flatnonzero(edited.changed)
+        op[mine] += edited.changed * len(OP_NAMES) ** i
+        all_mask[mine[changed]] |= edited.all_mask[changed]
+        at = source.copy()
+        at[mine[changed]] = count + changed
+        texts.append(pa.concat_arrays([originals[COLUMNS[name]].combine_chunks(), edited.text]).take(pa.array(at)))
+    return Rows(source, k, texts, op, all_mask).take(np.flatnonzero(op))
 
 
-def _draws(
-    original: Example, sides: tuple[Tagged, ...], rules: Rules
-) -> Iterator[tuple[int, str, str | None, str, bool]]:
-    """Make every draw: k, text, pair, op ("" where nothing changed), and whether a changed side is all masks."""
-    n_iter = rules.config.n_iter
-    if len(sides) == 1:
-        for k, edited in enumerate(_edit_side(original, sides[0], "A", range(n_iter), rules)):
-            yield k, edited.text, None, OP_NAMES[edited.changed], edited.all_mask
-        return
-    cycle = rules.config.pair_cycle
-    plan = [cycle[k % len(cycle)] for k in range(n_iter)]
-    edits = []
-    for name, side in zip("AB", sides, strict=True):
-        ks = [k for k in range(n_iter) if name in plan[k]]
-        edits.append(dict(zip(ks, _edit_side(original, side, name, ks, rules), strict=True)))
-    for k in range(n_iter):
-        yield k, *_pair_up(original, edits[0].get(k), edits[1].get(k))
+def _keyed(originals: pa.Table, name: str, source: np.ndarray, k: np.ndarray, rules: Rules) -> Draws:
+    keys = [draw_key(rules.config.seed, id, name) for id in originals["id"].to_pylist()]
+    return Draws(source, np.array(keys, np.uint64)[source], k.astype(np.uint64))
 
 
-def _pair_up(original: Example, a: Edited | None, b: Edited | None) -> tuple[str, str | None, str, bool]:
-    """Put two sides together. A side that is not edited is the ORIGINAL text, never a former edit of it."""
-    text = a.text if a and a.changed else original.text
-    pair = b.text if b and b.changed else original.pair
-    named = (("A", a), ("B", b))
-    op = "|".join(f"{name}:{OP_NAMES[side.changed]}" for name, side in named if side and side.changed)
-    return text, pair, op, any(side.all_mask for _, side in named if side and side.changed)
+def _table(originals: pa.Table, rows: Rows, digests: np.ndarray) -> pa.Table:
+    """Give rows the columns of their originals' table."""
+    source, count = pa.array(rows.source), len(rows.op)
+    names = pa.array(OP_NAMES if len(rows.texts) == 1 else _PAIR_OPS)
+    hexed = pa.py_buffer(digests.tobytes().hex().encode("ascii"))
+    known = {
+        "id": pa.StringArray.from_buffers(count, pa.py_buffer(np.arange(count + 1, dtype=np.int32) * 32), hexed),
+        **dict(zip(COLUMNS.values(), rows.texts, strict=False)),
+        "split": originals["split"].take(source),
+        "source_id": originals["id"].take(source),
+        "op": names.take(pa.array(rows.op)),
+        "k": pa.array(rows.k, pa.int32()),
+        N_WORDS: originals[N_WORDS].take(source),
+    }
+    nothing = {field.name: pa.nulls(count, field.type) for field in originals.schema}
+    return pa.table(nothing | known, schema=originals.schema)
 
 
-def _edit_side(original: Example, side: Tagged, name: str, ks: Iterable[int], rules: Rules) -> list[Edited]:
-    key = draw_key(rules.config.seed, original.id, name)
-    return edit(side, key, np.fromiter(ks, np.uint64), config=rules.config, vocabulary=rules.vocabulary)
+def _digests(kind: str, texts: list[pa.StringArray]) -> np.ndarray:
+    return digests_of(example_digests(kind, *(text.cast(pa.binary()).to_pylist() for text in texts)))

@@ -1,6 +1,5 @@
 """Stage 2: every original is cut into words and tagged ONCE; words, tags and their counts are kept on disk."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,17 +9,11 @@ import pyarrow.parquet as pq
 from augment import vocabulary
 from augment.config import AugmentConfig
 from augment.gather import read_originals
-from augment.tagged import Tagged
+from augment.tagged import Tagged, columns
 from augment.taggers.choose import load_tagger
 from augment.work import Work
 from data import store
-from data.example import Example
-from data.examples import from_table, read_groups, to_table
-from data.schema import examples_schema
 from data.tasks.task import Task
-
-SIDES = ("a", "b")
-_WORDS = pa.list_(pa.string())
 
 cached_tagger = lru_cache(maxsize=1)(load_tagger)
 
@@ -45,14 +38,11 @@ def tag_chunk(job: TagChunk) -> int:
     path = job.work.tagged(job.chunk)
     if path.exists():
         return pq.read_metadata(path).num_rows
-    originals = list(read_originals(job.work, job.chunk, job.config.chunk_rows))
+    originals = read_originals(job.work, job.chunk, job.config.chunk_rows)
     tag_texts = cached_tagger(job.config.tagger, job.config.language)
-    sides = [[example.text for example in originals]]
-    if job.task.pair:
-        sides.append([example.pair or "" for example in originals])
-    tagged = [tag_texts(texts) for texts in sides]
+    tagged = [tag_texts(originals[name].to_pylist()) for name in ("text", "pair")[: len(tagged_sides(job.task))]]
     vocabulary.save(job.work.counts(job.chunk), vocabulary.count(text for side in tagged for text in side))
-    table = _with_words(to_table(originals, examples_schema(job.task)), tagged)
+    table = _with_words(originals, tagged)
     with store.parquet_writer(path, table.schema) as writer:
         writer.write_table(table)
     return len(originals)
@@ -64,20 +54,13 @@ def merge_counts(work: Work, chunks: int) -> None:
     vocabulary.save(work.vocabulary, vocabulary.merge(tables))
 
 
-def read_tagged(work: Work, chunk: int) -> Iterator[tuple[Example, tuple[Tagged, ...]]]:
-    """Read the originals of a chunk with the words of their one or two texts."""
-    for table in read_groups(work.tagged(chunk)):
-        sides = []
-        for side in SIDES:
-            if f"words_{side}" in table.column_names:
-                columns = (table[f"{name}_{side}"].to_pylist() for name in ("words", "blanks", "tags"))
-                sides.append([Tagged(*values) for values in zip(*columns, strict=True)])
-        yield from zip(from_table(table), zip(*sides, strict=True), strict=True)
+def tagged_sides(task: Task) -> str:
+    """Name the sides of a task's rows, as their columns in the tagged chunks do."""
+    return "ab" if task.pair else "a"
 
 
 def _with_words(table: pa.Table, tagged: list[list[Tagged]]) -> pa.Table:
-    for side, texts in zip(SIDES, tagged, strict=False):
-        for name in ("words", "blanks", "tags"):
-            values = [getattr(text, name) for text in texts]
-            table = table.append_column(f"{name}_{side}", pa.array(values, _WORDS))
+    for side, texts in zip("ab", tagged, strict=False):
+        for name, values in columns(texts, side).items():
+            table = table.append_column(name, values)
     return table

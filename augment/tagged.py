@@ -1,6 +1,16 @@
-"""A text as the operations see it: words, the blanks before them, and their parts of speech."""
+"""A text as the operations see it: words, the blanks before them, and their parts of speech; and many texts at once."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+NAMES = ("words", "blanks", "tags")
+LISTS = pa.list_(pa.string())
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +25,52 @@ class Tagged:
     words: list[str]
     blanks: list[str]
     tags: list[str]
+
+
+@dataclass(frozen=True)
+class Texts:
+    """N tagged texts of W words together.
+
+    words   string [W], one text after the other
+    blanks  string [W]
+    tags    string [W], or empty where nothing tagged them
+    starts  int64 [N + 1]: text i owns the words from starts[i] to before starts[i + 1]
+    """
+
+    words: pa.StringArray
+    blanks: pa.StringArray
+    tags: pa.StringArray
+    starts: np.ndarray
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """Words of each text, int64 [N]."""
+        return np.diff(self.starts)
+
+    @cached_property
+    def flat(self) -> Tagged:
+        """All words as if they were those of one text, which is what word operations take."""
+        return Tagged(self.words.to_pylist(), self.blanks.to_pylist(), self.tags.to_pylist())
+
+    @cached_property
+    def spaced(self) -> pa.StringArray:
+        """Every word with the blank before it [W]."""
+        return pc.binary_join_element_wise(self.blanks, self.words, "")
+
+
+def columns(texts: Iterable[Tagged], side: str) -> dict[str, pa.ListArray]:
+    """Turn tagged texts into columns of lists, named for their side of a pair."""
+    texts = list(texts)
+    return {f"{name}_{side}": _lists([getattr(text, name) for text in texts]) for name in NAMES}
+
+
+def from_columns(table: pa.Table, side: str) -> Texts:
+    """Read some rows of those columns."""
+    words, blanks, tags = (table[f"{name}_{side}"].combine_chunks() for name in NAMES)
+    starts = words.offsets.to_numpy().astype(np.int64)
+    return Texts(words.flatten(), blanks.flatten(), tags.flatten(), starts - starts[0])
+
+
+def _lists(values: list[list[str]]) -> pa.ListArray:
+    offsets = np.cumsum([0, *map(len, values)]).astype(np.int32)
+    return pa.ListArray.from_arrays(offsets, pa.array(chain.from_iterable(values), pa.string()))

@@ -6,6 +6,7 @@ of a Python dict's entry; stored sorted by tag and word, so that it does not dep
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -41,9 +42,12 @@ class Vocabulary:
 
 def count(texts: Iterable[Tagged]) -> pa.Table:
     """Count the (tag, word) pairs of some texts."""
-    pairs = [pair for text in texts for pair in zip(text.tags, text.words, strict=False)]
-    tags, words = zip(*pairs, strict=True) if pairs else ((), ())
-    return _sum(pa.table([pa.array(tags), pa.array(words), np.ones(len(tags), np.int64)], schema=SCHEMA))
+    tagged = [text for text in texts if text.tags]
+    words, tags = (
+        pa.array(chain.from_iterable(column), pa.string())
+        for column in ((text.words for text in tagged), (text.tags for text in tagged))
+    )
+    return _sum(pa.table([tags, words, np.ones(len(tags), np.int64)], schema=SCHEMA))
 
 
 def merge(tables: Iterable[pa.Table]) -> pa.Table:

@@ -1,7 +1,7 @@
 """What one training text is. Everything that flows through the augment phase is an `Example`."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 # A masked word inside an augmented text. It is mapped to the teacher tokenizer's own mask token in the cache phase
@@ -49,3 +49,21 @@ def example_id(kind: str, text: str, pair: str | None = None, words: Sequence[st
         digest.update(len(data).to_bytes(8, "little"))
         digest.update(data)
     return digest.hexdigest()
+
+
+def example_digests(kind: str, texts: Iterable[bytes], pairs: Iterable[bytes] | None = None) -> bytes:
+    """Hash many texts, or pairs of texts, given as UTF-8: 16 bytes each, which `.hex()` turns into their ids.
+
+    Five times as fast as `example_id` for one after the other.
+    """
+    name = kind.encode("utf-8", "surrogatepass")
+    head, blake2b = len(name).to_bytes(8, "little") + name, hashlib.blake2b
+    if pairs is None:
+        none = (1).to_bytes(8, "little") + b"\xff"
+        fields = (b"".join((head, len(text).to_bytes(8, "little"), text, none)) for text in texts)
+    else:
+        fields = (
+            b"".join((head, len(text).to_bytes(8, "little"), text, len(pair).to_bytes(8, "little"), pair))
+            for text, pair in zip(texts, pairs, strict=True)
+        )
+    return b"".join([blake2b(data, digest_size=16).digest() for data in fields])

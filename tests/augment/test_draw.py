@@ -1,6 +1,6 @@
 import numpy as np
 
-from augment.draw import draw_key, uniforms
+from augment.draw import draw_key, uniforms, uniforms_from
 
 KS = np.arange(20, dtype=np.uint64)
 
@@ -19,6 +19,14 @@ def test_a_draw_is_a_function_of_its_key_and_counters_not_of_what_was_drawn_befo
     assert (uniforms(key, KS, 9)[:10] == uniforms(key, KS[:10], 9)).all()
     assert (uniforms(key, KS, 9)[:, :4] == uniforms(key, KS, 4)).all()
     assert (uniforms(key, KS[[13, 5]], 9) == uniforms(key, KS, 9)[[13, 5]]).all()
+
+
+def test_rows_of_many_keys_and_lengths_at_once_draw_the_same_numbers_as_each_by_itself():
+    keys, ks, counts = np.array([5, 2**64 - 1, 5], np.uint64), KS[[0, 3, 7]], np.array([2, 0, 4])
+    flat = uniforms_from(3, keys, ks, counts)
+    alone = [uniforms(int(key), ks[i : i + 1], 3 + counts[i])[0, 3:] for i, key in enumerate(keys)]
+    assert (flat == np.concatenate(alone)).all()
+    assert (uniforms(keys, ks, 2) == [uniforms(int(key), ks[i : i + 1], 2)[0] for i, key in enumerate(keys)]).all()
 
 
 def test_seed_original_and_side_each_change_the_key():

@@ -1,16 +1,18 @@
 """The rules of the recipe, by their rates: 400 originals of distinct words, 100 draws each."""
 
 from collections import Counter
+from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from augment import vocabulary
 from augment.config import AugmentConfig
 from augment.draw import draw_key
-from augment.edit import OP_NAMES, edit
+from augment.edit import OP_NAMES, Draws, edit
 from augment.ops import ngram
-from augment.tagged import Tagged
+from augment.tagged import Tagged, columns, from_columns
 from data.example import MASK
 from data.words import split
 
@@ -23,10 +25,18 @@ TEXT = Tagged(WORDS, ["", *[" "] * (LENGTH - 1)], ["T"] * LENGTH)
 OTHERS = vocabulary.from_counts(vocabulary.count([Tagged(["new"], [""], ["T"])]))
 
 
+class Row(NamedTuple):
+    text: str
+    changed: int
+    all_mask: bool
+
+
 def draws(words=OTHERS, originals=400, text=TEXT, **options):
-    config = AugmentConfig(**options)
-    for i in range(originals):
-        yield from edit(text, draw_key(0, str(i), "A"), KS, config=config, vocabulary=words)
+    texts = from_columns(pa.table(columns([text] * originals, "a")), "a")
+    keys = np.array([draw_key(0, str(i), "A") for i in range(originals)], np.uint64)
+    source = np.repeat(np.arange(originals), DRAWS)
+    edited = edit(texts, Draws(source, keys[source], np.tile(KS, originals)), AugmentConfig(**options), words)
+    yield from map(Row, edited.text.to_pylist(), edited.changed.tolist(), edited.all_mask.tolist())
 
 
 def rates(edited):
@@ -120,3 +130,23 @@ def test_a_mask_is_a_sentinel_and_not_the_spelling_of_any_tokenizer():
     text = " ".join(row.text for row in draws(originals=5))
     assert MASK in text
     assert not any(spelling in text for spelling in ("[MASK]", "<mask>", "<unk>"))
+
+
+def test_texts_of_any_lengths_are_edited_at_once_as_each_by_itself():
+    lengths = (1, 12, 3)
+    some = [Tagged(WORDS[:n], ["", *[" "] * (n - 1)], ["T"] * n) for n in lengths]
+    texts = from_columns(pa.table(columns(some, "a")).slice(1), "a")
+    keys, source = np.array([7, 8], np.uint64), np.array([1, 0, 0, 1])
+    ks = np.array([3, 3, 9, 4], np.uint64)
+    edited = edit(texts, Draws(source, keys[source], ks), AugmentConfig(), OTHERS)
+    for row, (number, k) in enumerate(zip(source.tolist(), ks, strict=True)):
+        one = from_columns(pa.table(columns([some[1 + number]], "a")), "a")
+        alone = edit(one, Draws(np.array([0]), keys[[number]], np.array([k])), AugmentConfig(), OTHERS)
+        assert edited.text[row] == alone.text[0] and edited.changed[row] == alone.changed[0]
+
+
+def test_no_draws_make_no_texts():
+    texts = from_columns(pa.table(columns([TEXT], "a")), "a")
+    none = np.zeros(0, np.int64)
+    edited = edit(texts, Draws(none, none.astype(np.uint64), none.astype(np.uint64)), AugmentConfig(), OTHERS)
+    assert len(edited.text) == len(edited.changed) == len(edited.all_mask) == 0

@@ -211,7 +211,7 @@ def test_chinese_goes_through_without_blanks(tmp_path):
 
 @pytest.mark.parametrize(
     ("room", "name", "call"),
-    [(tag, "_with_words", 2), (module, "merge_counts", 1), (candidates, "synthesise", 5), (module, "find_unique", 1)],
+    [(tag, "_with_words", 2), (module, "merge_counts", 1), (candidates, "synthesise", 2), (module, "find_unique", 1)],
 )
 def test_an_interrupted_run_goes_on_where_it_stopped_and_gives_the_same_set(tmp_path, monkeypatch, room, name, call):
     whole = run(tmp_path / "whole")

@@ -1,14 +1,18 @@
 """One original and its synthetic rows: what is kept, what is dropped, and the cycle over the sides of a pair."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from augment import vocabulary
 from augment.clean import guard_keys, original_fault, text_key
 from augment.config import AugmentConfig
 from augment.synthesise import Rules, synthesise
-from augment.tagged import Tagged
+from augment.tagged import Tagged, columns, from_columns
 from data.example import MASK, Example, example_id
+from data.examples import from_table, to_table
+from data.schema import examples_schema
+from data.tasks.task import Task
 from data.words import split
 
 NOUNS = [f"noun{i}" for i in range(2000)]
@@ -27,8 +31,13 @@ def original(text, pair=None, **values):
 
 
 def rows_of(example, *, guard=(), words=VOCABULARY, **options):
-    sides = tuple(tagged(text) for text in (example.text, example.pair) if text is not None)
-    return synthesise(example, sides, Rules(AugmentConfig(**options), "classify", words, frozenset(guard)))
+    sides = [columns([tagged(text)], "a") for text in (example.text, example.pair) if text is not None]
+    texts = [from_columns(pa.table(side), "a") for side in sides]
+    rules = Rules(AugmentConfig(**options), "classify", words, frozenset(guard))
+    table, dropped = synthesise(to_table([example], examples_schema(Task("classify", ("0", "1")))), texts, rules)
+    first, *rows = from_table(table)
+    assert first == example
+    return rows, dropped
 
 
 A, B = "one two three four five six seven", "red green blue black white grey"

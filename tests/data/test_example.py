@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.example import Example, example_id
+from data.example import Example, example_digests, example_id
 
 
 def test_an_id_is_stable_for_ever() -> None:
@@ -33,6 +33,16 @@ def test_moving_the_border_between_texts_changes_the_id(a: str, b: str, border: 
     joined = a + b
     other = joined[:border], joined[border:]
     assert (example_id("classify", a, b) == example_id("classify", *other)) == ((a, b) == other)
+
+
+def test_many_texts_are_hashed_as_each_by_itself() -> None:
+    assert example_digests("classify", [b"good film", "\u00e9".encode()]).hex() == "".join(
+        [example_id("classify", "good film"), example_id("classify", "\u00e9")]
+    )
+    assert example_digests("regress", [b"a", b""], [b"b", b"a"]).hex() == "".join(
+        [example_id("regress", "a", "b"), example_id("regress", "", "a")]
+    )
+    assert example_digests("classify", []) == b""
 
 
 def test_half_a_character_has_an_id_too() -> None:
