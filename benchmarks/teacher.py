@@ -150,7 +150,11 @@ def measure_hidden(result: dict[str, Any], options: Options, teacher: str, machi
     scratch = fresh(options.work / "hidden-scratch")
     common = {"examples": str(material.examples_directory(options, rows)), "teacher": teacher}
     config = {"dtype": machine["dtype"], "threads": options.threads, "signals": ["logits", "hidden"]}
-    files = {name: {"out": str(scratch / name), "answers": str(scratch / f"{name}.npy")} for name in ("ours", "tuned")}
+    few = max(32, rows // SLOWER * HIDDEN_SHARE)
+    files = {
+        name: {"out": str(scratch / name), "answers": str(scratch / f"{name}.npy")}
+        for name in ("ours", "tuned", "plain")
+    }
     arms = [
         Arm(
             "ours: last hidden",
@@ -163,6 +167,12 @@ def measure_hidden(result: dict[str, Any], options: Options, teacher: str, machi
             "benchmarks.arms.teacher:tuned",
             {**common, **files["tuned"], "rows": rows, "dtype": machine["dtype"], "hidden": True},
             about="the tuned loop, states as a list column of float16",
+        ),
+        Arm(
+            "plain transformers loop: last hidden",
+            "benchmarks.arms.teacher:plain",
+            {**common, **files["plain"], "rows": few, "hidden": True},
+            about=f"the plain loop, states as lists of lists of float32; {few:,} rows",
         ),
     ]
     found = race(arms, rounds=options.rounds, threads=options.threads)

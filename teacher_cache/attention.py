@@ -49,25 +49,30 @@ def check_capture(model: Any) -> None:
 
 
 @contextmanager
-def capture(model: Any, layers: Collection[int]) -> Iterator[Capture]:
-    """Keep queries, keys and values of the named layers while the block runs one forward pass.
-
-    Without layers nothing is touched. Errors: see `check_capture`; an attention that is not softmax(Q Kᵀ / √size).
-    """
-    captured = Capture(frozenset(layers))
-    if not layers:
-        yield captured
-        return
+def watched(model: Any) -> Iterator[None]:
+    """Have the model's attentions look for a capture while the block runs. Errors: see `check_capture`."""
     check_capture(model)
     kernel = model.config._attn_implementation
     model.set_attn_implementation(f"{NAME}_{kernel}")
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(kernel)
+
+
+@contextmanager
+def capture(model: Any, layers: Collection[int]) -> Iterator[Capture]:
+    """Keep queries, keys and values of the named layers of one forward pass of a `watched` model, in this thread.
+
+    Errors: a model with another number of attentions than of layers; an attention that is not softmax(Q Kᵀ / √size).
+    """
+    captured = Capture(frozenset(layers))
     before = CURRENT.set(captured)
     try:
         yield captured
     finally:
         CURRENT.reset(before)
-        model.set_attn_implementation(kernel)
-    if captured.calls != model.config.num_hidden_layers:
+    if layers and captured.calls != model.config.num_hidden_layers:
         raise PotstillError(
             f"{type(model).__name__} has {captured.calls} attentions in {model.config.num_hidden_layers} layers",
             hint=HINT,

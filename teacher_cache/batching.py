@@ -10,7 +10,7 @@ The plan is a pure function of lengths and budget, so that a shard computed agai
 
 import numpy as np
 
-RULE = "length-sorted-8"  # named in the plan: another rule is another cache
+RULE = "length-sorted-8/one-thread-each"  # named in the plan: another rule is another cache
 LEAST = 8  # a batch may end early once it holds budget / LEAST
 
 

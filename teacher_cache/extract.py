@@ -96,13 +96,13 @@ def extract(model: Any, batch: dict[str, torch.Tensor], columns: tuple[str, ...]
     """Run the teacher on a batch, once, and take the columns asked for, on the device.
 
     Each is [B, width] per text, [B, T, width] per token, [B, T, T] per pair of tokens; what stands at padding is noise.
-    Hidden states are asked of the model, and its attention is watched, only where a column needs them.
+    Hidden states are asked of the model only where a column needs them; for q, k and v the model must be `watched`.
     """
     layers = {column: split_signal(column)[1] for column in columns}
     names = {column: column.partition(".")[0] for column in columns}
-    watched = {layer for column, layer in layers.items() if layer is not None and names[column] in ATTENTION}
+    attended = {layer for column, layer in layers.items() if layer is not None and names[column] in ATTENTION}
     states = any(layer is not None and names[column] not in ATTENTION for column, layer in layers.items())
-    with capture(model, watched) as captured:
+    with capture(model, attended) as captured:
         outputs = model(**batch, output_hidden_states=states)
     said = Said(_scores(outputs), getattr(outputs, "hidden_states", None) or (), batch.get("input_ids"), captured.taken)
     mask = batch.get("attention_mask")

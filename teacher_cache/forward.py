@@ -1,21 +1,26 @@
 """Rows through the teacher in batches, and the answers put back in their order. `Tokens` -> flat arrays.
 
 Answers stay on the device until all rows are done: no batch waits for a copy. Padding is dropped there, so that only
-what is stored leaves the device.
+what is stored leaves the device. On a CPU batches are computed side by side (`lanes.py`), and where the answers allow
+it the last layer is computed for the first token only (`first_token.py`).
 """
 
 import copy
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 
 from data.schema import split_signal
-from teacher_cache.attention import check_capture
+from teacher_cache.attention import check_capture, watched
 from teacher_cache.batching import padded_tokens, plan_batches
 from teacher_cache.extract import ATTENTION, check_range, extract
+from teacher_cache.first_token import first_token_only, first_token_serves
+from teacher_cache.lanes import lanes_of, side_by_side
+from teacher_cache.machine import cpu_threads
 from teacher_cache.tokens import NONFINITE, Tokens, pad
 
 Buffers = dict[str, torch.Tensor]  # column -> [all places, width] on the device
@@ -38,8 +43,10 @@ class Forward:
     ) -> None:
         self.model, self.columns, self.filler, self.budget = model, columns, filler, budget
         self.per = {name: split_signal(name)[0].per for name in columns} | ({"logits": "token"} if per_word else {})
-        if any(name.partition(".")[0] in ATTENTION for name in columns):
+        self.attention = any(name.partition(".")[0] in ATTENTION for name in columns)
+        if self.attention:
             check_capture(model)
+        self.first = not per_word and first_token_serves(model, columns)
 
     def run(self, tokens: Tokens, on_batch: Callable[[int], None]) -> tuple[dict[str, np.ndarray], list[str], int]:
         """Answer all rows: columns as flat arrays, the status of each row, sub-words computed with padding."""
@@ -47,11 +54,11 @@ class Forward:
         starts = {name: _starts(per, lengths) for name, per in self.per.items()}
         buffers = {name: self._buffer(name, int(starts[name][-1])) for name in self.columns}
         batches = plan_batches(lengths, self.budget)
-        with torch.inference_mode():
-            for rows in batches:
-                self._fill(self.model, tokens, rows, buffers, starts)
+        with self.ready(self.model) as lanes:
+            fill = functools.partial(self._fill, self.model, tokens, buffers=buffers, starts=starts)
+            for rows in side_by_side(fill, batches, lanes):
                 on_batch(len(rows))
-            status = self._retry(tokens, buffers, starts)
+        status = self._retry(tokens, buffers, starts)
         return {name: buffer.cpu().numpy() for name, buffer in buffers.items()}, status, padded_tokens(lengths, batches)
 
     @functools.cached_property
@@ -59,13 +66,26 @@ class Forward:
         """The model in float32: a copy where it is not that already."""
         return self.model if self.model.dtype == torch.float32 else copy.deepcopy(self.model).float()
 
+    @contextmanager
+    def ready(self, model: Any) -> Iterator[int]:
+        """Make a model compute what is asked for and no more; give the lanes for its batches."""
+        with ExitStack() as stack:
+            lanes = lanes_of(model.device)
+            stack.enter_context(cpu_threads(1 if lanes > 1 else 0))
+            if self.attention:
+                stack.enter_context(watched(model))
+            if self.first:
+                stack.enter_context(first_token_only(model))
+            yield lanes
+
     def _buffer(self, name: str, places: int) -> torch.Tensor:
         dtype = getattr(torch, split_signal(name)[0].dtype)
         empty = torch.nan if dtype.is_floating_point else 0
         return torch.full((places, self.columns[name]), empty, dtype=dtype, device=self.model.device)
 
+    @torch.inference_mode()
     def _fill(
-        self, model: Any, tokens: Tokens, rows: np.ndarray, buffers: Buffers, starts: Starts, *, check: bool = False
+        self, model: Any, tokens: Tokens, rows: np.ndarray, *, buffers: Buffers, starts: Starts, check: bool = False
     ) -> None:
         """Run one batch and put its answers in their places; `check`: refuse numbers that the storage cannot hold."""
         batch = {name: self._there(array) for name, array in pad(tokens, rows, self.filler).items()}
@@ -86,8 +106,10 @@ class Forward:
         """
         status = list(tokens.status)
         broken = _not_finite(buffers, starts, tokens.lengths)
-        for places in plan_batches(tokens.lengths[broken], self.budget):
-            self._fill(self._exact, tokens, broken[places], buffers, starts, check=True)
+        if len(broken):
+            with self.ready(self._exact):
+                for places in plan_batches(tokens.lengths[broken], self.budget):
+                    self._fill(self._exact, tokens, broken[places], buffers=buffers, starts=starts, check=True)
         for row in _not_finite(buffers, starts, tokens.lengths) if len(broken) else []:
             status[row] = NONFINITE
             for name, buffer in buffers.items():

@@ -65,7 +65,7 @@ def compute_some(
     post, session = worker
     rows: list[int] = []
     with (
-        cpu_threads(int(post.settled.plan.provenance["threads"])),
+        cpu_threads(post.job.config.threads),
         sending(post.remote, post.settled.plan, lambda commit: rows.append(commit.part.rows)) as on_commit,
     ):
         compute(session, shards, stop=stop, on_batch=on_batch, on_commit=on_commit)
@@ -91,5 +91,5 @@ def open_post(post: Post, progress: Progress) -> Session:
     """Load the teacher of a worker."""
     plan = post.settled.plan
     donors = open_donors(post.launch.reuse, plan, progress)
-    with cpu_threads(int(plan.provenance["threads"])):
+    with cpu_threads(post.job.config.threads):
         return open_session(post.job, post.settled, donors)

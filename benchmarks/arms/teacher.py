@@ -72,22 +72,33 @@ def ours(*, examples: str, teacher: str, out: str, answers: str, config: dict[st
     return run
 
 
-def plain(*, examples: str, teacher: str, out: str, answers: str, rows: int) -> Round:
-    """What one writes first: batches of 32 in the order of the file, padded, float32; argmax and logits to Parquet."""
+def plain(*, examples: str, teacher: str, out: str, answers: str, rows: int, hidden: bool = False) -> Round:
+    """What one writes first: batches of 32 in the order of the file, padded, float32; argmax and logits to Parquet.
+
+    hidden: the last hidden state of every token too, as lists of lists.
+    """
     ids, texts = load_texts(examples, rows)
     model, tokenizer = load_model(teacher, "float32")
 
     def run() -> dict[str, Any]:
         start = time.perf_counter()
-        parts = []
+        parts, states = [], []
         with torch.no_grad():
             for at in range(0, len(texts), 32):
                 batch = tokenizer(
                     texts[at : at + 32], padding=True, truncation=True, max_length=MAX_LENGTH, return_tensors="pt"
                 )
-                parts.append(model(**batch).logits)
+                outputs = model(**batch, output_hidden_states=hidden)
+                parts.append(outputs.logits)
+                if hidden:
+                    lengths = batch["attention_mask"].sum(dim=1).tolist()
+                    states += [
+                        list(row[:length].numpy())
+                        for row, length in zip(outputs.hidden_states[-1], lengths, strict=True)
+                    ]
         logits = torch.cat(parts).numpy()
-        pq.write_table(pa.table({"id": ids, "label": logits.argmax(axis=1), "logits": list(logits)}), out)
+        table = {"id": ids, "label": logits.argmax(axis=1), "logits": list(logits)}
+        pq.write_table(pa.table(table | ({"hidden": states} if hidden else {})), out)
         seconds = time.perf_counter() - start
         if not Path(answers).exists():
             np.save(answers, logits)
@@ -190,14 +201,22 @@ def fastest_batch(once: Callable[[int], Any]) -> int:
 
 
 def forward_only(*, examples: str, teacher: str, rows: int, machine: dict[str, Any]) -> Round:
-    """A ceiling: our batches, ready as tensors, through the model; nothing is stored."""
+    """A ceiling: our batches, ready as tensors, through the model as the cache phase computes it; nothing is stored."""
+    from teacher_cache.forward import Forward
+    from teacher_cache.lanes import side_by_side
+
     batches = [batch for batch, _ in our_batches(examples, teacher, rows, machine)]
     model = our_model(teacher, machine)
+    forward = Forward(model, {"logits": model.config.num_labels}, 0, machine["token_budget"])
+
+    @torch.inference_mode()
+    def answer(batch: dict[str, torch.Tensor]) -> None:
+        model(**batch)
 
     def run() -> dict[str, Any]:
-        with torch.inference_mode():
-            for batch in batches:
-                model(**batch)
+        with forward.ready(model) as lanes:
+            for _ in side_by_side(answer, batches, lanes):
+                pass
         return {"rows": rows}
 
     return run

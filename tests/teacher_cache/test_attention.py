@@ -12,7 +12,7 @@ import transformers
 
 from data.errors import PotstillError
 from data.schema import Sizes
-from teacher_cache.attention import NAME, capture
+from teacher_cache.attention import NAME, watched
 from teacher_cache.config import CacheConfig
 from teacher_cache.extract import extract
 from teacher_cache.fingerprint import TeacherFiles
@@ -87,7 +87,7 @@ def test_attention_follows_from_what_is_taken(family: str, kernel: str, tokens: 
     for row, length in enumerate(LENGTHS):
         ids[row, :length], mask[row, :length] = tokens.ids[tokens.starts[row] : tokens.starts[row + 1]], 1
     batch = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
-    with torch.inference_mode():
+    with torch.inference_mode(), watched(model):
         said = extract(model, batch, tuple(f"{name}.{layer}" for name in "qk" for layer in (1, 2, 3)))
     for row, length in enumerate(LENGTHS):
         wanted = alone(plain, tokens, row, output_attentions=True).attentions
@@ -194,7 +194,7 @@ def test_logits_alone_touch_nothing(tokens: Tokens, monkeypatch: pytest.MonkeyPa
 
 def test_the_attention_is_switched_back_after_an_error() -> None:
     model = make("bert")
-    with pytest.raises(ZeroDivisionError), capture(model, {1}):
+    with pytest.raises(ZeroDivisionError), watched(model):
         assert model.config._attn_implementation == f"{NAME}_sdpa"
         raise ZeroDivisionError
     assert model.config._attn_implementation == "sdpa"
@@ -209,7 +209,7 @@ def test_another_scale_is_folded_into_the_queries(tokens: Tokens) -> None:
 
 def extract_q(model: Any, tokens: Tokens) -> torch.Tensor:
     ids = torch.from_numpy(tokens.ids[None, :5].astype(np.int64))
-    with torch.inference_mode():
+    with torch.inference_mode(), watched(model):
         return extract(model, {"input_ids": ids}, ("q.1",))["q.1"]
 
 
