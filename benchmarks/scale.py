@@ -11,7 +11,7 @@ QUICK_SIZES = (256, 512, 1024)
 
 
 def grow(arm_of: Callable[[int], Arm], sizes: Sequence[int], *, threads: int, repeats: int = 1) -> list[dict[str, Any]]:
-    """Measure an arm at each size in a fresh process: rows, best seconds of `repeats`, peak anonymous memory."""
+    """Measure an arm at each size in a fresh process: rows, first and best seconds of `repeats`, peak of its memory."""
     found = []
     for size in sizes:
         running = Running(arm_of(size), threads=threads)
@@ -22,6 +22,7 @@ def grow(arm_of: Callable[[int], Arm], sizes: Sequence[int], *, threads: int, re
             continue
         best = min(answers, key=lambda answer: answer["seconds"])
         entry = {"size": size, **best, "anonymous_mb": max(answer.get("anonymous_mb", 0.0) for answer in answers)}
+        entry["first_seconds"] = answers[0]["seconds"]
         entry.pop("sums", None)
         print(f"  {running.arm.name} at {size:,}: {entry['seconds']:.2f} s, {entry['anonymous_mb']:.0f} MB", flush=True)
         found.append(entry)

@@ -17,10 +17,14 @@ from benchmarks.results import add_aim, add_race, draw_lines, finish, result_of
 from benchmarks.rounds import race
 from benchmarks.scale import QUICK_SIZES, SIZES, grow, growth, slope_of
 
-HERE = "benchmarks.arms.stream"
-SLOW = ("datasets streaming", "datasets streaming, batched map")
-TUNED = ("datasets streaming, Arrow", "datasets streaming, batched map")
+HERE, THEIRS = "benchmarks.arms.stream", "benchmarks.arms.stream_rivals"
+FIRST = "ours, first epoch"
+SLOW = "datasets streaming"
+TUNED = (f"{SLOW}, batched map", f"{SLOW}, Arrow")
+OF_IDS = f"{SLOW}, Arrow, ids kept"
+ENCODING = (SLOW, f"{SLOW}, batched map", f"{SLOW}, Arrow", "DataLoader over Arrow")  # tokenise as a first epoch does
 STALL_ROWS = 32_768
+EPOCHS = 6  # of the growing stream: one that encodes, the best of five that read ids
 
 
 def main() -> None:
@@ -44,72 +48,64 @@ def main() -> None:
 
 def measure_race(result: dict[str, Any], options: Options, cache: Path) -> None:
     """Rows a second of an epoch, and that all arms hand out the same rows."""
-    common = {
-        "flat": str(material.flat_parquet(options, cache, options.rows)),
-        "tokenizer": str(cache / "files"),
-    }
-    arms = [
-        Arm(
-            "ours",
-            f"{HERE}:ours",
-            {"cache": str(cache)},
-            about="Stream: plan, row groups, bulk encoding, a thread ahead",
-        ),
-        Arm(
-            "datasets streaming",
-            f"{HERE}:datasets_default",
-            {**common, "batched": False},
-            rival=True,
-            about="shuffle(10,000), map over rows, DataLoader, DataCollatorWithPadding",
-        ),
-        Arm(
-            "datasets streaming, batched map",
-            f"{HERE}:datasets_default",
-            {**common, "batched": True},
-            rival=True,
-            about="the same, map over batches of 1,000",
-        ),
-        Arm(
-            "datasets streaming, Arrow",
-            f"{HERE}:datasets_tuned",
-            common,
-            rival=True,
-            about="shuffle(10,000) of Arrow tables, bare Rust tokenizer, pad_sequence",
-        ),
-        Arm(
-            "DataLoader over Arrow",
-            f"{HERE}:map_style",
-            {**common, "workers": 0},
-            rival=True,
-            about="map-style, shuffled, bare Rust tokenizer",
-        ),
-        Arm(
-            "DataLoader over Arrow, 2 workers",
-            f"{HERE}:map_style",
-            {**common, "workers": 2},
-            rival=True,
-            about="the same with worker processes",
-        ),
-        Arm(
-            "ceiling: from memory",
-            f"{HERE}:memory",
-            {"cache": str(cache)},
-            about="our plan over encoded blocks in memory",
-        ),
-    ]
+    arms = [*our_arms(cache), *rivals(material.flat_parquet(options, cache, options.rows), cache / "files")]
     found = race(arms, rounds=options.rounds, threads=options.threads)
     add_race(result, found, "ours", {arm.name: arm.about for arm in arms})
     refuse_other_rows({arm: found.of(arm)[0]["sums"] for arm in result["arms"]}, "ours")
     result["parity"] = {"sums of one epoch, alike in every arm": found.of("ours")[0]["sums"]}
     result["padding"] = {arm: round(found.of(arm)[-1]["padding"], 4) for arm in result["arms"]}
-    if SLOW[0] in result["ratios"]:
-        add_aim(result, "ours / datasets streaming with shuffle", result["ratios"][SLOW[0]]["median"], least=20)
+    if SLOW in result["ratios"]:
+        add_aim(result, "ours / datasets streaming with shuffle", result["ratios"][SLOW]["median"], least=20)
     tuned = [name for name in TUNED if name in result["ratios"]]
     if tuned:
         best = min(tuned, key=lambda name: result["ratios"][name]["median"])
         add_aim(result, f"ours / its best tuned form ({best})", result["ratios"][best]["median"], least=3)
+    if OF_IDS in result["ratios"]:
+        add_aim(
+            result,
+            "ours / datasets streaming over a file of ids made by hand",
+            result["ratios"][OF_IDS]["median"],
+            least=1,
+        )
+    for name in ENCODING:
+        if name in result["arms"] and FIRST in result["arms"]:
+            result["remarks"].append(f"{FIRST} / {name}: {ratio(found.rounds, FIRST, name)} times")
     shares = ", ".join(f"{name} {share:.0%}" for name, share in result["padding"].items())
     result["remarks"].append(f"padding in the batches handed out: {shares}")
+
+
+def our_arms(cache: Path) -> list[Arm]:
+    """Later epochs, the first epoch, and what is left where reading costs nothing."""
+    settings = {"cache": str(cache)}
+    about = {
+        "ours": "Stream: plan, row groups, ids on disk after the cold round, a thread ahead",
+        FIRST: "the same without ids on disk: encodes them and writes them",
+        "ceiling: from memory": "our plan over encoded blocks in memory",
+    }
+    return [
+        Arm("ours", f"{HERE}:ours", settings, about=about["ours"]),
+        Arm(FIRST, f"{HERE}:ours", {**settings, "first": True}, about=about[FIRST]),
+        Arm("ceiling: from memory", f"{HERE}:memory", settings, about=about["ceiling: from memory"]),
+    ]
+
+
+def rivals(flat: Path, tokenizer: Path) -> list[Arm]:
+    """What others do with a Parquet file of texts, and where they tokenise once, with one of ids."""
+    common = {"flat": str(flat), "tokenizer": str(tokenizer)}
+    kept = "from a file of ids, padded without a step a row"
+    made: list[tuple[str, str, dict[str, Any], str]] = [
+        (SLOW, "datasets_default", {"batched": False}, "shuffle(10,000), map over rows, DataCollatorWithPadding"),
+        (f"{SLOW}, batched map", "datasets_default", {"batched": True}, "the same, map over batches of 1,000"),
+        (f"{SLOW}, Arrow", "datasets_tuned", {}, "shuffle(10,000) of Arrow tables, bare Rust tokenizer, pad_sequence"),
+        (OF_IDS, "datasets_tuned", {"kept": True}, f"the same {kept}"),
+        ("DataLoader over Arrow", "map_style", {"workers": 0}, "map-style, shuffled, bare Rust tokenizer"),
+        ("DataLoader over Arrow, 2 workers", "map_style", {"workers": 2}, "the same with worker processes"),
+        ("DataLoader over Arrow, ids kept", "map_kept", {}, f"a table of random rows for each batch, {kept}"),
+    ]
+    return [
+        Arm(name, f"{THEIRS}:{place}", {**common, **settings}, rival=True, about=about)
+        for name, place, settings, about in made
+    ]
 
 
 def measure_stall(result: dict[str, Any], options: Options) -> None:
@@ -119,29 +115,34 @@ def measure_stall(result: dict[str, Any], options: Options) -> None:
     """
     rows = min(STALL_ROWS, options.rows)
     cache = material.cache(options, rows, material.tiny_teacher(options, layers=1, width=384))
-    settings = {"cache": str(cache), "rows": rows, "threads": options.threads}
+    settings = {"cache": str(cache), "rows": rows}
     arms = [
         Arm("training from the stream", f"{HERE}:stalled", {**settings, "from_memory": False}),
         Arm("training from memory", f"{HERE}:stalled", {**settings, "from_memory": True}),
+        Arm(
+            "training from the stream, first epoch",
+            f"{HERE}:stalled",
+            {**settings, "from_memory": False, "first": True},
+        ),
     ]
     found = race(arms, rounds=options.rounds, threads=options.threads)
     if found.skipped:
         result["skipped"] |= found.skipped
         return
     result["rounds"] += found.rounds
-    stream, memory = (arm.name for arm in arms)
-    slowed = ratio(found.rounds, stream, memory)  # rates: stream / memory = T_memory / T_stream
-    stall = Spread(1 - slowed.median, 1 - slowed.high, 1 - slowed.low)
-    result["stall"] = {
-        "share": stall.to_dict(),
-        stream: Spread.of(list(rates_of(found.rounds, stream).values())).to_dict(),
-        memory: Spread.of(list(rates_of(found.rounds, memory).values())).to_dict(),
-    }
-    add_aim(result, "stall with the real BiLSTM student", stall.median, most=0.03)
-    result["remarks"].append(
-        f"stall {stall.median:.1%} ({stall.low:.1%} to {stall.high:.1%}): {result['stall'][stream]['median']:,.0f} "
-        f"rows/s from the stream, {result['stall'][memory]['median']:,.0f} from memory, {options.threads} threads"
-    )
+    stream, memory, first = (arm.name for arm in arms)
+    result["stall"] = {arm.name: Spread.of(list(rates_of(found.rounds, arm.name).values())).to_dict() for arm in arms}
+    for name, share, most in ((stream, "share", 0.03), (first, "share of the first epoch", None)):
+        slowed = ratio(found.rounds, name, memory)  # rates: stream / memory = T_memory / T_stream
+        stall = Spread(1 - slowed.median, 1 - slowed.high, 1 - slowed.low)
+        result["stall"][share] = stall.to_dict()
+        if most is not None:
+            add_aim(result, "stall with the real BiLSTM student", stall.median, most=most)
+        result["remarks"].append(
+            f"stall, {name}: {stall.median:.1%} ({stall.low:.1%} to {stall.high:.1%}), "
+            f"{result['stall'][name]['median']:,.0f} rows/s, {result['stall'][memory]['median']:,.0f} from memory, "
+            f"{options.threads} threads"
+        )
 
 
 def measure_scale(result: dict[str, Any], options: Options) -> None:
@@ -162,14 +163,17 @@ def measure_scale(result: dict[str, Any], options: Options) -> None:
         return Arm("stream", f"{HERE}:ours", {"cache": str(out(size))})
 
     found = {
-        "cache": grow(building, sizes, threads=options.threads),
-        "stream": grow(streaming, sizes, threads=options.threads, repeats=2),
+        "cache": grow(building, sizes, threads=options.threads, repeats=2),
+        "stream": grow(streaming, sizes, threads=options.threads, repeats=EPOCHS),
     }
+    found["stream, first epoch"] = [{**point, "seconds": point["first_seconds"]} for point in found["stream"]]
     result["scale"] = found
     for name, points in found.items():
         if len(points) < 2:
             continue
         add_aim(result, f"{name}: log-log slope of time over rows", slope_of(points), least=0.95, most=1.05)
+        if name.endswith("first epoch"):
+            continue  # it was one of the epochs whose memory is the stream's
         add_aim(result, f"{name}: anonymous memory, {sizes[-1]:,} rows / {sizes[0]:,}", growth(points), most=1.10)
         megabytes = ", ".join(f"{point['size']:,}: {point['anonymous_mb']:.0f} MB" for point in points)
         result["remarks"].append(f"anonymous memory of the {name} phase: {megabytes}")

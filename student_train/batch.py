@@ -99,12 +99,12 @@ class Encoded:
         lengths = self.lengths[rows]
         places = np.arange(int(lengths.max()))
         real = places < lengths[:, None]  # [B, T]
-        where = np.where(real, self.starts[rows][:, None] + places, 0)  # [B, T]
-        ids = torch.from_numpy(np.where(real, self.flat[where], 0).astype(np.int64))
+        where = self.starts[rows][:, None] + places  # [B, T], behind a row's end that of others, or of none: clipped
+        ids = self.flat.take(where, mode="clip").astype(np.int64) * real
         types = None
         if self.types is not None:
-            types = torch.from_numpy(np.where(real, self.types[where], 0).astype(np.int64))
-        return ids, torch.from_numpy(lengths), types
+            types = torch.from_numpy(self.types.take(where, mode="clip").astype(np.int64) * real)
+        return torch.from_numpy(ids), torch.from_numpy(lengths), types
 
 
 def pad_inputs(sides: list[Encoded], rows: np.ndarray) -> Inputs:
