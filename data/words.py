@@ -5,6 +5,8 @@ was written. Tokenised text ("do n't", "-lrb-") keeps its tokens. Chinese is cut
 """
 
 import re
+from functools import lru_cache
+from itertools import chain
 
 from data.example import MASK
 
@@ -18,6 +20,7 @@ _WORD = re.compile(
     r"|([^\w\s])\1*",
     re.IGNORECASE,
 )
+LONG = 64  # characters; longer tokens are rare and would fill the memory of cut ones
 
 
 def split(text: str) -> tuple[list[str], list[str]]:
@@ -26,14 +29,19 @@ def split(text: str) -> tuple[list[str], list[str]]:
     `"Good, isn't it?"` -> (["Good", ",", "isn't", "it", "?"], ["", "", " ", " ", ""]). Leading and trailing blanks
     of the text are dropped; a run of blanks counts as one.
     """
-    words: list[str] = []
-    blanks: list[str] = []
-    end = 0
-    for match in _WORD.finditer(text):
-        blanks.append(" " if match.start() > end and words else "")
-        words.append(match.group())
-        end = match.end()
+    cuts = [_cut(token) if len(token) < LONG else _cut.__wrapped__(token) for token in text.split()]
+    words = list(chain.from_iterable(cuts))
+    blanks = [" "] * len(words)
+    if len(words) > len(cuts):
+        blanks = [blank for cut in cuts for blank in (" ", *[""] * (len(cut) - 1))]
+    blanks[:1] = [""] * bool(words)
     return words, blanks
+
+
+@lru_cache(maxsize=1 << 16)
+def _cut(token: str) -> tuple[str, ...]:
+    """Cut what stands between two blanks: no word reaches over one. Most tokens come again and again."""
+    return tuple(match.group() for match in _WORD.finditer(token))
 
 
 def join(words: list[str], blanks: list[str]) -> str:

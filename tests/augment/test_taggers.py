@@ -7,8 +7,9 @@ from augment.segment import is_chinese, segmenter, with_blanks
 from augment.taggers import TAGGERS, own, spacy_model
 from augment.taggers.choose import choose, describe_tagger, load_tagger
 from data.errors import NO_INPUT, PotstillError
+from data.example import MASK
 from data.progress import Silent
-from data.words import join
+from data.words import join, split
 
 SHARED = Path(os.environ.get("POTSTILL_SHARED", Path(__file__).parents[2] / ".." / "shared"))
 NLTK_DATA = SHARED / "data" / "nltk_data"
@@ -71,6 +72,22 @@ def test_any_spacy_pipeline_works_by_path(tmp_path):
     tagger = f"spacy:{own.MODEL}"
     assert describe_tagger(tagger, "de").startswith("spacy:en_")
     assert load_tagger(tagger, "en")([TEXT]) == load_tagger("own", "en")([TEXT])
+
+
+def test_the_own_model_run_layer_by_layer_tags_as_spacy_runs_it(monkeypatch):
+    """Blocks and kept vectors must not show; "NOUN" and "LOWER" are symbols of spaCy's, not words by their hash."""
+    texts = [
+        f"the {word} {other} was n't {word}ing in {other} 's {i} films ."
+        for i, word in enumerate(["a", "NOUN", "ß", "dog", "-lrb-"])
+        for other in ("LOWER", "U.S.", MASK, "x" * 150)
+    ]
+    words = [split(text)[0] for text in [*texts, "", "dull", *texts[::-1]]]
+    slow = spacy_model.word_tagger(str(own.MODEL))(words)
+    monkeypatch.setattr(own, "BLOCK", 7)
+    monkeypatch.setattr(own, "KNOWN", 10)
+    quick = own.word_tagger()
+    assert quick(words) == slow and quick(words) == slow
+    assert quick([]) == [] and quick([[], []]) == [[], []]
 
 
 def test_a_spacy_pipeline_without_a_tagger_is_refused(tmp_path):

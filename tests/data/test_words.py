@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.example import MASK
-from data.words import join, normalised, split
+from data.words import _WORD, join, normalised, split
 
 PIECES = st.sampled_from(
     ["good", "n't", "'s", "-lrb-", "don't", "U.S.", "--", "...", "$", "3,000", " ", "  ", "\n", MASK, "好", "é", "'"]
@@ -53,3 +53,15 @@ def test_words_and_blanks_must_be_as_many() -> None:
 def test_normalised_folds_case_and_blanks_only() -> None:
     assert normalised(" Good\t FILM\u2028Straße ") == "good film strasse"
     assert normalised("good film") != normalised("good film!")
+
+
+@given(st.lists(PIECES, max_size=20).map("".join))
+def test_a_text_cut_token_by_token_is_cut_as_a_whole(text: str) -> None:
+    whole = [(match.group(), match.start()) for match in _WORD.finditer(text)]
+    words, blanks = split(text)
+    assert words == [word for word, _ in whole]
+    assert blanks == ["" if i == 0 or not text[start - 1].isspace() else " " for i, (_, start) in enumerate(whole)]
+
+
+def test_tokens_longer_than_those_that_are_remembered_are_cut_too() -> None:
+    assert split("a " + "x" * 200 + "!! b") == (["a", "x" * 200, "!!", "b"], ["", " ", "", " "])
