@@ -6,7 +6,7 @@ The key is a hash of the rows and of the vocabulary, so no folder is read that o
 numbers: checksum (uint32), lengths of the first side (int32), of the second one, then ids of the first side, ids of the
 second one and segment numbers where there are any (uint16 where the vocabulary has as few ids, else int32).
 
-Measured on SST-2, one thread: to encode a row takes 24 µs, to write its ids 0.3, to read and check them 0.04.
+Measured on SST-2, one thread: to encode a row takes 24 µs, to write its ids 0.1, to read and check them 0.02.
 """
 
 import mmap

@@ -250,6 +250,10 @@ def test_ids_lie_with_an_unfinished_training_and_go_with_it(
         assert not (tmp_path / name / FOLDER).exists()
 
 
+def test_a_fine_tuned_teacher_keeps_no_ids_either(taught: Any) -> None:
+    assert not (taught.out / FOLDER).exists()
+
+
 def test_several_seeds_share_the_ids(
     small: TrainConfig, sentiment: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
