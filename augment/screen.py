@@ -32,20 +32,18 @@ class Rows:
         return Rows(self.source[chosen], self.k[chosen], texts, self.op[chosen], self.all_mask[chosen])
 
 
-def screen(
-    rows: Rows, ids: np.ndarray, originals: tuple[np.ndarray, ...], guard: frozenset[str]
-) -> tuple[np.ndarray, Counter[str]]:
+def screen(rows: Rows, originals: list[list[pa.StringArray]], guard: frozenset[str]) -> tuple[np.ndarray, Counter[str]]:
     """Choose the good rows: numbers in order, int64, and the count of every fault.
 
-    ids        digests of the rows, uint64 [R, 2]
-    originals  digests that no row may have, by the number of the original: uint64 [N, 2] each
+    originals  texts that no row may have, by the number of the original: one string array [N] a side, as in `rows`
     guard      keys of the dev and test texts
     """
-    same = np.zeros(len(ids), bool)
-    for digests in originals:
-        same |= (digests[rows.source] == ids).all(axis=1)
+    codes = _codes([rows.texts, *originals])
+    same = np.zeros(len(rows.op), bool)
+    for standing in codes[1:]:
+        same |= codes[0] == standing[rows.source]
     left = np.flatnonzero(~same)
-    first = _first(rows.source[left], ids[left])
+    first = _first(rows.source[left] * (codes[0].max(initial=0) + 1) + codes[0][left])
     good = left[first]
     masked = rows.all_mask[good]
     leaks = _leaks(rows.take(good), guard) & ~masked if guard else np.zeros(len(good), bool)
@@ -53,18 +51,24 @@ def screen(
     return good[~(masked | leaks)], Counter({reason: int(which.sum()) for reason, which in dropped.items()})
 
 
-def digests_of(digests: bytes) -> np.ndarray:
-    """Read digests of 16 bytes as numbers, uint64 [R, 2]."""
-    return np.frombuffer(digests, "<u8").reshape(-1, 2)
+def _codes(groups: list[list[pa.StringArray]]) -> list[np.ndarray]:
+    """Number the different texts, or pairs of texts, of some groups: int64 of the length of each group."""
+    codes = np.zeros(1, np.int64)
+    for texts in zip(*groups, strict=True):  # of one side
+        side = _encode(pa.concat_arrays(texts))
+        codes = _encode(pa.array(codes * len(side) + side))
+    ends = np.cumsum([len(texts[0]) for texts in groups])
+    return np.split(codes, ends[:-1])
 
 
-def _first(source: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """Tell which rows are the first with their id among those of their original, bool [R]."""
-    digests = pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(ids), [None, pa.py_buffer(ids)])
-    codes = digests.dictionary_encode().indices.to_numpy()
-    # Codes are given in the order of their first row: a row is first where its code is the highest so far.
-    pairs = pa.array(source * len(ids) + codes).dictionary_encode().indices.to_numpy()
-    return np.diff(np.maximum.accumulate(pairs), prepend=-1) > 0
+def _first(keys: np.ndarray) -> np.ndarray:
+    """Tell which keys come for the first time, bool [R]."""
+    return np.diff(np.maximum.accumulate(_encode(pa.array(keys))), prepend=-1) > 0
+
+
+def _encode(values: pa.Array) -> np.ndarray:
+    """Number the different values in the order of their first coming, int64 [R]."""
+    return values.dictionary_encode().indices.to_numpy().astype(np.int64)
 
 
 def _leaks(rows: Rows, guard: frozenset[str]) -> np.ndarray:

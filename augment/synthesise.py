@@ -9,7 +9,7 @@ import pyarrow as pa
 from augment.config import AugmentConfig
 from augment.draw import draw_key
 from augment.edit import OP_NAMES, Draws, edit, join, whole
-from augment.screen import Rows, digests_of, screen
+from augment.screen import Rows, screen
 from augment.tagged import Texts
 from augment.vocabulary import Vocabulary
 from data.example import example_digests
@@ -38,15 +38,14 @@ def synthesise(originals: pa.Table, sides: list[Texts], rules: Rules) -> tuple[p
     The table has one more column, `N_WORDS`. A synthetic row has no label: the teacher's answer is its target.
     """
     rows = _draw(originals, sides, rules)
-    digests = _digests(rules.kind, rows.texts)
     # The original as it stands and with its blanks folded: neither may come back as a synthetic row.
-    folded = _digests(rules.kind, [join(side, whole(side)) for side in sides])
-    standing = digests_of(bytes.fromhex("".join(originals["id"].to_pylist())))
-    chosen, dropped = screen(rows, digests, (standing, folded), rules.guard)
+    standing = [originals[name].combine_chunks() for name, _ in zip(COLUMNS.values(), sides, strict=False)]
+    folded = [join(side, whole(side)) for side in sides]
+    chosen, dropped = screen(rows, [standing, folded], rules.guard)
     dropped["equals_original"] += len(originals) * rules.config.n_iter - len(rows.op)  # draws that changed nothing
     n_words = sum(side.lengths for side in sides)
     originals = originals.append_column(N_WORDS, pa.array(n_words, pa.int32()))
-    synthetic = _table(originals, rows.take(chosen), digests[chosen])
+    synthetic = _table(originals, rows.take(chosen), rules.kind)
     source = np.concatenate([np.arange(len(originals)), rows.source[chosen]])
     table = pa.concat_tables([originals, synthetic]).combine_chunks()
     return table.take(pa.array(np.argsort(source, kind="stable"))), +dropped
@@ -79,13 +78,12 @@ def _keyed(originals: pa.Table, name: str, source: np.ndarray, k: np.ndarray, ru
     return Draws(source, np.array(keys, np.uint64)[source], k.astype(np.uint64))
 
 
-def _table(originals: pa.Table, rows: Rows, digests: np.ndarray) -> pa.Table:
-    """Give rows the columns of their originals' table."""
+def _table(originals: pa.Table, rows: Rows, kind: str) -> pa.Table:
+    """Give rows their ids and the columns of their originals' table."""
     source, count = pa.array(rows.source), len(rows.op)
     names = pa.array(OP_NAMES if len(rows.texts) == 1 else _PAIR_OPS)
-    hexed = pa.py_buffer(digests.tobytes().hex().encode("ascii"))
     known = {
-        "id": pa.StringArray.from_buffers(count, pa.py_buffer(np.arange(count + 1, dtype=np.int32) * 32), hexed),
+        "id": _ids(kind, rows.texts),
         **dict(zip(COLUMNS.values(), rows.texts, strict=False)),
         "split": originals["split"].take(source),
         "source_id": originals["id"].take(source),
@@ -97,5 +95,7 @@ def _table(originals: pa.Table, rows: Rows, digests: np.ndarray) -> pa.Table:
     return pa.table(nothing | known, schema=originals.schema)
 
 
-def _digests(kind: str, texts: list[pa.StringArray]) -> np.ndarray:
-    return digests_of(example_digests(kind, *(text.cast(pa.binary()).to_pylist() for text in texts)))
+def _ids(kind: str, texts: list[pa.StringArray]) -> pa.StringArray:
+    digits = example_digests(kind, *(text.cast(pa.binary()).to_pylist() for text in texts)).hex()
+    ends = np.arange(0, len(digits) + 1, 32, dtype=np.int32)
+    return pa.StringArray.from_buffers(len(ends) - 1, pa.py_buffer(ends), pa.py_buffer(digits.encode("ascii")))

@@ -35,7 +35,16 @@ class Vocabulary:
 
     def draw(self, tags: list[str], u: np.ndarray) -> list[str]:
         """Draw one word for each tag, as often as the words stand in the texts; `u` [N] from [0, 1)."""
-        ranges = np.array([self.ranges[tag] for tag in tags], np.int64).reshape(-1, 2)
+        return self.pick(self.ranges_of(tags), u)
+
+    def ranges_of(self, tags: list[str]) -> np.ndarray:
+        """Look up the ranges of N tags: int64 [N, 2]."""
+        number = {tag: i for i, tag in enumerate(self.ranges)}
+        ranges = np.array(list(self.ranges.values()), np.int64).reshape(-1, 2)
+        return ranges[np.fromiter(map(number.__getitem__, tags), np.int64, len(tags))]
+
+    def pick(self, ranges: np.ndarray, u: np.ndarray) -> list[str]:
+        """Draw one word from each range [N, 2]."""
         numbers = ranges[:, 0] + (u * ranges[:, 1]).astype(np.int64)
         return [self.words[i] for i in np.searchsorted(self.ends, numbers, side="right").tolist()]
 

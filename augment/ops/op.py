@@ -12,10 +12,11 @@ from augment.vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class WordOp:
-    """Replace single words. N: the words that were hit, over all rows of one original.
+    """Replace single words. N: the words that were hit, over all rows of many originals.
 
     rate     config -> probability that a word is hit
-    replace  (text, positions int64 [N], u float64 [N] from [0, 1), vocabulary) -> N new words;
+    replace  (text, positions int64 [N], u float64 [N] from [0, 1), vocabulary) -> N new words, none of them empty;
+             `text` holds the words of all originals one after the other, a position is a word's number in it;
              the vocabulary is None where nothing is tagged
     """
 

@@ -12,10 +12,9 @@ from augment.vocabulary import Vocabulary
 
 def replace(text: Tagged, positions: np.ndarray, u: np.ndarray, vocabulary: Vocabulary | None) -> list[str]:
     """Draw a word of the same tag for every hit; without tags the words stay."""
-    hits = positions.tolist()
     if vocabulary is None or not text.tags:
-        return [text.words[i] for i in hits]
-    return vocabulary.draw([text.tags[i] for i in hits], u)
+        return [text.words[i] for i in positions.tolist()]
+    return vocabulary.pick(vocabulary.ranges_of(text.tags)[positions], u)
 
 
 OP = WordOp(lambda config: config.p_pos, replace)
