@@ -27,10 +27,12 @@ def sst2(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["teacher", "train"])
-def test_a_quick_run_passes_the_gate_and_writes_its_files(name: str, sst2: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "more"), [("teacher", ()), ("train", ()), ("stream", ("--only", "race"))])
+def test_a_quick_run_passes_the_gate_and_writes_its_files(
+    name: str, more: tuple[str, ...], sst2: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "results"
-    command = [sys.executable, "-m", f"benchmarks.{name}", "--quick", "--rounds", "1", "--threads", "1"]
+    command = [sys.executable, "-m", f"benchmarks.{name}", "--quick", "--rounds", "1", "--threads", "1", *more]
     subprocess.run(
         [*command, "--data", str(sst2), "--out", str(out)],
         cwd=ROOT,
