@@ -67,7 +67,12 @@ def arms_of(options: Options, teacher: str, cache: Path, sizes: tuple[int, int, 
     common = {"cache": str(cache), "steps": steps}
     slow = {"cache": str(cache), "teacher": teacher, "steps": few}
     return [
-        Arm("ours", f"{HERE}:ours", common, about="train_steps from the sealed cache; sub-word ids from disk after the first round"),
+        Arm(
+            "ours",
+            f"{HERE}:ours",
+            common,
+            about="train_steps from the sealed cache; sub-word ids from disk after the first round",
+        ),
         Arm(
             "straightforward torch",
             f"{HERE}:straight",
