@@ -4,7 +4,6 @@ Up to `limit` records wait in memory; beyond, they are spilled to 256 files by t
 file is sorted alone. What stays in memory for N rows is N bits.
 """
 
-from binascii import unhexlify
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,7 +33,7 @@ class Deduper:
     def add(self, ids: pa.ChunkedArray, ranks: np.ndarray, values: np.ndarray | None = None) -> None:
         """Take the next N rows: ids of 32 hex digits, ranks [N], and for conflicts a value [N] (int64, 0: none)."""
         records = np.zeros(len(ids), RECORD)
-        packed = np.frombuffer(unhexlify("".join(ids.to_pylist())), "<u8").reshape(-1, 2)  # [N, 2]
+        packed = np.frombuffer(bytes.fromhex("".join(ids.to_pylist())), "<u8").reshape(-1, 2)  # [N, 2]
         records["high"], records["low"] = packed[:, 0], packed[:, 1]
         positions = np.arange(self.rows, self.rows + len(ids), dtype=np.uint64)
         records["order"] = (ranks.astype(np.uint64) << _RANK) | positions

@@ -35,6 +35,8 @@ from data.share import ALL, Share
 from data.stop import stoppable
 from data.tasks.task import Task
 
+# Other taggers may need libraries that the server must not have loaded, or hides: their workers start afresh.
+PRELOADS = {"own": "augment.preload_own", "none": "augment.preload"}
 HOW_ONLY = ("workers", "chunk_rows")  # config keys that change how rows are made, not which
 
 
@@ -70,7 +72,7 @@ def expand(
     if task.rules.unit != "text":
         raise PotstillError(f"augment cannot carry the word labels of kind {task.kind!r} yet")
     root, unfinished = out / "work", identity | {"work": {"chunk_rows": config.chunk_rows, **versions()}}
-    pool = Pool(config.workers or cores())
+    pool = Pool(config.workers or cores(), preload=PRELOADS.get(config.tagger))
     warm_up = partial(pool.warm, warm, config.tagger, config.language)
     read = partial(gather, task=task, examples=examples, excluded=excluded, rows=config.chunk_rows, on_second=warm_up)
     try:

@@ -279,11 +279,13 @@ def test_the_share_of_a_job_array_reaches_the_phase(tmp_path, monkeypatch):
         assert seen["share"] == share
 
 
-def test_workers_end_when_their_parent_is_killed():
+@pytest.mark.parametrize("preload", [None, "augment.preload"])
+def test_workers_end_when_their_parent_is_killed(preload):
     code = (
         "import sys, time; sys.path[:0] = sys.argv[1:3]\n"
         "from test_crew import told\nfrom augment.pool import Pool\n"
-        "if __name__ == '__main__':\n    print(*Pool(2).run(told, [0, 0]), flush=True); time.sleep(60)"
+        "if __name__ == '__main__':\n    print(*Pool(2, preload="
+        f"{preload!r}).run(told, [0, 0]), flush=True); time.sleep(60)"
     )
     command = [sys.executable, "-c", code, str(ROOT), str(Path(__file__).parent)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
