@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from data.example import Example, example_id
+from data.example import Example, example_digests, example_id
 from data.words import normalised
 
 REASONS = {
@@ -20,6 +20,13 @@ REASONS = {
 def text_key(text: str, pair: str | None = None) -> str:
     """Hash what the leakage guard compares: both texts, case and blanks folded."""
     return example_id("guard", normalised(text), None if pair is None else normalised(pair))
+
+
+def text_keys(*sides: Iterable[str]) -> list[str]:
+    """Hash many texts, or pairs of texts given side by side, in the same way."""
+    folded = ([normalised(text).encode("utf-8", "surrogatepass") for text in side] for side in sides)
+    digits = example_digests("guard", *folded).hex()
+    return [digits[start : start + 32] for start in range(0, len(digits), 32)]
 
 
 def guard_keys(examples: Iterable[Example]) -> frozenset[str]:

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from augment.clean import text_key
+from augment.clean import text_keys
 from data.example import MASK
 
 
@@ -76,6 +76,6 @@ def _leaks(rows: Rows, guard: frozenset[str]) -> np.ndarray:
     plain = np.ones(len(rows.op), bool)
     for texts in rows.texts:
         plain &= ~pc.match_substring(texts, MASK).to_numpy(zero_copy_only=False)
-    texts = zip(*(texts.filter(pa.array(plain)).to_pylist() for texts in rows.texts), strict=True)
-    plain[plain] = [text_key(*text) in guard for text in texts]
+    keys = text_keys(*(texts.filter(pa.array(plain)).to_pylist() for texts in rows.texts))
+    plain[plain] = [key in guard for key in keys]
     return plain

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from augment import vocabulary
-from augment.clean import guard_keys, original_fault, text_key
+from augment.clean import guard_keys, original_fault, text_key, text_keys
 from augment.config import AugmentConfig
 from augment.synthesise import Rules, synthesise
 from augment.tagged import Tagged, columns, from_columns
@@ -128,6 +128,8 @@ def test_an_original_equal_to_a_dev_or_test_text_is_found():
 def test_a_pair_leaks_only_when_both_its_texts_do():
     assert text_key("A b", "C") == text_key("a  B", "c") != text_key("a b", "d")
     assert text_key("a", None) != text_key("a", "")
+    assert text_keys(["A  b", "é"], ["C", ""]) == [text_key("a b", "c"), text_key("É", "")]
+    assert text_keys(["A  b"]) == [text_key("a b")] and text_keys([]) == []
 
 
 def test_pairs_cycle_through_a_only_b_only_and_both_one_third_each():
