@@ -21,7 +21,7 @@ from data.examples import GROUP_ROWS, read_groups
 from data.schema import examples_schema
 from data.tasks.task import Task
 
-DRAWN_BYTES = 1 << 22  # of text that is drawn at once: memory stays flat, and most of it in the cache
+DRAWN_BYTES = 1 << 20  # of text that is drawn at once: memory stays flat, and most of it in the cache
 DRAWN_ROWS = 1 << 16
 
 

@@ -61,7 +61,8 @@ class Deduper:
 
     def _buckets(self) -> Iterator[np.ndarray]:
         if not self._spilled:
-            yield np.concatenate([np.zeros(0, RECORD), *self._waiting])
+            records, self._waiting = np.concatenate([np.zeros(0, RECORD), *self._waiting]), []
+            yield records
             return
         self._spill()
         for path in sorted(self._directory.glob("bucket-*")):
