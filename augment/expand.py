@@ -61,8 +61,8 @@ def expand(
     share      with which chunks this process begins, where several work in `out` (see `augment.crew`)
 
     An interrupted run goes on with the chunks that are missing. Ids, order and content of the rows depend on
-    examples, excluded and config only: not on workers, shares or chunks. Workers are spawned: a script that calls this
-    needs `if __name__ == "__main__":`. Errors: also TRY_AGAIN when a signal asked to stop.
+    examples, excluded and config only: not on workers, shares or chunks. Workers import the main script: one that calls
+    this needs `if __name__ == "__main__":`. Errors: also TRY_AGAIN when a signal asked to stop.
     """
     unused = not (config.n_iter and config.p_pos)
     config = replace(config, tagger="none" if unused else choose(config.tagger, config.language, progress))

@@ -1,6 +1,5 @@
 """Run one function over many chunks on all cores, in order of the chunks."""
 
-import gc
 import multiprocessing
 import os
 import signal
@@ -114,11 +113,7 @@ def _environment(**values: str) -> Iterator[None]:
 
 
 def _start_worker() -> None:
-    """Leave signals to the parent, which ends the pool, and keep numeric libraries to one thread a worker.
-
-    Rows are many small objects without cycles: a lazy garbage collector makes 15 % more of them a second, measured.
-    """
-    gc.set_threshold(100_000, 50, 50)
+    """Leave signals to the parent, which ends the pool, and keep numeric libraries to one thread a worker."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     os.environ.update(ONE_THREAD)

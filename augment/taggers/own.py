@@ -1,6 +1,6 @@
 """The project's own small English tagger, the default that needs no download: a spaCy model in `tagger_en/model`.
 
-It is run layer by layer instead of by `nlp.pipe`, three times as fast and with the same tags: every different word is
+It is run layer by layer instead of by `nlp.pipe`, four times as fast and with the same tags: every different word is
 embedded once, all texts go through the window encoder as one array, and nothing is written into `Doc` objects.
 """
 
