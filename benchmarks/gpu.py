@@ -3,13 +3,10 @@
     benchmarks/gpu.sh                         one call, under ten minutes
     benchmarks/gpu.sh --quick --device cpu    a smoke run anywhere
 
-Speed does not depend on the weights. Model FLOPs utilisation (MFU) counts real sub-words, at 2·(encoder parameters) +
-4·L·D·length operations each, against a bfloat16 matrix product measured in the same run. What does not fit into the
-time limit is left out and named.
+Speed does not depend on the weights. What does not fit into the time limit is left out and named.
 """
 
 import shutil
-import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,6 +16,7 @@ from typing import Any
 import torch
 
 from benchmarks.gpu_material import MODELS, TINY, make_examples, make_teacher
+from benchmarks.gpu_speed import matmul_flops, speeds, wait
 from benchmarks.idle import Watch
 from benchmarks.options import Options, options_of, parser
 from benchmarks.results import add_aim, finish, result_of
@@ -126,7 +124,7 @@ def cached(
     tokens = manifest.report["tokens"]
     memory = manifest.report.get("peak_memory_bytes")
     return {
-        **speeds(manifest.rows, tokens, seconds, peak, teacher),
+        **speeds(manifest.rows, tokens, seconds, peak, teacher, first="hidden" not in config.get("signals", ())),
         "teacher_seconds": manifest.report["seconds"],
         "padding_waste": manifest.report["padding_waste"],
         "gigabytes": round(manifest.report["bytes"] / 1e9, 3),
@@ -136,24 +134,11 @@ def cached(
     }
 
 
-def speeds(rows: int, tokens: int, seconds: float, peak: float, teacher: Path) -> dict[str, Any]:
-    from teacher_cache.estimate import flops_per_token
-    from teacher_cache.fingerprint import inspect_teacher
-
-    work = tokens * flops_per_token(inspect_teacher(teacher), tokens / rows)
-    return {
-        "rows": rows,
-        "seconds": round(seconds, 3),
-        "rows_per_second": round(rows / seconds, 1),
-        "tokens_per_second": round(tokens / seconds, 1),
-        "mfu": round(work / seconds / peak, 4),
-    }
-
-
 def forward_only(examples: Path, teacher: Path, device: str, peak: float) -> dict[str, Any]:
-    """The ceiling: our batches, on the device already, through the model; nothing is stored or copied."""
+    """The ceiling: our batches, on the device already, through the model as we run it; nothing is stored or copied."""
     from benchmarks.arms.teacher import our_batches
     from teacher_cache.fingerprint import inspect_teacher
+    from teacher_cache.forward import Forward
     from teacher_cache.machine import choose
     from teacher_cache.teacher import load_model
 
@@ -163,9 +148,11 @@ def forward_only(examples: Path, teacher: Path, device: str, peak: float) -> dic
     batches = [{name: array.to(device) for name, array in batch.items()} for batch, _ in found]
     model = load_model(inspect_teacher(teacher), device=device, dtype=machine.dtype, attention=machine.attention)
 
+    forward = Forward(model, {"logits": model.config.num_labels}, 0, machine.token_budget)
+
     def run() -> float:
         start = time.perf_counter()
-        with torch.inference_mode():
+        with torch.inference_mode(), forward.ready(model):
             for batch in batches:
                 model(**batch)
         wait(device)
@@ -174,7 +161,7 @@ def forward_only(examples: Path, teacher: Path, device: str, peak: float) -> dic
     run()
     rows = sum(len(batch["input_ids"]) for batch in batches)
     tokens = sum(int(batch.get("attention_mask", torch.ones_like(batch["input_ids"])).sum()) for batch in batches)
-    return speeds(rows, tokens, min(run(), run()), peak, teacher)
+    return speeds(rows, tokens, min(run(), run()), peak, teacher, first=True)
 
 
 def encode(examples: Path, teacher: Path, device: str, peak: float) -> dict[str, Any]:
@@ -197,7 +184,7 @@ def encode(examples: Path, teacher: Path, device: str, peak: float) -> dict[str,
     size = min(TRIED, key=lambda size: once(texts[:20_000], size))
     seconds = once(texts, size)
     tokens = sum(len(ids) for ids in model.tokenizer(texts[:20_000])["input_ids"]) * len(texts) // len(texts[:20_000])
-    return {**speeds(len(texts), tokens, seconds, peak, teacher), "batch_size": size}
+    return {**speeds(len(texts), tokens, seconds, peak, teacher, first=False), "batch_size": size}
 
 
 def train(result: dict[str, Any], work: Path, device: str, teachers: dict[str, Path], few: Path, clock: Clock) -> None:
@@ -221,25 +208,6 @@ def train(result: dict[str, Any], work: Path, device: str, teachers: dict[str, P
     if streamed and ready:
         stall = 1 - streamed["rows_per_second"] / ready["rows_per_second"]
         add_aim(result, "student on the device: stall of the stream", stall, most=0.03)
-
-
-def matmul_flops(device: str, size: int) -> float:
-    """Operations a second of a square bfloat16 matrix product on this device, the median of 20."""
-    dtype = torch.bfloat16 if device.startswith("cuda") else torch.float32
-    left, right = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
-    times = []
-    for _ in range(25):
-        wait(device)
-        start = time.perf_counter()
-        left @ right
-        wait(device)
-        times.append(time.perf_counter() - start)
-    return 2.0 * size**3 / statistics.median(times[5:])
-
-
-def wait(device: str) -> None:
-    if device.startswith("cuda"):
-        torch.cuda.synchronize(device)
 
 
 def device_name(device: str) -> str:

@@ -41,3 +41,13 @@ def test_a_slope_of_one_is_linear_and_of_two_quadratic() -> None:
 def test_a_slope_needs_two_points() -> None:
     with pytest.raises(PotstillError, match="two points"):
         slope([10], [1])
+
+
+def test_what_the_last_layer_is_spared_is_what_it_would_do_for_the_tokens_behind_the_first() -> None:
+    from benchmarks.gpu_speed import spared_flops
+
+    width, intermediate, length = 4, 16, 10
+    weights = 4 * 4 + 4 * 4 + 4 * 16 + 16 * 4  # query, attention output, feed-forward in and out
+    scores_and_sums = 2 * length * width + 2 * length * width
+    assert spared_flops(width, intermediate, length) * length == pytest.approx(9 * (2 * weights + scores_and_sums))
+    assert spared_flops(width, intermediate, 1) == 0
