@@ -142,11 +142,12 @@ def forward_only(examples: Path, teacher: Path, device: str, peak: float) -> dic
     from teacher_cache.machine import choose
     from teacher_cache.teacher import load_model
 
-    machine = choose(CacheConfig(device=device))
+    files = inspect_teacher(teacher)
+    machine = choose(CacheConfig(device=device), files)
     chosen = {"token_budget": machine.token_budget}
     found = our_batches(str(examples), str(teacher), HIDDEN_ROWS, chosen)
     batches = [{name: array.to(device) for name, array in batch.items()} for batch, _ in found]
-    model = load_model(inspect_teacher(teacher), device=device, dtype=machine.dtype, attention=machine.attention)
+    model = load_model(files, device=device, dtype=machine.dtype, attention=machine.attention)
 
     forward = Forward(model, {"logits": model.config.num_labels}, 0, machine.token_budget)
 

@@ -20,6 +20,7 @@ from benchmarks.results import add_aim, add_race, finish, result_of
 from benchmarks.rounds import Race, race
 from data.schema import SIGNALS
 from teacher_cache.config import CacheConfig
+from teacher_cache.fingerprint import inspect_teacher
 from teacher_cache.machine import choose
 
 SLOWER = 12  # the slow arms do one row for this many of the others
@@ -33,7 +34,7 @@ def main() -> None:
     values = made.parse_args()
     options = options_of(values)
     teacher = values.teacher or material.teacher(options)
-    machine = settled(options, "float32" if options.quick else values.dtype)
+    machine = settled(options, teacher, "float32" if options.quick else values.dtype)
     result = result_of("teacher", options, settings={"teacher": Path(teacher).name, **machine})
     measure_logits(result, options, str(teacher), machine)
     result["remarks"] = remarks(result)
@@ -43,9 +44,9 @@ def main() -> None:
     finish(result, options)
 
 
-def settled(options: Options, dtype: str) -> dict[str, Any]:
+def settled(options: Options, teacher: Path, dtype: str) -> dict[str, Any]:
     """What `auto` means here, so that ceilings and rivals run in the same precision."""
-    found = choose(CacheConfig(dtype=dtype, threads=options.threads))
+    found = choose(CacheConfig(dtype=dtype, threads=options.threads), inspect_teacher(teacher))
     return {"dtype": found.dtype, "attention": found.attention, "token_budget": found.token_budget}
 
 

@@ -23,7 +23,7 @@ class CacheConfig:
     device        auto, cpu, cuda or cuda:N
     attention     the attention kernel: auto, sdpa or eager
     max_length    longest row in sub-words; longer ones are cut and flagged `truncated`
-    token_budget  sub-words of one batch, padding included; 0: by device
+    token_budget  sub-words of one batch, padding included; 0: by device, of a GPU by its free memory
     max_bytes     refuse to start when the cache would be larger; 0: no limit
     max_rejected  highest share of rows without an answer (empty, damaged, not finite) of a cache that is sealed;
                   ten such rows are always allowed

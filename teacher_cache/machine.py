@@ -11,9 +11,10 @@ import torch
 
 from data.errors import PotstillError
 from teacher_cache.config import CacheConfig
+from teacher_cache.fingerprint import TeacherFiles
 
 CPU_BUDGET = 4_096  # sub-words of a batch: a few MB of activations, near the caches
-GPU_BUDGET = 32_768
+GPU_BUDGETS = (65_536, 32_768, 16_384, 8_192, 4_096)  # the largest that fits; more gains nothing
 SUBWORDS, TURNS = 256, 8  # size of the self-test
 BF16_GAIN = 1.3  # bfloat16 on a CPU must beat float32 by this in the self-test
 
@@ -28,7 +29,7 @@ class Machine:
     token_budget: int
 
 
-def choose(config: CacheConfig, *, settled: dict[str, Any] | None = None) -> Machine:
+def choose(config: CacheConfig, files: TeacherFiles, *, settled: dict[str, Any] | None = None) -> Machine:
     """Resolve the `auto` values of a config. settled: what a plan already holds, which a resumed run keeps."""
     device = choose_device(config.device)
     gpu = device.startswith("cuda")
@@ -39,8 +40,25 @@ def choose(config: CacheConfig, *, settled: dict[str, Any] | None = None) -> Mac
         device=device,
         dtype=dtype,
         attention=given.get("attention") or choose_attention(gpu, dtype),
-        token_budget=given.get("token_budget") or (GPU_BUDGET if gpu else CPU_BUDGET),
+        token_budget=given.get("token_budget") or (gpu_budget(_free(device), files) if gpu else CPU_BUDGET),
     )
+
+
+def gpu_budget(free: int, files: TeacherFiles) -> int:
+    """Pick the sub-words of a batch whose numbers take at most half of the bytes that a teacher's weights leave free.
+
+    Counted in float32, twice what bfloat16 takes: all hidden states, eight more of their width, the widest layer twice.
+    A batch that does not fit all the same is done again with half the budget (`session.process_shard`).
+    """
+    weights = sum(file["bytes"] for name, file in files.files.items() if name.endswith(".safetensors"))
+    widest = int(files.config.get("intermediate_size") or files.config.get("hidden_dim") or 4 * files.width)
+    each = 4 * ((files.depth + 9) * files.width + 2 * widest)
+    return next((budget for budget in GPU_BUDGETS if budget * each <= (free - weights) // 2), GPU_BUDGETS[-1])
+
+
+def _free(device: str) -> int:
+    """Bytes free on a GPU, of those that other processes leave."""
+    return int(torch.cuda.mem_get_info(device)[0])
 
 
 def choose_attention(gpu: bool, dtype: str) -> str:

@@ -70,14 +70,14 @@ def settle(job: Job, there: Plan | None, launch: Launch, progress: Progress, rem
     tokenizer, donors = load_tokenizer(job.files), None
     probed = probe(tokenizer)
     there = there or (remote.read_plan() if remote is not None else None)
-    machine = choose(job.config, settled=_settled(there))
+    machine = choose(job.config, job.files, settled=_settled(there))
     plan = make_plan(job, machine, probed, there)
     if there is None:
         donors = find_donors(launch.reuse, plan, progress)
         plan = replace(plan, reuse=tuple(donor.identity for donor in donors))
         if not (remote.put_plan(plan) if remote is not None else plans.put_plan(job.out, plan)):
             there, donors = remote.read_plan() if remote is not None else plans.read_plan(job.out), None
-            machine = choose(job.config, settled=_settled(there))
+            machine = choose(job.config, job.files, settled=_settled(there))
             plan = make_plan(job, machine, probed, there)
     if there is not None:
         plans.refuse_difference(job.out, there.identity, plan.identity)

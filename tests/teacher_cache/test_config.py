@@ -7,11 +7,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from data.errors import PotstillError
 from teacher_cache import machine
 from teacher_cache.build import build
 from teacher_cache.config import CacheConfig
+from teacher_cache.fingerprint import TeacherFiles
+
+BERT_BASE = TeacherFiles(
+    Path(),
+    {"model.safetensors": {"bytes": 438_000_000, "sha256": ""}, "config.json": {"bytes": 1, "sha256": ""}},
+    {"intermediate_size": 3072},
+    width=768,
+    depth=12,
+    labels=None,
+    outputs=2,
+    positions=512,
+)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +55,7 @@ def test_the_config_imports_nothing_heavy() -> None:
 @pytest.mark.parametrize(("gain", "dtype"), [(0.01, "float32"), (1.2, "float32"), (2.0, "bfloat16")])
 def test_bf16_is_chosen_on_a_cpu_only_where_it_pays(monkeypatch: pytest.MonkeyPatch, gain: float, dtype: str) -> None:
     monkeypatch.setattr(machine, "bf16_gain", lambda: gain)
-    assert machine.choose(CacheConfig(device="cpu")).dtype == dtype
+    assert machine.choose(CacheConfig(device="cpu"), BERT_BASE).dtype == dtype
 
 
 def test_the_self_test_measures_a_positive_gain() -> None:
@@ -51,14 +64,32 @@ def test_the_self_test_measures_a_positive_gain() -> None:
 
 @pytest.mark.parametrize(("dtype", "attention"), [("float32", "sdpa"), ("bfloat16", "eager")])
 def test_the_attention_kernel_on_a_cpu_follows_the_arithmetic(dtype: str, attention: str) -> None:
-    assert machine.choose(CacheConfig(device="cpu", dtype=dtype)).attention == attention
+    assert machine.choose(CacheConfig(device="cpu", dtype=dtype), BERT_BASE).attention == attention
 
 
 def test_what_a_plan_has_settled_is_kept_unless_asked_otherwise() -> None:
     settled = {"dtype": "float16", "attention": "eager", "token_budget": 77}
-    assert machine.choose(CacheConfig(device="cpu"), settled=settled) == machine.Machine("cpu", "float16", "eager", 77)
+    kept = machine.choose(CacheConfig(device="cpu"), BERT_BASE, settled=settled)
+    assert kept == machine.Machine("cpu", "float16", "eager", 77)
     asked = CacheConfig(device="cpu", dtype="float32", attention="sdpa", token_budget=5)
-    assert machine.choose(asked, settled=settled) == machine.Machine("cpu", "float32", "sdpa", 5)
+    assert machine.choose(asked, BERT_BASE, settled=settled) == machine.Machine("cpu", "float32", "sdpa", 5)
+
+
+@pytest.mark.parametrize(
+    ("free", "budget"),
+    [(79e9, 65_536), (15e9, 65_536), (8e9, 32_768), (4e9, 16_384), (1.5e9, 4_096), (1e8, 4_096)],
+)
+def test_a_gpu_s_budget_follows_from_the_memory_that_the_weights_leave_free(free: float, budget: int) -> None:
+    assert machine.gpu_budget(int(free), BERT_BASE) == budget
+
+
+def test_a_gpu_is_asked_what_it_has_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(machine, "choose_device", lambda name: "cuda:1")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (asked.append(device), (8_000_000_000, 0))[1])
+    chosen = machine.choose(CacheConfig(), BERT_BASE)
+    assert chosen == machine.Machine("cuda:1", "bfloat16", "sdpa", 32_768) and asked == ["cuda:1"]
+    assert machine.choose(CacheConfig(token_budget=9), BERT_BASE).token_budget == 9 and len(asked) == 1
 
 
 def test_the_kernels_caches_are_bounded_but_the_users_own_setting_stays(monkeypatch: pytest.MonkeyPatch) -> None:
