@@ -50,6 +50,40 @@ def ours(*, examples: str, rows: int, out: str, cores: int, config: dict[str, An
     return run
 
 
+def operations(*, texts: list[str]) -> Round:
+    """Our operations alone, in memory as the rivals do it: a list of texts in, a list of new, unique texts out.
+
+    Words masked at their rate, n-grams at ours; words are cut in every round.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    from augment.config import AugmentConfig
+    from augment.draw import draw_key
+    from augment.edit import Draws, edit
+    from augment.screen import Rows, screen
+    from augment.tagged import columns, from_columns
+    from augment.taggers.choose import load_tagger
+
+    on_cores(1)
+    config = AugmentConfig(p_mask=0.2, p_pos=0.0, tagger="none")
+    cut = load_tagger("none", "en")
+    source = np.repeat(np.arange(len(texts)), DRAWS)
+    ks = np.tile(np.arange(DRAWS), len(texts))
+
+    def run() -> dict[str, Any]:
+        start = time.perf_counter()
+        words = from_columns(pa.table(columns(cut(texts), "a")), "a")
+        keys = np.array([draw_key(0, text, "A") for text in texts], np.uint64)
+        edited = edit(words, Draws(source, keys[source], ks.astype(np.uint64)), config, None)
+        rows = Rows(source, ks, [edited.text], edited.changed, edited.all_mask).take(np.flatnonzero(edited.changed))
+        chosen, _ = screen(rows, [[pa.array(texts)]], frozenset())
+        made = rows.texts[0].take(pa.array(chosen)).to_pylist()
+        return {"rows": len(made), "seconds": time.perf_counter() - start}
+
+    return run
+
+
 def rows_of_originals(manifest: Any) -> int:
     return int(manifest.report.get("originals", 0))
 
