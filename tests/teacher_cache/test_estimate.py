@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from data.errors import USAGE, PotstillError
+from teacher_cache import estimate as estimates
 from teacher_cache.build import build
 from teacher_cache.config import CacheConfig
-from teacher_cache.estimate import encoder_parameters, estimate, flops_per_token, sample_lengths
+from teacher_cache.estimate import encoder_parameters, estimate, flops_per_token, has_bf16, sample_lengths
 from teacher_cache.fingerprint import inspect_teacher
 from teacher_cache.job import open_job
 
@@ -79,3 +80,20 @@ def test_a_file_that_is_no_safetensors_is_refused(teacher: Path, examples: Path,
     (tmp_path / "model.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0not json")
     with pytest.raises(PotstillError, match=r"is not a (sound )?safetensors file"):
         estimate(CacheConfig(), examples, tmp_path)
+
+
+def test_a_processor_with_bfloat16_is_expected_to_be_faster_where_it_will_be_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(estimates, "CPU_SHARE", 0.001)  # so that noise cannot turn the order round
+    monkeypatch.setattr(estimates, "has_bf16", lambda: True)
+    assert estimates.speed("cpu", "auto") > 10 * estimates.speed("cpu", "float32")
+
+
+def test_bfloat16_is_read_from_what_the_processor_says(tmp_path: Path) -> None:
+    flags = tmp_path / "cpuinfo"
+    flags.write_text("flags : fpu avx2 avx512f avx512_bf16\n")
+    assert has_bf16(flags)
+    flags.write_text("flags : fpu avx2 avx512f\n")
+    assert not has_bf16(flags)
+    assert not has_bf16(tmp_path / "missing")
