@@ -70,7 +70,7 @@ class Forward:
     def ready(self, model: Any) -> Iterator[int]:
         """Make a model compute what is asked for and no more; give the lanes for its batches."""
         with ExitStack() as stack:
-            lanes = lanes_of(model.device)
+            lanes = lanes_of(model)
             stack.enter_context(cpu_threads(1 if lanes > 1 else 0))
             if self.attention:
                 stack.enter_context(watched(model))

@@ -8,16 +8,21 @@ number of threads.
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 
 Item = TypeVar("Item")
+# Rotary positions of these kinds follow the longest text so far: two batches at once would change each other's.
+STATEFUL = ("dynamic", "longrope")
 
 
-def lanes_of(device: torch.device) -> int:
-    """Count the lanes of a device: a CPU has as many as torch has threads, a GPU one."""
-    return torch.get_num_threads() if device.type == "cpu" else 1
+def lanes_of(model: Any) -> int:
+    """Count the lanes of a model: on a CPU as many as torch has threads, on a GPU one, of a model with a state one."""
+    rotary = [getattr(model.config, name, None) for name in ("rope_parameters", "rope_scaling")]
+    if model.device.type != "cpu" or any(kind in str(rotary) for kind in STATEFUL):
+        return 1
+    return torch.get_num_threads()
 
 
 def side_by_side(work: Callable[[Item], None], items: Sequence[Item], lanes: int) -> Iterator[Item]:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def test_items_are_begun_in_order_by_threads_of_one_torch_thread_each() -> None:
         time.sleep(0.01)
 
     with cpu_threads(2):
-        lanes = lanes_of(torch.device("cpu"))
+        lanes = lanes_of(make("bert"))
         with cpu_threads(1):
             list(side_by_side(work, range(8), lanes))
         assert torch.get_num_threads() == 2
@@ -65,8 +66,19 @@ def test_a_caller_that_leaves_early_ends_the_work() -> None:
     assert len(begun) < 20
 
 
-def test_a_gpu_has_one_lane() -> None:
-    assert lanes_of(torch.device("cuda:0")) == 1
+@pytest.mark.parametrize(
+    ("device", "rotary", "lanes"),
+    [
+        ("cpu", None, 3),
+        ("cpu", {"rope_type": "default"}, 3),
+        ("cpu", {"full_attention": {"rope_type": "dynamic"}}, 1),
+        ("cuda:0", None, 1),
+    ],
+)
+def test_a_gpu_and_a_model_whose_positions_have_a_state_have_one_lane(device: str, rotary: Any, lanes: int) -> None:
+    model = SimpleNamespace(device=torch.device(device), config=SimpleNamespace(rope_parameters=rotary))
+    with cpu_threads(3):
+        assert lanes_of(model) == lanes
 
 
 @pytest.mark.parametrize("columns", [{"logits": 2, "cls.2": 16}, {"logits": 2, "hidden.3": 16, "q.1": 16, "gram.2": 1}])
