@@ -96,7 +96,8 @@ def table_of(result: dict[str, Any]) -> str:
         + (f", {result['commit']}" if result.get("commit") else "")
     )
     lines = [f"**{result['name']}** — {where}", ""]
-    lines += ["| arm | rate | ours is faster by | by CPU time | cold s | what it is |", "|---|---|---|---|---|---|"]
+    if result["arms"]:
+        lines += ["| arm | rate | ours is faster by | by CPU time | cold s | what it is |", "|---|---|---|---|---|---|"]
     for name, arm in result["arms"].items():
         rate, times, cpu = arm["rate"], result["ratios"].get(name), result["cpu_ratios"].get(name)
         faster = f"{times['median']:.3g}× ({times['low']:.3g}–{times['high']:.3g})" if times else ""
@@ -106,7 +107,7 @@ def table_of(result: dict[str, Any]) -> str:
         lines.append(f"| {name} | {median} | {faster} | {worked} | {cold} | {arm['about']} |")
     lines += [f"| {name} | left out | | | | {why} |" for name, why in result["skipped"].items()]
     if result["aims"]:
-        lines += ["", "| aim | wanted | measured | |", "|---|---|---|---|"]
+        lines += [*([""] if lines[-1] else []), "| aim | wanted | measured | |", "|---|---|---|---|"]
         for name, aim in result["aims"].items():
             lines.append(f"| {name} | {aim['aim']} | {aim['value']:.4g} | {'yes' if aim['reached'] else 'no'} |")
     lines += ["", *(f"- {line}" for line in result.get("remarks", []))] if result.get("remarks") else []
