@@ -136,7 +136,7 @@ def cached(
 
 def forward_only(examples: Path, teacher: Path, device: str, peak: float) -> dict[str, Any]:
     """The ceiling: our batches, on the device already, through the model as we run it; nothing is stored or copied."""
-    from benchmarks.arms.teacher import our_batches
+    from benchmarks.arms.teacher_ceilings import our_batches
     from teacher_cache.fingerprint import inspect_teacher
     from teacher_cache.forward import Forward
     from teacher_cache.machine import choose

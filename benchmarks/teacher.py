@@ -113,13 +113,21 @@ def arms_of(options: Options, teacher: str, machine: dict[str, Any], scratch: Pa
             rival=True,
             about=f"encode, {precision}, best batch, vectors in memory; {half:,} rows",
         ),
-        Arm("ceiling: forward only", f"{here}:forward_only", ceiling, about="our batches as tensors, nothing stored"),
         Arm(
-            "ceiling: tokenise only", f"{here}:tokenise_only", {**common, "rows": options.rows}, about="texts to arrays"
+            "ceiling: forward only",
+            f"{here}_ceilings:forward_only",
+            ceiling,
+            about="our batches as tensors, nothing stored",
+        ),
+        Arm(
+            "ceiling: tokenise only",
+            f"{here}_ceilings:tokenise_only",
+            {**common, "rows": options.rows},
+            about="texts to arrays",
         ),
         Arm(
             "ceiling: write only",
-            f"{here}:write_only",
+            f"{here}_ceilings:write_only",
             {"cache": str(scratch / "ours"), "out": str(scratch / "again")},
             about="the sealed columns written again",
         ),
