@@ -11,17 +11,8 @@ import transformers
 from teacher_cache.first_token import FAMILIES, first_token_only, first_token_serves
 from teacher_cache.shard import answer
 from teacher_cache.tokens import OK, Tokens
+from tests.teacher_cache.test_attention import SHAPE
 
-SHAPE = {
-    "vocab_size": 40,
-    "hidden_size": 16,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 2,
-    "intermediate_size": 32,
-    "initializer_range": 0.3,
-    "pad_token_id": 0,
-    "max_position_embeddings": 40,
-}
 CLASSES = {
     "bert": "Bert",
     "camembert": "Camembert",
