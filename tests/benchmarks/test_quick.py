@@ -40,6 +40,7 @@ def test_a_quick_run_passes_the_gate_and_writes_its_files(
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     result = json.loads((out / f"{name}.json").read_text("utf-8"))
-    assert result["quick"] and result["parity"] and result["aims"]
+    assert result["quick"] and result["parity"]
+    assert result["aims"] or result["skipped"]  # where no rival is installed, the stream's race has nothing to aim at
     assert (out / f"{name}.svg").stat().st_size > 0
     assert all({"median", "low", "high"} == set(ratio) for ratio in result["ratios"].values())
