@@ -25,23 +25,16 @@ def draw_key(seed: int, source_id: str, side: str) -> int:
 
 def uniforms(keys: int | np.ndarray, ks: np.ndarray, slots: int) -> np.ndarray:
     """Draw numbers from [0, 1) for the rows `ks` (uint64 [K]), of one key or one each: float64 [K, slots]."""
-    counters = np.arange(1, slots + 1, dtype=np.uint64) * _GAMMA
-    return _unit(_rows(keys, ks)[:, None] + counters)  # [K, slots]
+    return uniforms_from(0, keys, ks, np.full(len(ks), slots)).reshape(len(ks), slots)
 
 
-def uniforms_from(slot: int, keys: np.ndarray, ks: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def uniforms_from(slot: int, keys: int | np.ndarray, ks: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Draw the numbers at `slot` and after it, `counts` (int64 [K]) of them, row after row: float64 [sum]."""
     firsts = np.cumsum(counts) - counts
-    starts = _rows(keys, ks) + (np.uint64(slot + 1) - firsts.astype(np.uint64)) * _GAMMA  # modulo 2^64, as all here
-    return _unit(np.repeat(starts, counts) + np.arange(counts.sum(), dtype=np.uint64) * _GAMMA)
-
-
-def _rows(keys: int | np.ndarray, ks: np.ndarray) -> np.ndarray:
-    return _mix(np.asarray(keys, np.uint64) + (ks + np.uint64(1)) * _GAMMA)
-
-
-def _unit(state: np.ndarray) -> np.ndarray:
-    return (_mix(state) >> _S11) * 2.0**-53
+    rows = _mix(np.asarray(keys, np.uint64) + (ks + np.uint64(1)) * _GAMMA)
+    starts = rows + (np.uint64(slot + 1) - firsts.astype(np.uint64)) * _GAMMA  # modulo 2^64, as all here
+    bits = _mix(np.repeat(starts, counts) + np.arange(counts.sum(), dtype=np.uint64) * _GAMMA)
+    return (bits >> _S11) * 2.0**-53
 
 
 def _mix(state: np.ndarray) -> np.ndarray:

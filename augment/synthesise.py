@@ -10,12 +10,12 @@ from augment.config import AugmentConfig
 from augment.draw import draw_key
 from augment.edit import OP_NAMES, Draws, edit, join, whole
 from augment.screen import Rows, screen
-from augment.tagged import Texts
+from augment.tagged import SIDES, Texts
 from augment.vocabulary import Vocabulary
 from data.example import example_digests
 
 N_WORDS = "n_words"  # extra column of the candidates: words of the original, for the report by length
-COLUMNS = {"A": "text", "B": "pair"}
+COLUMNS = {side.upper(): column for side, column in SIDES.items()}
 _SIDES = [[f"{name}:{op}" if op else "" for op in OP_NAMES] for name in COLUMNS]
 _PAIR_OPS = ["|".join(filter(None, (a, b))) for b in _SIDES[1] for a in _SIDES[0]]
 

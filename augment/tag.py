@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,7 +10,7 @@ import pyarrow.parquet as pq
 from augment import vocabulary
 from augment.config import AugmentConfig
 from augment.gather import read_originals
-from augment.tagged import Tagged, columns
+from augment.tagged import SIDES, Tagged, columns
 from augment.taggers.choose import load_tagger
 from augment.work import Work
 from data import store
@@ -40,8 +41,8 @@ def tag_chunk(job: TagChunk) -> int:
         return pq.read_metadata(path).num_rows
     originals = read_originals(job.work, job.chunk, job.config.chunk_rows)
     tag_texts = cached_tagger(job.config.tagger, job.config.language)
-    tagged = [tag_texts(originals[name].to_pylist()) for name in ("text", "pair")[: len(tagged_sides(job.task))]]
-    vocabulary.save(job.work.counts(job.chunk), vocabulary.count(text for side in tagged for text in side))
+    tagged = {side: tag_texts(originals[SIDES[side]].to_pylist()) for side in tagged_sides(job.task)}
+    vocabulary.save(job.work.counts(job.chunk), vocabulary.count(chain.from_iterable(tagged.values())))
     table = _with_words(originals, tagged)
     with store.parquet_writer(path, table.schema) as writer:
         writer.write_table(table)
@@ -56,11 +57,11 @@ def merge_counts(work: Work, chunks: int) -> None:
 
 def tagged_sides(task: Task) -> str:
     """Name the sides of a task's rows, as their columns in the tagged chunks do."""
-    return "ab" if task.pair else "a"
+    return "".join(SIDES) if task.pair else "a"
 
 
-def _with_words(table: pa.Table, tagged: list[list[Tagged]]) -> pa.Table:
-    for side, texts in zip("ab", tagged, strict=False):
+def _with_words(table: pa.Table, tagged: dict[str, list[Tagged]]) -> pa.Table:
+    for side, texts in tagged.items():
         for name, values in columns(texts, side).items():
             table = table.append_column(name, values)
     return table

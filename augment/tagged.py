@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+SIDES = {"a": "text", "b": "pair"}  # a row's texts by the letter of their side
 NAMES = ("words", "blanks", "tags")
 LISTS = pa.list_(pa.string())
 

@@ -33,10 +33,6 @@ class Vocabulary:
     ends: np.ndarray
     ranges: dict[str, tuple[int, int]]
 
-    def draw(self, tags: list[str], u: np.ndarray) -> list[str]:
-        """Draw one word for each tag, as often as the words stand in the texts; `u` [N] from [0, 1)."""
-        return self.pick(self.ranges_of(tags), u)
-
     def ranges_of(self, tags: list[str]) -> np.ndarray:
         """Look up the ranges of N tags: int64 [N, 2]."""
         number = {tag: i for i, tag in enumerate(self.ranges)}
@@ -44,7 +40,7 @@ class Vocabulary:
         return ranges[np.fromiter(map(number.__getitem__, tags), np.int64, len(tags))]
 
     def pick(self, ranges: np.ndarray, u: np.ndarray) -> list[str]:
-        """Draw one word from each range [N, 2]."""
+        """Draw one word from each range [N, 2], as often as the words stand in the texts; `u` [N] from [0, 1)."""
         numbers = ranges[:, 0] + (u * ranges[:, 1]).astype(np.int64)
         return [self.words[i] for i in np.searchsorted(self.ends, numbers, side="right").tolist()]
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from data.schema import split_signal
-from teacher_cache.attention import check_capture, watched
+from teacher_cache.attention import watched
 from teacher_cache.batching import padded_tokens, plan_batches
 from teacher_cache.extract import ATTENTION, check_range, extract
 from teacher_cache.first_token import first_token_only, first_token_serves
@@ -34,8 +34,6 @@ class Forward:
     filler     id of the padding token
     budget     sub-words of a batch
     per_word   the model scores every sub-word, and its logits are kept as they come, [S, C]
-
-    Raises where the columns hold q, k or v and the model does not hand them out (see `check_capture`).
     """
 
     def __init__(
@@ -44,12 +42,13 @@ class Forward:
         self.model, self.columns, self.filler, self.budget = model, columns, filler, budget
         self.per = {name: split_signal(name)[0].per for name in columns} | ({"logits": "token"} if per_word else {})
         self.attention = any(name.partition(".")[0] in ATTENTION for name in columns)
-        if self.attention:
-            check_capture(model)
         self.first = not per_word and first_token_serves(model, columns)
 
     def run(self, tokens: Tokens, on_batch: Callable[[int], None]) -> tuple[dict[str, np.ndarray], list[str], int]:
-        """Answer all rows: columns as flat arrays, the status of each row, sub-words computed with padding."""
+        """Answer all rows: columns as flat arrays, the status of each row, sub-words computed with padding.
+
+        Raises where the columns hold q, k or v and the model does not hand them out (see `check_capture`).
+        """
         lengths = tokens.lengths
         starts = {name: _starts(per, lengths) for name, per in self.per.items()}
         buffers = {name: self._buffer(name, int(starts[name][-1])) for name in self.columns}

@@ -57,20 +57,19 @@ def fill_by_ray(
     launch: Launch,
     missing: list[int],
     *,
-    threads: int,
     total: int,
     stop: Stop,
     progress: Progress,
 ) -> None:
     """Let actors of a Ray cluster compute the missing shards; wait for all of them.
 
-    arguments: of `worker.open_worker`. threads: CPU threads of an actor. total: rows of the missing shards.
+    arguments: of `worker.open_worker`; an actor has the CPU threads of its config. total: rows of the missing shards.
     Errors: that of the first actor that failed; TRY_AGAIN where one died or the run was stopped.
     """
     ray = _import()
     own = arguments | {"launch": replace(launch, ray="", workers=0)}
     progress.start("teacher", total=total, unit="rows")
-    device = arguments["config"].device
+    device, threads = arguments["config"].device, arguments["config"].threads
     with _cluster(ray, launch, threads):
         gpu, count = _capacity(ray, launch, device, threads)
         actor = ray.remote(Worker).options(num_cpus=0 if gpu else threads, num_gpus=gpu, max_concurrency=2)

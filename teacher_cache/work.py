@@ -141,7 +141,7 @@ def fill(
     threads = job.config.threads or max(1, torch.get_num_threads() // max(1, launch.workers))
     arguments = {"config": replace(job.config, threads=threads), **places}
     if launch.ray and missing:
-        fill_by_ray(arguments, launch, missing, threads=threads, total=total, stop=stop, progress=progress)
+        fill_by_ray(arguments, launch, missing, total=total, stop=stop, progress=progress)
         return
     workers = launch.workers or (_gpus(job.config.device) if launch.share.whole else 1)
     if workers > 1 and len(missing) > 1:

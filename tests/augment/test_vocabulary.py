@@ -37,13 +37,13 @@ def test_the_pos_draw_follows_unigram_counts_not_types():
     """distil-bilstm draws every word of a tag alike: `dog` would come as often as `cat`."""
     words = vocabulary.from_counts(vocabulary.merge([vocabulary.count(TEXTS)]))
     u = (np.arange(10_000) + 0.5) / 10_000
-    drawn = words.draw(["NN"] * len(u), u)
+    drawn = words.pick(words.ranges_of(["NN"] * len(u)), u)
     assert drawn.count("cat") == 7_500 and drawn.count("dog") == 2_500
 
 
 def test_a_draw_stays_within_its_tag_at_both_ends():
     words = vocabulary.from_counts(vocabulary.merge([vocabulary.count(TEXTS)]))
-    assert words.draw(["DT", "DT", "NN", "NN", "VB", "VB"], np.array([0.0, 1 - 2.0**-53] * 3)) == [
+    assert words.pick(words.ranges_of(["DT", "DT", "NN", "NN", "VB", "VB"]), np.array([0.0, 1 - 2.0**-53] * 3)) == [
         *("a", "the"),
         *("cat", "dog"),
         *("ran", "sat"),
