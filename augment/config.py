@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from data.errors import PotstillError
 
 CYCLES = ("A", "B", "AB")
+HOW_ONLY = frozenset({"workers", "chunk_rows"})  # fields that change how rows are made, not which
 
 
 @dataclass(frozen=True)

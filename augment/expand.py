@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from augment.candidates import RowsChunk, dropped_rows, forget_rules, make_chunk
-from augment.config import AugmentConfig
+from augment.config import HOW_ONLY, AugmentConfig
 from augment.crew import Crew
 from augment.draw import RECIPE
 from augment.gather import Gathered, Originals, gather, read_gathered
@@ -37,7 +37,6 @@ from data.tasks.task import Task
 
 # Other taggers may need libraries that the server must not have loaded, or hides: their workers start afresh.
 PRELOADS = {"own": "augment.preload_own", "none": "augment.preload"}
-HOW_ONLY = ("workers", "chunk_rows")  # config keys that change how rows are made, not which
 
 
 def expand(

@@ -73,6 +73,17 @@ def write_manifest(directory: Path, manifest: Manifest) -> None:
     store.write_bytes(directory / NAME, store.to_record(values))
 
 
+def seal_of(directory: Path) -> dict[str, Any] | None:
+    """What a directory's seal says of itself, by its own word: kind, root, …; None where there is no seal."""
+    path = directory / NAME
+    if not path.is_file():
+        return None
+    values = store.read_json(path)
+    if not (isinstance(values, dict) and all(isinstance(values.get(key), str) for key in ("kind", "root"))):
+        raise PotstillError(f"{path} is not a manifest: it names no kind and no root", code=BAD_DATA)
+    return values
+
+
 def check_seal(directory: Path) -> None:
     """Refuse (BAD_DATA) a seal of which anything was changed, config and report too, which the root leaves out."""
     store.read_record(directory / NAME, FIELDS)

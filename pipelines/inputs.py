@@ -1,12 +1,11 @@
-"""Files as a person names them → sources, examples and fingerprints for the phases."""
+"""Files as a person names them → sources, examples and tasks for the phases."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
-from data import manifest, store
+from data import manifest
 from data.errors import NO_INPUT, PotstillError
 from data.example import Example
 from data.readers.examples import infer_task, read
@@ -81,41 +80,10 @@ def texts_of(sources: Sequence[Source], task: Task, *, split: str) -> Iterator[E
     return chain.from_iterable(read(source, task, split=split) for source in sources)
 
 
-def fingerprint(place: str | Path) -> str:
-    """Hash what stands at a place: a sealed directory's root, a file's bytes, a folder's files; else its name."""
-    path = Path(place)
-    if str(place).startswith(REMOTE):
-        return f"name:{place}"
-    if path.is_file():
-        about = path.stat()
-        return _hash_file(path, about.st_size, about.st_mtime_ns)
-    if path.is_dir():
-        return _directory(path)
-    if path.suffix or str(place).startswith((".", "/")):
-        raise PotstillError(f"{place} is not there", code=NO_INPUT)
-    return f"name:{place}"
-
-
-@lru_cache(maxsize=256)
-def _hash_file(path: Path, size: int, changed: int) -> str:
-    """Hash a file's bytes once a process; another size or time of change is another file."""
-    return store.sha256_file(path)
-
-
 def sealed(directory: Path) -> manifest.Manifest:
     """Open a sealed directory of any kind."""
-    if not (directory / manifest.NAME).is_file():
+    seal = manifest.seal_of(directory)
+    if seal is None:
         where = "is not a finished directory" if directory.is_dir() else "is not there"
         raise PotstillError(f"{directory} {where} (no {manifest.NAME})", code=NO_INPUT)
-    return manifest.read_manifest(directory, str(store.read_json(directory / manifest.NAME).get("kind")))
-
-
-def _directory(path: Path) -> str:
-    """A sealed directory is its root; several seeds are the roots of all; any other folder the hash of its files."""
-    seals = sorted([*path.glob(manifest.NAME), *path.glob(f"*/{manifest.NAME}")])
-    if (path / manifest.NAME) in seals:
-        return str(store.read_json(path / manifest.NAME).get("root"))
-    if seals:
-        return store.digest_of({seal.parent.name: store.read_json(seal).get("root") for seal in seals})
-    files = sorted(file for file in path.iterdir() if file.is_file())
-    return store.digest_of({file.name: fingerprint(file) for file in files})
+    return manifest.read_manifest(directory, seal["kind"])

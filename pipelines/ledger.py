@@ -11,11 +11,11 @@ from typing import Any
 
 from data import store
 from data.errors import PotstillError
+from data.identity import fingerprint, of_source
+from data.readers.source import Source
 from pipelines.apart import Measured
-from pipelines.inputs import fingerprint
 
 NAME = "phases.json"
-HOW_ONLY = ("workers", "chunk_rows", "threads", "max_bytes")  # fields that change how something is made, not what
 
 DONE, MISSING, UNFINISHED, STALE, WAITS = "done", "missing", "unfinished", "stale", "waits"
 
@@ -27,17 +27,28 @@ class Step:
     name       teach, augment, cache, train distilled, evaluate, bench
     out        directory or file it makes
     config     resolved, as plain values
-    inputs     role -> path or name of what it reads
+    inputs     role -> what it reads: a file with how it is read, or the path or name of a directory
     work       function over paths, called as work(**arguments, progress=…) in a process of its own
     arguments  of `work`
+    how_only   fields of the config that change how it is made, not what: `HOW_ONLY` beside the config
     """
 
     name: str
     out: Path
     config: dict[str, Any]
-    inputs: dict[str, str]
+    inputs: dict[str, Source | str]
     work: Callable[..., Any]
     arguments: dict[str, Any] = field(default_factory=dict)
+    how_only: frozenset[str] = frozenset()
+
+    @property
+    def places(self) -> dict[str, str]:
+        """Role -> where it lies."""
+        return {role: str(what.path if isinstance(what, Source) else what) for role, what in self.inputs.items()}
+
+    def hash_of(self, role: str) -> str:
+        what = self.inputs[role]
+        return of_source(what) if isinstance(what, Source) else fingerprint(what)
 
 
 @dataclass(frozen=True)
@@ -61,14 +72,17 @@ def write(run: Path, step: Step, record: Mapping[str, Any]) -> None:
 def begun(step: Step, before: Mapping[str, Any] | None) -> dict[str, Any]:
     """Make the record of a step that starts, or goes on: time spent on it earlier is kept."""
     earlier = before.get("seconds", 0.0) if before and not before.get("finished") else 0.0
-    inputs = {role: {"path": place, "hash": fingerprint(place)} for role, place in step.inputs.items()}
+    inputs = {
+        role: {"path": place, "hash": step.hash_of(role), "content": fingerprint(place)}
+        for role, place in step.places.items()
+    }
     return {"config": step.config, "inputs": inputs, "output": str(step.out), "finished": False, "seconds": earlier}
 
 
 def state_of(step: Step, record: Mapping[str, Any] | None, unmade: frozenset[str] = frozenset()) -> State:
     """Compare a step with its record; `unmade` are outputs that earlier steps have yet to make."""
     there = step.out.exists()
-    if waits := [place for place in step.inputs.values() if place in unmade]:
+    if waits := [place for place in step.places.values() if place in unmade]:
         return State(WAITS if there else MISSING, tuple(f"after {Path(place).name}" for place in waits))
     if record is None:
         return State(UNFINISHED if there else MISSING)
@@ -87,14 +101,14 @@ def differences(step: Step, record: Mapping[str, Any]) -> tuple[str, ...]:
     fields = [
         f"{step.name}: {key} was {old.get(key)!r}, is {new.get(key)!r}"
         for key in sorted(old.keys() | new.keys())
-        if key not in HOW_ONLY and old.get(key) != new.get(key)
+        if key not in step.how_only and old.get(key) != new.get(key)
     ]
     inputs = []
     for role in sorted(record["inputs"].keys() | step.inputs.keys()):
-        was, place = record["inputs"].get(role), step.inputs.get(role)
+        was, place = record["inputs"].get(role), step.places.get(role)
         if was is None or place is None:
             inputs.append(f"{step.name}: input {role} {'is new' if was is None else 'is gone'}")
-        elif was["hash"] != fingerprint(place):
+        elif was["hash"] != step.hash_of(role):
             inputs.append(f"{step.name}: {role} {place} has changed")
     return (*fields, *inputs)
 

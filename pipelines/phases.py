@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from data import config as configs
 from data import store
 from data.example import Example
+from data.identity import of_source
 from data.manifest import NAME as MANIFEST
 from data.manifest import Manifest, check_files
 from data.progress import Progress
@@ -21,7 +22,7 @@ from data.readers.source import Source
 from data.share import ALL, Share
 from data.tasks.task import Task
 from pipelines import settings
-from pipelines.inputs import Reading, fingerprint, locate_teacher, texts_of
+from pipelines.inputs import Reading, locate_teacher, texts_of
 
 if TYPE_CHECKING:
     from augment.config import AugmentConfig
@@ -183,10 +184,12 @@ def columns_of(source: Source) -> dict[str, Any]:
 
 
 def _origins(files: Files) -> dict[str, str]:
-    """Name and hash every input file, as the manifest keeps it."""
-    roles = {"train": (files.train,), "unlabelled": files.unlabelled, "exclude": files.exclude}
-    return {
-        f"{role}:{Path(source.path).name}": fingerprint(source.path)
-        for role, sources in roles.items()
-        for source in sources
+    """Name every input by role and content, as the manifest keeps it; the order of what is kept out says nothing."""
+    more = [of_source(source) for source in files.unlabelled]
+    less = sorted(of_source(source) for source in files.exclude)
+    numbered = {
+        f"{role} {n}": found
+        for role, all_of in (("unlabelled", more), ("exclude", less))
+        for n, found in enumerate(all_of, 1)
     }
+    return {"train": of_source(files.train)} | numbered

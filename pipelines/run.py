@@ -44,7 +44,7 @@ def show_plan(recipe: Recipe, console: Console) -> None:
         {
             "phase": step.name,
             "state": state.word,
-            "inputs": ", ".join(dict.fromkeys(Path(place).name for place in step.inputs.values())),
+            "inputs": ", ".join(dict.fromkeys(Path(place).name for place in step.places.values())),
             "output": step.out.name,
             "why": "; ".join(state.why),
         }
@@ -100,7 +100,7 @@ def _make(recipe: Recipe, step: Step, console: Console, *, force: bool, runner: 
         record = None
     started = ledger.begun(step, record)
     ledger.write(recipe.out, step, started)
-    say(f"{step.name}: {', '.join(step.inputs.values())} → {step.out}")
+    say(f"{step.name}: {', '.join(step.places.values())} → {step.out}")
     measured = _run(step, say, force=force, runner=runner, quiet=console.quiet)
     ended = ledger.finished(step, started, measured)
     ledger.write(recipe.out, step, ended)

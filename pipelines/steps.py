@@ -5,14 +5,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from augment.config import HOW_ONLY as HOW_AUGMENT
 from data import config as configs
 from data import store
 from data.errors import NO_INPUT, PotstillError
 from data.progress import Progress
+from data.readers.source import Source
 from pipelines import phases
-from pipelines.inputs import REMOTE, locate, locate_teacher
+from pipelines.inputs import REMOTE, locate_teacher
 from pipelines.ledger import Step
 from pipelines.recipe import Recipe
+from student_train.config import HOW_ONLY as HOW_TRAIN
+from teacher_cache.config import HOW_ONLY as HOW_CACHE
 from teacher_cache.config import CacheConfig
 
 EVALUATED, BENCHED = "evaluate.json", "bench.json"
@@ -28,12 +32,12 @@ def steps_of(recipe: Recipe) -> list[Step]:
 
 
 def _teach(recipe: Recipe) -> Step:
-    files = phases.Files(recipe.reading, recipe.source(recipe.files.train), recipe.source(recipe.files.dev))
-    out = recipe.out / "encoder"
+    train, dev, out = recipe.source(recipe.files.train), recipe.source(recipe.files.dev), recipe.out / "encoder"
+    files = phases.Files(recipe.reading, train, dev)
     arguments = {"config": recipe.teach, "files": files, "model": recipe.teacher, "out": out}
-    inputs = _placed(recipe, {"train": recipe.files.train, "dev": recipe.files.dev})
-    config = configs.as_dict(recipe.teach) | configs.as_dict(recipe.reading)
-    return Step("teach", out, config, inputs | {"model": locate_teacher(recipe.teacher)}, phases.teach, arguments)
+    inputs = _there({"train": train, "dev": dev}) | {"model": locate_teacher(recipe.teacher)}
+    config = configs.as_dict(recipe.teach) | _meaning(recipe)
+    return Step("teach", out, config, inputs, phases.teach, arguments, HOW_TRAIN)
 
 
 def _augment(recipe: Recipe) -> Step:
@@ -45,12 +49,12 @@ def _augment(recipe: Recipe) -> Step:
         unlabelled=tuple(recipe.unlabelled(path) for path in named.unlabelled),
         exclude=tuple(recipe.unlabelled(path) for path in kept_out),
     )
-    roles = {"train": named.train}
-    roles |= {f"unlabelled {path}": path for path in named.unlabelled}
-    roles |= {f"exclude {path}": path for path in kept_out}
-    config = configs.as_dict(recipe.augment) | configs.as_dict(recipe.reading)
+    inputs = {"train": files.train}
+    inputs |= {f"unlabelled {number}": source for number, source in enumerate(files.unlabelled, 1)}
+    inputs |= {f"exclude {number}": source for number, source in enumerate(files.exclude, 1)}
+    config = configs.as_dict(recipe.augment) | _meaning(recipe)
     arguments = {"config": recipe.augment, "files": files, "out": out}
-    return Step("augment", out, config, _placed(recipe, roles), phases.augment, arguments)
+    return Step("augment", out, config, _there(inputs), phases.augment, arguments, HOW_AUGMENT)
 
 
 def _cache(recipe: Recipe) -> Step:
@@ -67,8 +71,9 @@ def _cache_other(recipe: Recipe, name: str) -> Step:
 def _cache_of(recipe: Recipe, teacher: str, config: CacheConfig, name: str) -> Step:
     examples, out = recipe.out / "examples", recipe.cache_dir(name)
     arguments = {"config": config, "examples": examples, "teacher": teacher, "out": out}
-    inputs = {"examples": str(examples), "teacher": teacher}
-    return Step(f"cache {name}".strip(), out, configs.as_dict(config), inputs, phases.cache, arguments)
+    inputs: dict[str, Source | str] = {"examples": str(examples), "teacher": teacher}
+    step = f"cache {name}".strip()
+    return Step(step, out, configs.as_dict(config), inputs, phases.cache, arguments, HOW_CACHE)
 
 
 def needed_signals(recipe: Recipe) -> tuple[str, ...]:
@@ -87,12 +92,14 @@ def needed_signals(recipe: Recipe) -> tuple[str, ...]:
 def _train(recipe: Recipe, arm: str) -> Step:
     config, out, teacher = recipe.arms[arm], recipe.student_dir(arm), recipe.cache_dir()
     also = {name: recipe.cache_dir(name) for name in recipe.others}
+    dev = recipe.source(recipe.files.dev)
     inputs = {"cache": str(teacher)} | {f"cache {name}": str(place) for name, place in also.items()}
-    inputs |= _placed(recipe, {"dev": recipe.files.dev})
-    arguments = {"config": config, "teacher": teacher, "dev": recipe.source(recipe.files.dev), "out": out}
+    inputs |= {"vectors": config.vectors} if config.vectors else {}
+    arguments = {"config": config, "teacher": teacher, "dev": dev, "out": out}
     if also:
         arguments["also"] = list(also.values())
-    return Step(f"train {arm}", out, configs.as_dict(config), inputs, phases.train, arguments)
+    read = inputs | _there({"dev": dev})
+    return Step(f"train {arm}", out, configs.as_dict(config), read, phases.train, arguments, HOW_TRAIN)
 
 
 def _evaluate(recipe: Recipe) -> Step:
@@ -100,16 +107,15 @@ def _evaluate(recipe: Recipe) -> Step:
     sources = {split: recipe.source(path) for split, path in recipe.measured.items()}
     arguments = {"work": phases.evaluate, "out": out, "models": models, "sources": sources}
     arguments |= {"reading": recipe.reading, "teacher": TEACHER}
-    inputs = {name: str(place) for name, place in models.items()} | _placed(recipe, recipe.measured)
+    inputs = {name: str(place) for name, place in models.items()} | _there(sources)
     return Step("evaluate", out, {}, inputs, keep, arguments)
 
 
 def _bench(recipe: Recipe) -> Step:
     models, out = _models(recipe), recipe.out / BENCHED
-    path = recipe.files.test or recipe.files.dev
-    arguments = {"work": phases.bench, "out": out, "models": models, "source": recipe.unlabelled(path)}
-    inputs = {name: str(place) for name, place in models.items()} | _placed(recipe, {"texts": path})
-    # Elsewhere threads change how and not what (`ledger.HOW_ONLY`); here they are what the numbers mean.
+    texts = recipe.unlabelled(recipe.files.test or recipe.files.dev)
+    arguments = {"work": phases.bench, "out": out, "models": models, "source": texts}
+    inputs = {name: str(place) for name, place in models.items()} | _there({"texts": texts})
     config = {"measured on": f"{recipe.bench.threads} threads"}
     return Step("bench", out, config, inputs, keep, arguments | {"threads": recipe.bench.threads})
 
@@ -124,11 +130,17 @@ def _models(recipe: Recipe) -> dict[str, Path]:
     return {TEACHER: Path(recipe.teacher_dir)} | {arm: recipe.student_dir(arm) for arm in recipe.arms}
 
 
-def _placed(recipe: Recipe, named: Mapping[str, str]) -> dict[str, str]:
-    """Find files of [data]; a missing one is refused before anything runs."""
-    places = {role: str(locate(recipe.place(path))) for role, path in named.items()}
-    for place in places.values():
+def _meaning(recipe: Recipe) -> dict[str, Any]:
+    """What was said of the task; how a file is read belongs to the file."""
+    said = configs.as_dict(recipe.reading)
+    return {name: value for name, value in said.items() if name not in Source.__dataclass_fields__}
+
+
+def _there(sources: Mapping[str, Source]) -> dict[str, Source | str]:
+    """Refuse a file that is missing, before anything runs."""
+    for source in sources.values():
+        place = str(source.path)
         if not place.startswith(REMOTE) and not Path(place).exists():
             hint = "the files of a recipe lie under [data] root: --set data.root=FOLDER"
             raise PotstillError(f"{place} is not there", hint=hint, code=NO_INPUT)
-    return places
+    return dict(sources)

@@ -8,7 +8,8 @@ from data.config import as_dict
 from data.errors import PotstillError
 
 LOSS_DEFAULT = {"logit_mse": 1.0}
-HOW_ONLY = {"threads", "device"}  # fields that say where a model is trained, not which one is asked for
+# Fields that say where a model is trained, not which one is asked for; a file of vectors counts by its content.
+HOW_ONLY = frozenset({"threads", "device", "vectors"})
 SCHEDULES = ("constant", "linear", "cosine")
 AT_LEAST_ONE = ("epochs", "batch_size", "block_groups", "hidden", "dense", "max_words", "max_length")
 SHARES = ("warmup", "dropout")

@@ -17,6 +17,7 @@ from data import store
 from data.config import as_dict
 from data.errors import STALE, PotstillError
 from data.examples import describe, write_parts
+from data.identity import is_scratch, of_model, of_source
 from data.manifest import NAME, Manifest, Part, read_manifest, write_manifest
 from data.progress import Progress
 from data.readers.examples import read
@@ -34,8 +35,6 @@ from student_train.precision import choose_device, choose_precision
 from student_train.reader import open_examples
 from student_train.vocab import Joint
 
-SCRATCH = "scratch"  # `-m scratch` or `-m scratch:4x256`: a small BERT with a tokenizer of the training texts
-
 
 def teach(
     config: TeachConfig, task: Task, train: Source, dev: Source, model: str, out: Path, *, progress: Progress
@@ -48,9 +47,9 @@ def teach(
     if all(example.label is None for example in examples):
         raise PotstillError(f"{dev.path} has no labelled row to choose by", hint="--dev FILE with a label column")
     origins = {
-        "train": _identity(train),
+        "train": of_source(train),
         "dev": store.digest_of([[example.id, example.label] for example in examples]),
-        "model": model,
+        "model": of_model(model),
     }
     if (manifest := _find_finished(out, config, origins)) is not None:
         return manifest
@@ -110,7 +109,7 @@ def _open_model(model: str, config: TeachConfig, task: Task, examples: Path) -> 
     """The network with a fresh head for the task, and its tokenizer; the head's start depends on the seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        if model == SCRATCH or model.startswith(f"{SCRATCH}:"):
+        if is_scratch(model):
             return new_encoder(model.partition(":")[2] or "4x256", task, examples, longest=config.max_length)
         network, tokenizer = load_encoder(model, task)
     longest = min(tokenizer.model_max_length, getattr(network.config, "max_position_embeddings", None) or math.inf)
@@ -134,9 +133,3 @@ def _find_finished(out: Path, config: TeachConfig, origins: dict[str, str]) -> M
             code=STALE,
         )
     return manifest
-
-
-def _identity(source: Source) -> str:
-    """Hash of a local file, or the name of a data set that lies elsewhere."""
-    path = Path(source.path)
-    return store.sha256_file(path) if path.is_file() else str(source.path)

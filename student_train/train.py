@@ -20,6 +20,7 @@ from data import store
 from data.config import as_dict
 from data.errors import STALE, PotstillError
 from data.example import Example
+from data.identity import hash_file
 from data.manifest import NAME, Manifest, read_manifest
 from data.progress import Progress
 from data.readers.examples import read
@@ -60,6 +61,8 @@ def train(
     examples = list(read(dev, reader.task, split="dev"))
     origins = {_role(number): cache.root for number, cache in enumerate(caches, 1)}
     origins["dev"] = store.digest_of([[e.id, e.label] for e in examples])
+    if config.vectors:
+        origins["vectors_file"] = hash_file(Path(config.vectors))
     refuse_other_kind(out, "student" if len(config.seeds) == 1 else "students")
     targets = [out] if len(config.seeds) == 1 else [out / f"seed-{seed}" for seed in config.seeds]
     jobs = [(replace(config, seeds=(seed,)), target) for seed, target in zip(config.seeds, targets, strict=True)]

@@ -6,6 +6,8 @@ from data.errors import PotstillError
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 ATTENTIONS = ("auto", "sdpa", "eager")
+# Fields that no stored number depends on but for its last bits: a plan keeps them as provenance, or not at all.
+HOW_ONLY = frozenset({"device", "attention", "threads", "max_bytes", "max_rejected"})
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from typing import Any
 
 from data import store
 from data.errors import BAD_DATA, PotstillError
-from data.model_files import TOKENIZER, TOKENIZER_CONFIG, check_model, find_model
-from data.model_sizes import CONFIG, DEPTHS, INDEX, WIDTHS
+from data.identity import model_content
+from data.model_files import TOKENIZER_CONFIG, check_model, find_model
+from data.model_sizes import CONFIG, DEPTHS, WIDTHS
 from data.tasks.task import Task
 from data.tokenizer_files import check_tokenizer
 from data.untrusted import read_json, refusing
@@ -55,14 +56,11 @@ def inspect_teacher(teacher: str | Path) -> TeacherFiles:
     config = check_model(path)
     if (path / "tokenizer.json").exists():
         check_tokenizer(path / "tokenizer.json")
-    files = list_files(path)
     with refusing(f"{path / CONFIG} has labels that cannot be read"):
         labels, outputs = read_labels(config)
     return TeacherFiles(
         path=path,
-        files={
-            name: {"bytes": (path / name).stat().st_size, "sha256": store.sha256_file(path / name)} for name in files
-        },
+        files=model_content(path),
         config=config,
         width=_first(config, WIDTHS, path),
         depth=_first(config, DEPTHS, path),
@@ -70,12 +68,6 @@ def inspect_teacher(teacher: str | Path) -> TeacherFiles:
         outputs=outputs,
         positions=_positions(path, config),
     )
-
-
-def list_files(path: Path) -> list[str]:
-    """Name the files that make the teacher, sorted."""
-    present = [name for name in (CONFIG, INDEX, *TOKENIZER) if (path / name).exists()]
-    return sorted({*present, *(file.name for ending in ("safetensors", "model") for file in path.glob(f"*.{ending}"))})
 
 
 def read_labels(config: dict[str, Any]) -> tuple[tuple[str, ...] | None, int]:

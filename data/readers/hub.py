@@ -16,7 +16,7 @@ PREFIXES = ("hf:", "disk:")
 
 def read_rows(source: Source) -> Iterator[Row]:
     """Stream the rows of a dataset; `Row.line` counts rows from 1."""
-    rows = _open(str(source.path))
+    rows = open_rows(str(source.path))
     names = {name: kind.names for name, kind in rows.features.items() if getattr(kind, "names", None)}
     for number, values in enumerate(rows, start=1):
         for column, words in names.items():
@@ -39,7 +39,8 @@ def split_name(address: str) -> tuple[str, str | None, str | None]:
     return name, config or None, split or None
 
 
-def _open(address: str) -> Any:
+def open_rows(address: str) -> Any:
+    """Open the chosen split of a data set."""
     try:
         import datasets
     except ImportError:

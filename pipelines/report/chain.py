@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import PotstillError
+from data.identity import fingerprint
 from data.manifest import Manifest, read_manifest
-from pipelines.inputs import fingerprint
 from pipelines.report.document import Block, Mark, Paragraph, Section, Table
 from pipelines.report.gather import Run
 
@@ -67,7 +67,7 @@ def _files(run: Run) -> Iterator[Link]:
         for role, place in _inputs(run, step).items():
             if Path(place["path"]).is_file():
                 yield Link(
-                    made, f"{role.split(' ')[0]} {Path(place['path']).name}", place["hash"], _hash(place["path"])
+                    made, f"{role.split(' ')[0]} {Path(place['path']).name}", _noted(place), _hash(place["path"])
                 )
 
 
@@ -125,11 +125,16 @@ def _measurements(run: Run) -> Iterator[Link]:
             here = run.path / Path(place["path"]).name
             where = here if here.exists() else Path(place["path"])
             if where.exists():
-                yield Link(f"{step}.json", role, place["hash"], _hash(where))
+                yield Link(f"{step}.json", role, _noted(place), _hash(where))
 
 
 def _inputs(run: Run, step: str) -> dict[str, dict[str, str]]:
     return dict(run.phases.get(step, {}).get("inputs", {}))
+
+
+def _noted(place: dict[str, str]) -> str:
+    """The content that a step noted of an input; `hash` also says how a file was read."""
+    return place.get("content", place["hash"])
 
 
 def _hash(place: str | Path) -> str:

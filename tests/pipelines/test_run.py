@@ -9,8 +9,10 @@ import pytest
 
 from data import errors, store
 from data.errors import PotstillError
+from data.identity import of_source
 from data.manifest import Manifest, Part, write_manifest
 from data.progress import Silent
+from data.readers.source import Source
 from data.tasks.task import Task
 from pipelines import phases, recipe
 from pipelines.apart import Measured
@@ -187,6 +189,21 @@ def test_how_many_workers_or_threads_does_not_matter(rooms: Rooms, files: Path) 
     assert set(words(other).values()) == {"done"}
 
 
+def test_where_something_is_made_does_not_matter_to_a_run_as_it_does_not_to_its_phases(
+    rooms: Rooms, files: Path
+) -> None:
+    run(loaded(files))
+    other = loaded(files, cache={"device": "cpu"}, train={"device": "cpu"}, teach={"model": "scratch", "device": "cpu"})
+    assert set(words(other).values()) == {"done"}
+
+
+def test_an_input_under_another_name_is_the_same_input(rooms: Rooms, files: Path) -> None:
+    run(loaded(files))
+    (files / "train.tsv").rename(files / "renamed.tsv")
+    data = {"train": str(files / "renamed.tsv"), "dev": str(files / "dev.tsv")}
+    assert set(words(loaded(files, data=data)).values()) == {"done"}
+
+
 def test_an_interrupted_run_goes_on_with_the_phase_it_was_in(rooms: Rooms, files: Path) -> None:
     rooms.fail = "teacher"
     with pytest.raises(KeyboardInterrupt):
@@ -234,7 +251,9 @@ def test_times_speeds_and_memory_of_each_phase_are_kept(rooms: Rooms, files: Pat
     records = json.loads((files / "run" / "phases.json").read_text())
     record = records["augment"]
     assert (record["seconds"], record["rows"], record["rows_per_second"], record["peak_megabytes"]) == (2.0, 3, 12.0, 5)
-    assert record["inputs"]["train"]["hash"] == store.sha256_file(files / "train.tsv")
+    train = record["inputs"]["train"]
+    assert train["content"] == store.sha256_file(files / "train.tsv")
+    assert train["hash"] == of_source(Source(files / "train.tsv"))
 
 
 def test_the_final_table_has_the_teacher_first_and_every_arm(

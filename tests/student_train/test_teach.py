@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,14 @@ def test_a_finished_teacher_is_returned_and_another_s_directory_refused(
     monkeypatch.delattr("student_train.teach.write_parts")
     again = teach(config, ONE, source, taught.dev, str(taught.teacher), taught.out, progress=Silent())
     assert again == taught.manifest == read_manifest(taught.out, "encoder")
+    renamed = shutil.copy(source.path, tmp_path / "renamed.tsv")
+    start = str(shutil.copytree(taught.teacher, tmp_path / "bert"))
+    assert teach(config, ONE, Source(renamed), taught.dev, start, taught.out, progress=Silent()) == again
+    tokenizer = Path(start) / "tokenizer_config.json"
+    tokenizer.write_text(tokenizer.read_text() + " ")
+    with pytest.raises(PotstillError, match="or other data") as caught:
+        teach(config, ONE, source, taught.dev, start, taught.out, progress=Silent())
+    assert caught.value.code == STALE
     with pytest.raises(PotstillError, match="holds a teacher of another config") as caught:
         teach(QUICK, ONE, source, taught.dev, str(taught.teacher), taught.out, progress=Silent())
     assert caught.value.code == STALE

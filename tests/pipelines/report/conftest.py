@@ -20,11 +20,11 @@ import pytest
 from data import store
 from data.example import Example, example_id
 from data.examples import describe, hash_ids, write_parts
+from data.identity import fingerprint
 from data.manifest import Manifest, read_manifest, write_manifest
 from data.schema import teacher_schema
 from data.tasks.task import Task
 from pipelines import results
-from pipelines.inputs import fingerprint
 from pipelines.report.write import write_report
 
 CLASSES = Task("classify", ("bad", "good"))
