@@ -7,11 +7,14 @@ process ends, however that ends; no clock is read. On a file system without lock
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from data.errors import TRY_AGAIN, PotstillError
 
 FOLDER = "claims"
 EVERYONE = "present.lock"
+ALONE = ".lock"  # in a directory that one process at a time may write
 
 
 @contextmanager
@@ -28,6 +31,44 @@ def attending(directory: Path, tidy: Callable[[], object]) -> Iterator[None]:
         _lock(handle, fcntl.LOCK_SH, unknown=True)
         yield
     finally:
+        os.close(handle)
+
+
+@contextmanager
+def only_writer(directory: Path) -> Iterator[bool]:
+    """Be the only one to write in a directory for the length of a block; another process that is there is refused (75).
+
+    Yields whether that is known: on a file system without locks nobody is refused, and who writes must be correct
+    beside others. The file of the lock is gone afterwards, so that a finished directory holds what it was made for;
+    and so is a directory that was made for it alone.
+    """
+    path, new = directory / ALONE, not directory.exists()
+    handle, known = _hold(path)
+    try:
+        yield known
+    finally:
+        path.unlink(missing_ok=True)  # before the lock goes: who opened it meanwhile looks whether it is still there
+        os.close(handle)
+        if new:
+            with suppress(OSError):  # it holds something by now
+                directory.rmdir()
+
+
+def _hold(path: Path) -> tuple[int, bool]:
+    """Lock a file that stands at `path` once the lock is held: its last holder may have removed it meanwhile."""
+    while True:
+        handle = _open(path)
+        known = _lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, unknown=False)
+        if not known and not _lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, unknown=True):
+            os.close(handle)
+            raise PotstillError(
+                f"{path.parent} is in use by another process", hint="run the same command again later", code=TRY_AGAIN
+            )
+        try:
+            if os.path.samestat(os.fstat(handle), path.stat()):
+                return handle, known
+        except FileNotFoundError:
+            pass
         os.close(handle)
 
 

@@ -1,9 +1,10 @@
 """Weights and training state on disk: safetensors and JSON only, so a checkpoint can hold no code."""
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -19,11 +20,17 @@ from student_train.optim import Optimizer
 
 WEIGHTS = "model.safetensors"
 LAST = "last.safetensors"
+MODEL, BEST, OPTIMIZER = "model.", "best.", "optimizer."  # what the names of a checkpoint's tensors begin with
 
 
-def save_weights(directory: Path, model: nn.Module) -> None:
-    """Write a model's weights atomically."""
-    store.write_bytes(directory / WEIGHTS, save(_tensors(model)))
+def save_weights(directory: Path, weights: Mapping[str, Tensor]) -> None:
+    """Write weights as the file that a model's directory is opened by."""
+    store.write_bytes(directory / WEIGHTS, save(dict(weights)))
+
+
+def copy_weights(model: nn.Module) -> dict[str, Tensor]:
+    """A model's weights as they are now, float32 on the CPU; further steps do not change them."""
+    return {name: tensor.clone() for name, tensor in _tensors(model).items()}
 
 
 def load_weights(path: Path, model: nn.Module) -> None:
@@ -54,15 +61,31 @@ def check_weights(path: Path, build: Callable[[], nn.Module]) -> None:
         )
 
 
-def save_training(directory: Path, model: nn.Module, optimizer: Optimizer, state: State, *, key: str) -> None:
-    """Write everything a resume needs as one file; `key` identifies config and data, so no other run picks it up."""
-    tensors = {f"model.{name}": tensor for name, tensor in _tensors(model).items()}
-    tensors |= {f"optimizer.{name}": tensor.contiguous() for name, tensor in optimizer.state().items()}
-    note = {"key": key, "state": json.dumps(asdict(state))}
+@dataclass(frozen=True)
+class Kept:
+    """Of an interrupted run: where it stood, the learning curve so far and the weights of its best evaluation."""
+
+    state: State
+    curve: list[dict[str, Any]]
+    best: dict[str, Tensor]
+
+
+def save_training(
+    directory: Path, model: nn.Module, optimizer: Optimizer, kept: Kept, *, key: str, over: bool = False
+) -> None:
+    """Write everything a resume needs as one file; `key` identifies config and data, so no other run picks it up.
+
+    over: all steps are taken, so that the optimizer's state (twice the size of the model) is not needed any more.
+    """
+    tensors = {f"{MODEL}{name}": tensor for name, tensor in _tensors(model).items()}
+    tensors |= {f"{BEST}{name}": tensor for name, tensor in kept.best.items()}
+    if not over:
+        tensors |= {f"{OPTIMIZER}{name}": tensor.contiguous() for name, tensor in optimizer.state().items()}
+    note = {"key": key, "state": json.dumps(asdict(kept.state)), "curve": json.dumps(kept.curve)}
     store.write_bytes(directory / LAST, save(tensors, metadata=note))
 
 
-def load_training(directory: Path, model: nn.Module, optimizer: Optimizer, *, key: str) -> State | None:
+def load_training(directory: Path, model: nn.Module, optimizer: Optimizer, *, key: str) -> Kept | None:
     """Take up an interrupted run, or None where there is none. A checkpoint of another config or data is refused."""
     path = directory / LAST
     if not path.is_file():
@@ -77,9 +100,10 @@ def load_training(directory: Path, model: nn.Module, optimizer: Optimizer, *, ke
                 code=STALE,
             )
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    model.load_state_dict({n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")})
-    optimizer.load({n.removeprefix("optimizer."): t for n, t in tensors.items() if n.startswith("optimizer.")})
-    return State(**json.loads(note["state"]))
+    model.load_state_dict(_below(MODEL, tensors))
+    if states := _below(OPTIMIZER, tensors):
+        optimizer.load(states)
+    return Kept(State(**json.loads(note["state"])), json.loads(note["curve"]), _below(BEST, tensors))
 
 
 def clear_training(directory: Path) -> None:
@@ -89,3 +113,7 @@ def clear_training(directory: Path) -> None:
 
 def _tensors(model: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in model.state_dict().items()}
+
+
+def _below(start: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}

@@ -8,12 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from data import store
 from data.progress import Progress
 from data.stop import stoppable
-from student_train.checkpoint import clear_training, load_training, save_training, save_weights
+from student_train.checkpoint import Kept, copy_weights, load_training, save_training
 from student_train.config import TeachConfig, TrainConfig
-from student_train.encoded import FOLDER, clear_encoded, open_encoded
+from student_train.encoded import FOLDER, open_encoded
 from student_train.history import History
 from student_train.loop import Course, State, train_steps
 from student_train.losses.table import Options
@@ -33,7 +32,7 @@ LAST_STEP = "last"  # the student of the last step, as a directory of its own
 class Fit:
     """What differs between two runs of one config: objective, machine, seed. `key` identifies config and data.
 
-    encoded: where encoded rows are kept; None: with the run, and removed with its checkpoint
+    encoded: where encoded rows are kept; None: with the run, and removed with its checkpoint once the model is sealed
     """
 
     losses: dict[str, float]
@@ -45,6 +44,16 @@ class Fit:
     encoded: Path | None = None
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """What a run ends with: its numbers, its learning curve, and weights of its best evaluation and its last step."""
+
+    numbers: dict[str, Any]
+    curve: list[dict[str, Any]]
+    best: dict[str, Tensor]
+    last: dict[str, Tensor]
+
+
 def fit(
     what: Fit,
     config: TrainConfig,
@@ -53,11 +62,8 @@ def fit(
     out: Path,
     *,
     progress: Progress,
-) -> dict[str, Any]:
-    """Train a student from its starting table. Returns its numbers.
-
-    Afterwards its best weights lie in `out`, those of the last step in `out/last`.
-    """
+) -> Fitted:
+    """Train a student from its starting table."""
     shape, table = start
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(what.seed)
@@ -66,9 +72,7 @@ def fit(
     optimizer_of = Optimizer(
         model.to(what.device), config.optimizer, weight_decay=config.weight_decay, embedding_lr=config.embedding_lr
     )
-    numbers = run(what, config, (model, optimizer_of), rows, out, progress=progress)
-    save_weights(out / LAST_STEP, model)
-    return numbers
+    return run(what, config, (model, optimizer_of), rows, out, progress=progress)
 
 
 def run(
@@ -79,40 +83,48 @@ def run(
     out: Path,
     *,
     progress: Progress,
-) -> dict[str, Any]:
-    """Run the loop over a model and its optimizer: log, save, stop when asked. Best weights and curve lie in `out`."""
+) -> Fitted:
+    """Run the loop over a model and its optimizer: log, save, stop when asked.
+
+    Nothing of the directory's own is written: until the seal there are the curve and what a resume needs.
+    """
     (model, optimizer), (reader, vocabulary, dev) = subject, rows
-    out.mkdir(parents=True, exist_ok=True)
-    store.sweep(out)
-    state = load_training(out, model, optimizer, key=what.key) or State()
-    history = History(out, after=state.step, losses=state.losses)
+    kept = load_training(out, model, optimizer, key=what.key) or Kept(State(), [], {})
+    state, best = kept.state, kept.best
+    history = History(out, after=state.step, lines=kept.curve, losses=state.losses)
     encoded = open_encoded(what.encoded or out / FOLDER, reader, vocabulary, say=progress.note)
     stream = Stream(reader, vocabulary, config.batch_size, config.block_groups, what.seed, encoded)
     course = _course(what, config)
     main, saved = dev.task.rules.main_metric, time.monotonic()
+
+    def save(*, over: bool = False) -> None:
+        state.losses = history.pending()
+        save_training(out, model, optimizer, Kept(state, history.lines, best), key=what.key, over=over)
+
     with stoppable("the training state is kept") as stop:
         for step in train_steps(model, optimizer, stream, dev, course=course, state=state):
             if step.number - 1 == history.start:
                 progress.start(f"train {out.name}", total=step.total - history.start, unit="steps")
             history.add(step)
             if step.is_best:
-                save_weights(out, model)
+                best = copy_weights(model)
             if step.metrics:
                 history.note(step, state.epoch)
             due = time.monotonic() - saved > SAVE_SECONDS and step.number < step.total
             asked = bool(stop.asked)  # read once: a signal that comes after the saving waits for the next step
             if due or asked:
-                state.losses = history.pending()
-                save_training(out, model, optimizer, state, key=what.key)
+                save()
                 saved = time.monotonic()
             progress.advance(1, history.info(step, main))
             if asked:
                 stop.check()
     if state.step > history.start:  # a run that was stopped at its very end has nothing left to do
         progress.finish()
-    clear_training(out)
-    clear_encoded(out / FOLDER)
-    return history.summary(main)
+        try:
+            save(over=True)  # writing the model may be killed, or find the disk full
+        except OSError as error:  # there may be room for the model, which is smaller
+            progress.note(f"the training state is not kept while the model is written: {error}")
+    return Fitted(history.summary(main), history.lines, best, copy_weights(model))
 
 
 def _course(what: Fit, config: TrainConfig | TeachConfig) -> Course:

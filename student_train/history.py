@@ -1,4 +1,4 @@
-"""The learning curve: kept as `metrics.jsonl`, one line per dev evaluation, so it outlives an interruption."""
+"""The learning curve: one line per dev evaluation, in `metrics.jsonl` for whoever looks on, and in the checkpoint."""
 
 import json
 import time
@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from data import store
+from data.manifest import NAME as MANIFEST
 from student_train.loop import Step
 
 NAME = "metrics.jsonl"
@@ -18,15 +19,15 @@ INFO_STEPS = 20  # how often the shown loss is brought up to date: reading it ma
 class History:
     """Lines so far, and the losses since the last of them.
 
-    after: step a resume goes on from; later lines are cut off. losses: those since the last line kept.
+    after: step a resume goes on from. lines: the curve up to there. losses: those since the last line.
     """
 
-    def __init__(self, directory: Path, *, after: int, losses: Sequence[float] = ()) -> None:
-        self.path = directory / NAME
+    def __init__(
+        self, directory: Path, *, after: int = 0, lines: Sequence[dict[str, Any]] = (), losses: Sequence[float] = ()
+    ) -> None:
+        self.directory = directory
         self.start = after
-        text = self.path.read_text("utf-8") if self.path.is_file() else ""
-        lines = [json.loads(line) for line in text.splitlines()]
-        self.lines: list[dict[str, Any]] = [line for line in lines if line["step"] <= after]
+        self.lines = list(lines)
         self.losses: list[Tensor | float] = list(losses)
         self.rows = 0
         self.since = time.monotonic()
@@ -48,7 +49,8 @@ class History:
         line = {"step": step.number, "epoch": epoch, "loss": mean, "lr": step.lr, "best": step.is_best}
         self.lines.append(line | {"rows_per_second": round(self.rows / seconds, 1), "dev": step.metrics})
         self.losses, self.rows, self.since = [], 0, time.monotonic()
-        store.write_text(self.path, "".join(json.dumps(line) + "\n" for line in self.lines))
+        if not (self.directory / MANIFEST).exists():  # else another writer was faster, and the curve is its own
+            write_curve(self.directory, self.lines)
 
     def info(self, step: Step, metric: str) -> str:
         """What the progress line shows: the last loss and the last dev value."""
@@ -68,3 +70,8 @@ class History:
             "steps": last["step"],
             "rows_per_second": rates[len(rates) // 2],
         }
+
+
+def write_curve(directory: Path, lines: Sequence[dict[str, Any]]) -> None:
+    """Write the lines of a learning curve."""
+    store.write_text(directory / NAME, "".join(json.dumps(line) + "\n" for line in lines))

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import nn
 
 from data import store
 from data.config import as_dict
 from data.errors import STALE, PotstillError
+from data.example import Example
 from data.examples import describe, write_parts
 from data.identity import is_scratch, of_model, of_source
 from data.manifest import NAME, Manifest, Part, read_manifest, write_manifest
@@ -25,8 +25,10 @@ from data.readers.source import Source
 from data.tasks.task import Task
 from student_train.checkpoint import WEIGHTS
 from student_train.config import HOW_ONLY, TeachConfig, what_only
+from student_train.directory import clear, sealing, tidy, writing
 from student_train.encoder import load_encoder, new_encoder
-from student_train.fit import Fit, run
+from student_train.fit import Fit, Fitted, run
+from student_train.history import write_curve
 from student_train.losses.table import Options
 from student_train.measure import encode_labelled
 from student_train.models.transformer import Transformer
@@ -52,25 +54,46 @@ def teach(
         "model": of_model(model),
     }
     if (manifest := _find_finished(out, config, origins)) is not None:
+        tidy(out)
         return manifest
-    started = time.monotonic()
+    with writing(out):
+        if _find_finished(out, config, origins) is None:  # who was here before us may have finished it
+            _teach(config, (task, examples, origins), train, model, out, progress=progress)
+        clear(out)
+    return read_manifest(out, "encoder")
+
+
+def _teach(
+    config: TeachConfig,
+    about: tuple[Task, list[Example], dict[str, str]],
+    train: Source,
+    model: str,
+    out: Path,
+    *,
+    progress: Progress,
+) -> None:
+    """Keep the training rows, fine-tune and seal."""
+    (task, _, origins), started = about, time.monotonic()
     torch.set_num_threads(config.threads or torch.get_num_threads())
     parts = write_parts(out / "examples", read(train, task, split="train"), task)
     write_manifest(out / "examples", Manifest("examples", task, tuple(parts), {"train": origins["train"]}))
     network, tokenizer = _open_model(model, config, task, out / "examples")
-    numbers = _train(config, network, tokenizer, (task, examples, origins), out, progress=progress)
-    return _seal(out, network, tokenizer, config, origins, numbers | {"seconds": round(time.monotonic() - started, 1)})
+    fitted = _train(config, network, tokenizer, about, out, progress=progress)
+    seconds = round(time.monotonic() - started, 1)
+    with sealing(out) as stage:
+        _seal(stage, network, tokenizer, config, (task, origins), fitted.numbers | {"seconds": seconds})
+        write_curve(stage, fitted.curve)
 
 
 def _train(
     config: TeachConfig,
     network: nn.Module,
     tokenizer: Any,
-    about: tuple[Task, list, dict[str, str]],
+    about: tuple[Task, list[Example], dict[str, str]],
     out: Path,
     *,
     progress: Progress,
-) -> dict[str, Any]:
+) -> Fitted:
     """Run the loop; the network holds its best weights afterwards."""
     task, examples, origins = about
     vocabulary = Joint(tokenizer.backend_tokenizer, config.max_length)
@@ -86,23 +109,26 @@ def _train(
     )
     optimizer = Optimizer(wrapped, "adamw", weight_decay=config.weight_decay)
     rows = (open_examples(out / "examples"), vocabulary, encode_labelled(examples, task, vocabulary))
-    numbers = run(what, config, (wrapped, optimizer), rows, out, progress=progress)
-    wrapped.load_state_dict(load_file(out / WEIGHTS))
-    return numbers
+    fitted = run(what, config, (wrapped, optimizer), rows, out, progress=progress)
+    wrapped.load_state_dict(fitted.best)
+    return fitted
 
 
 def _seal(
-    out: Path, network: Any, tokenizer: Any, config: TeachConfig, origins: dict[str, str], numbers: dict[str, Any]
-) -> Manifest:
-    """Turn the directory into a plain Hugging Face one and write its manifest."""
+    out: Path,
+    network: Any,
+    tokenizer: Any,
+    config: TeachConfig,
+    about: tuple[Task, dict[str, str]],
+    numbers: dict[str, Any],
+) -> None:
+    """Write a plain Hugging Face directory and its manifest."""
     network.to("cpu").save_pretrained(out)
     tokenizer.save_pretrained(out)
-    task = read_manifest(out / "examples", "examples").task
+    task, origins = about
     report = numbers | {"parameters": sum(parameter.numel() for parameter in network.parameters())}
     part: Part = describe(out / WEIGHTS, 0, "")
-    manifest = Manifest("encoder", task, (part,), origins, as_dict(config), report)
-    write_manifest(out, manifest)
-    return manifest
+    write_manifest(out, Manifest("encoder", task, (part,), origins, as_dict(config), report))
 
 
 def _open_model(model: str, config: TeachConfig, task: Task, examples: Path) -> tuple[Any, Any]:

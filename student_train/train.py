@@ -5,12 +5,13 @@ out/                 one seed: the student itself; several: seed-0/ seed-1/ … 
   config.json        shape and task      vocabulary.json, tokenizer.json   how texts become ids
   metrics.jsonl      the learning curve  README.md                         model card with its numbers
   last/              the same of the last step: a student too
-  last.safetensors   only while unfinished: what a resume needs
+  last.safetensors   only while unfinished: what a resume needs, best weights so far included
   encoded/           only while unfinished: the rows' ids, which every epoch and every seed reads
 """
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,15 +22,18 @@ from data.config import as_dict
 from data.errors import STALE, PotstillError
 from data.example import Example
 from data.identity import hash_file
-from data.manifest import NAME, Manifest, read_manifest
+from data.manifest import NAME, Manifest, read_manifest, write_manifest
 from data.progress import Progress
 from data.readers.examples import read
 from data.readers.source import Source
 from data.schema import split_signal
+from student_train.checkpoint import clear_training, save_weights
 from student_train.config import HOW_ONLY, TrainConfig, what_only
-from student_train.encoded import FOLDER, clear_encoded
+from student_train.directory import clear, sealing, tidy, writing
+from student_train.encoded import FOLDER
 from student_train.ensemble import Ensemble, choose_ensemble
 from student_train.fit import LAST_STEP, Fit, fit
+from student_train.history import write_curve
 from student_train.losses.table import Options, check_losses, required_signals
 from student_train.measure import Labelled, encode_labelled
 from student_train.models.shape import Shape
@@ -39,7 +43,7 @@ from student_train.precision import choose_device, choose_precision
 from student_train.reader import Reader, open_caches
 from student_train.signals import chosen_columns
 from student_train.start import build_vocabulary, starting_table
-from student_train.students import seal_many, seal_one
+from student_train.students import fold_many, seal_one
 from student_train.vocab import Subwords, Words
 
 NAMES = {"student": "one student", "students": "students of several seeds"}
@@ -66,13 +70,17 @@ def train(
     refuse_other_kind(out, "student" if len(config.seeds) == 1 else "students")
     targets = [out] if len(config.seeds) == 1 else [out / f"seed-{seed}" for seed in config.seeds]
     jobs = [(replace(config, seeds=(seed,)), target) for seed, target in zip(config.seeds, targets, strict=True)]
-    missing = [job for job in jobs if find_finished(job[1], job[0], origins) is None]
-    if missing:
-        _train_missing(missing, reader, examples, origins, out / FOLDER, progress=progress)
-    clear_encoded(out / FOLDER)  # one seed has done so; several share it
-    if len(jobs) == 1:
-        return read_manifest(out, "student")
-    return seal_many(out, [target for _, target in jobs], origins)
+    if (manifest := find_all(out, jobs, origins)) is not None:
+        tidy(out)
+        return manifest
+    with writing(out):
+        missing = [job for job in jobs if find_finished(job[1], job[0], origins) is None]
+        if missing:
+            _train_missing(missing, reader, examples, origins, out / FOLDER, progress=progress)
+        clear(out)
+        if len(jobs) > 1:
+            write_manifest(out, fold_many(targets, origins))
+    return read_manifest(out, "student" if len(jobs) == 1 else "students")
 
 
 def _train_missing(
@@ -93,7 +101,8 @@ def _train_missing(
     if not len(dev.labels):
         raise PotstillError("the dev file has no labelled row", hint="--dev FILE with a label column")
     for config, target in jobs:
-        train_one(config, reader, vocabulary, dev, (target, origins, encoded), progress=progress)
+        with nullcontext() if target == encoded.parent else writing(target):
+            train_one(config, reader, vocabulary, dev, (target, origins, encoded), progress=progress)
 
 
 def train_one(
@@ -132,12 +141,17 @@ def train_one(
         key=store.digest_of([what_only(config), origins]),
         encoded=encoded,
     )
-    result = fit(what, config, (shape, table), (reader, vocabulary, dev), out, progress=progress)
-    result["seconds"] = round(time.monotonic() - started, 1)
+    fitted = fit(what, config, (shape, table), (reader, vocabulary, dev), out, progress=progress)
+    result = fitted.numbers | {"seconds": round(time.monotonic() - started, 1)}
     at_the_end = result | {"dev": result["last_dev"], "best_step": result["steps"]}
-    for directory, numbers in ((out / LAST_STEP, at_the_end), (out, result)):  # the run's own manifest comes last
-        vocabulary.save(directory)
-        seal_one(directory, shape, reader.task, config, origins, numbers)
+    with sealing(out) as stage:
+        students = ((stage / LAST_STEP, at_the_end, fitted.last), (stage, result, fitted.best))
+        for directory, numbers, weights in students:
+            save_weights(directory, weights)
+            vocabulary.save(directory)
+            seal_one(directory, shape, reader.task, config, origins, numbers)
+        write_curve(stage, fitted.curve)
+    clear_training(out)
 
 
 def resolve(config: TrainConfig, reader: Reader) -> TrainConfig:
@@ -210,6 +224,17 @@ def refuse_other_kind(out: Path, kind: str) -> None:
             hint="name another output directory, or move this one away",
             code=STALE,
         )
+
+
+def find_all(out: Path, jobs: list[tuple[TrainConfig, Path]], origins: dict[str, str]) -> Manifest | None:
+    """The manifest of a finished student, or over those of all seeds; None where something is missing."""
+    found = [find_finished(target, config, origins) for config, target in jobs]
+    if None in found or not (out / NAME).is_file():
+        return None
+    if len(jobs) == 1:
+        return found[0]
+    there = read_manifest(out, "students")
+    return there if there == fold_many([target for _, target in jobs], origins) else None
 
 
 def find_finished(out: Path, config: TrainConfig, origins: dict[str, str]) -> Manifest | None:

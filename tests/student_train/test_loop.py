@@ -1,17 +1,19 @@
 """When the loop measures, when it stops, and what it refuses to go on with."""
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from data.errors import BAD_DATA, PotstillError
 from data.progress import Silent
 from data.readers.source import Source
 from student_train.config import TrainConfig
-from student_train.history import History
-from student_train.loop import check_finite, evaluation_steps
+from student_train.history import NAME, History
+from student_train.loop import Step, check_finite, evaluation_steps
 from student_train.train import train
 
 
@@ -38,7 +40,7 @@ def test_a_loss_that_is_not_finite_ends_the_run() -> None:
 
 def run(config: TrainConfig, cache: tuple[Path, Source], out: Path, **changes: Any) -> list[dict[str, Any]]:
     train(dataclasses.replace(config, **changes), *cache, out, progress=Silent())
-    return History(out, after=1_000_000).lines
+    return [json.loads(line) for line in (out / NAME).read_text().splitlines()]
 
 
 def test_patience_ends_a_run_that_gets_no_better(
@@ -67,6 +69,10 @@ def test_a_run_that_diverges_is_ended(small: TrainConfig, sentiment: tuple[Path,
         run(small, sentiment, tmp_path / "s", lr=1e30, clip=0.0)
 
 
-def test_the_curve_forgets_what_a_resume_does_again(tmp_path: Path) -> None:
-    (tmp_path / "metrics.jsonl").write_text('{"step": 5}\n{"step": 10}\n')
-    assert [line["step"] for line in History(tmp_path, after=7).lines] == [5]
+def test_a_curve_goes_on_from_its_checkpoint_whatever_lies_in_the_file(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_text('{"step": 5}\n{"step": 10}\n{"st')
+    history = History(tmp_path, after=7, lines=[{"step": 5}], losses=[0.5])
+    history.add(step := Step(8, 8, torch.tensor(1.5), 32, 0.1, {"accuracy": 0.5}, True))
+    history.note(step, epoch=1)
+    lines = [json.loads(line) for line in (tmp_path / NAME).read_text().splitlines()]
+    assert [line["step"] for line in lines] == [5, 8] and lines[1]["loss"] == 1.0
