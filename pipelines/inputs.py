@@ -26,7 +26,8 @@ class Reading:
     format             tsv, csv, jsonl, parquet, text or hub; else by the ending of the name
     header             whether the first line of a TSV or CSV file names its columns
     kind               classify or regress
-    labels             label names in the order of the logits
+    labels             the classes, in the order of the logits
+    label_names        what the ids in the label column mean: `A`, `B` for 0, 1, or `1=A`, `2=B`
     """
 
     text: str | None = None
@@ -36,10 +37,13 @@ class Reading:
     header: bool | None = None
     kind: str | None = None
     labels: tuple[str, ...] | None = None
+    label_names: tuple[str, ...] | None = None
 
     def source(self, path: str) -> Source:
         """Make a labelled source. Plain text has no columns, so none are asked of it."""
-        made = Source(locate(path), self.format, self.text, self.pair, self.label, self.header)
+        made = Source(
+            locate(path), self.format, self.text, self.pair, self.label, self.header, label_names=self.label_names
+        )
         plain = replace(made, text=None, pair=None, label=None)
         return plain if format_of(plain) == "text" else made
 

@@ -47,7 +47,16 @@ class Columns:
     labels: Annotated[
         str | None,
         typer.Option(
-            "--labels", metavar="A,B,…", help="Label names in the order of the logits.", rich_help_panel=COLUMNS
+            "--labels", metavar="A,B,…", help="The classes, in the order of the logits.", rich_help_panel=COLUMNS
+        ),
+    ] = None
+    label_names: Annotated[
+        str | None,
+        typer.Option(
+            "--label-names",
+            metavar="A,B,…",
+            help="Names of the file's ids 0, 1, …; 1=A,2=B; or a file of them, one a line.",
+            rich_help_panel=COLUMNS,
         ),
     ] = None
 

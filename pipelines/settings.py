@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from data import config as configs
 from data import store
+from data.errors import NO_INPUT, PotstillError
 from pipelines import toml
 from pipelines.inputs import Reading
 from pipelines.options import Columns, Defaults
@@ -31,11 +32,28 @@ def reading(columns: Columns, defaults: Defaults) -> Reading:
 
 
 def make_reading(values: Mapping[str, Any]) -> Reading:
-    """Build a `Reading`; labels may be one string with commas, columns may be numbers."""
+    """Build a `Reading`; labels may be one string with commas, names of ids a file of them, columns numbers."""
     plain = {key: str(value) if isinstance(value, int) and key != "header" else value for key, value in values.items()}
-    if isinstance(plain.get("labels"), str):
-        plain["labels"] = [name.strip() for name in plain["labels"].split(",")]
+    for key in ("labels", "label_names"):
+        if isinstance(plain.get(key), str):
+            plain[key] = read_names(plain[key]) if key == "label_names" else split_names(plain[key])
     return configs.build(Reading, plain, where="[data]")
+
+
+def split_names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
+
+
+def read_names(text: str) -> list[str]:
+    """Names with commas between, or a file with one a line."""
+    path = Path(text)
+    if "," in text or not (path.is_file() or path.suffix):
+        return split_names(text)
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise PotstillError(f"{path}: no names of labels can be read: {error}", code=NO_INPUT) from None
+    return [line.strip() for line in lines if line.strip()]
 
 
 def _overlaid(table: str, defaults: Defaults, given: Mapping[str, Any], *, own: bool) -> dict[str, Any]:

@@ -4,19 +4,20 @@ Whatever is wrong is refused with file, line and what was expected: a text that 
 cannot be stored as UTF-8, a label the task does not know.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from typing import Any
 
 from data.errors import BAD_DATA, PotstillError
 from data.example import MASK, Example, Label, example_id
-from data.readers.columns import FEW, SAMPLE, Columns, number, resolve
+from data.label_cells import Tally
+from data.label_names import id_names, label_reader
+from data.labels import NOTHING, LabelColumn, decide
+from data.readers.class_names import class_names
+from data.readers.columns import SAMPLE, Columns, resolve
 from data.readers.rows import rows_of
 from data.readers.source import Row, Source
 from data.tasks.task import Task
-
-MOST_LABELS = 1_000  # more than these are not classes but texts or ids
-NO_LABEL = ("", "-")  # an empty cell; SNLI and MNLI write "-" where the annotators did not agree
 
 
 def columns_of(source: Source) -> Columns:
@@ -25,26 +26,38 @@ def columns_of(source: Source) -> Columns:
 
 
 def infer_task(source: Source, *, kind: str | None = None, labels: tuple[str, ...] | None = None) -> Task:
-    """Find out what a labelled source is for, reading it once.
+    """Find out what a labelled source is for, reading it once; see `find_task`."""
+    return find_task(source, kind=kind, labels=labels)[0]
 
-    Labels that are numbers with a decimal point, or more than 20 different numbers, make `regress`; all others make
-    `classify` with the names sorted, as numbers where all are numbers. `kind` and `labels` are taken as given.
+
+def find_task(
+    source: Source, *, kind: str | None = None, labels: tuple[str, ...] | None = None
+) -> tuple[Task, LabelColumn]:
+    """Find out what a labelled source is for, and what its label column holds, reading it once.
+
+    `kind` and `labels` (the classes, in the order of the logits) are taken as given. Otherwise the classes are those
+    that `source.label_names` or the file's metadata names, in the order of their ids, or else those that occur; see
+    `data.labels.decide`.
     """
     columns, rows = _opened(source)
     pair = columns.pair is not None
-    if kind == "regress" or labels:
-        return Task(kind or "classify", labels or (), pair)
+    if kind == "regress" and (labels or source.label_names):
+        raise PotstillError("a regress task has scores, no classes to name", hint="leave out --labels, --label-names")
+    if labels or kind == "regress":
+        task = Task(kind or "classify", labels or (), pair)  # what is wrong with them is told before the file is read
     if columns.label is None:
-        raise PotstillError(
-            f"{source.path} has no label column: its task cannot be told",
-            hint=f"columns: {', '.join(next(rows).values)}; say --label NAME",
-            code=BAD_DATA,
-        )
-    found = _distinct_labels(rows, columns.label)
-    numeric = all(number(name) is not None for name in found)
-    if kind is None and numeric and (len(found) > FEW or not all(_whole(name) for name in found)):
-        return Task("regress", (), pair)
-    return Task(kind or "classify", _class_names(source, columns.label, found, numeric), pair)
+        if not (labels or kind == "regress"):
+            raise PotstillError(
+                f"{source.path} has no label column: its task cannot be told",
+                hint=f"columns: {', '.join(next(rows).values)}; say --label NAME",
+                code=BAD_DATA,
+            )
+        return task, LabelColumn(NOTHING, unlabelled=sum(1 for _ in rows))
+    named = id_names(source.label_names or ())
+    classes = labels or (None if named or kind == "regress" else class_names(source, columns.label)) or None
+    where = f"{source.path}: column {columns.label!r}"
+    found = decide(_count(source, columns.label, rows), kind=kind, classes=classes, names=named, where=where)
+    return Task(kind or found.kind, found.classes, pair), found
 
 
 def read(source: Source, task: Task, *, split: str) -> Iterator[Example]:
@@ -61,7 +74,9 @@ def read(source: Source, task: Task, *, split: str) -> Iterator[Example]:
             f"{source.path} has {has}, the task has {wants}", hint=f"columns: {names}; options: --text, --pair"
         )
     label = None if split == "unlabelled" else columns.label
-    return _examples(source, task, Columns(columns.text, columns.pair, label), rows, split)
+    ids = {name: str(number) for number, name in enumerate(class_names(source, label))} if label else {}
+    parse = label_reader(task, id_names(source.label_names or ()), ids)
+    return _examples(source, task, Columns(columns.text, columns.pair, label), rows, (split, parse))
 
 
 def _opened(source: Source) -> tuple[Columns, Iterator[Row]]:
@@ -71,12 +86,15 @@ def _opened(source: Source) -> tuple[Columns, Iterator[Row]]:
     return resolve(source, sample), chain(sample, rows)
 
 
-def _examples(source: Source, task: Task, columns: Columns, rows: Iterator[Row], split: str) -> Iterator[Example]:
-    kind = task.kind
+def _examples(
+    source: Source, task: Task, columns: Columns, rows: Iterator[Row], how: tuple[str, Callable[[Any], Label | None]]
+) -> Iterator[Example]:
+    """how: the split of the rows, and the function that reads a label."""
+    kind, (split, parse) = task.kind, how
     for row in rows:
         text = _text(source, row, columns.text)
         pair = None if columns.pair is None else _text(source, row, columns.pair)
-        label = None if columns.label is None else _label(source, row, columns.label, task)
+        label = None if columns.label is None else _label(source, row, columns.label, parse)
         yield Example(example_id(kind, text, pair), text, pair, None, label, split)
 
 
@@ -101,54 +119,21 @@ def _check_storable(source: Source, row: Row, column: str, text: str) -> None:
         raise _wrong(source, row, column, f"holds half a character ({text[error.start]!r})") from None
 
 
-def _label(source: Source, row: Row, column: str, task: Task) -> Label | None:
-    name = _name(row.values[column])
-    if name is None:
-        return None
+def _label(source: Source, row: Row, column: str, parse: Callable[[Any], Any]) -> Any:
     try:
-        return task.rules.parse_label(name, task.labels)
+        return parse(row.values[column])
     except ValueError as error:
-        raise _wrong(source, row, column, str(error)) from None
+        what, *hint = error.args
+        raise _wrong(source, row, column, str(what), *hint) from None
 
 
-def _name(value: Any) -> str | None:
-    """Spell a raw label: None where there is none. 1.0 is "1", as pandas stores whole labels beside missing ones."""
-    if value is None or value != value:
-        return None
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    name = str(value).strip()
-    return None if name in NO_LABEL else name
-
-
-def _distinct_labels(rows: Iterator[Row], column: str) -> set[str]:
-    """Collect label names; numbers without end are cut off, since a few more than `FEW` already make regress."""
-    found: set[str] = set()
+def _count(source: Source, column: str, rows: Iterator[Row]) -> Tally:
+    """Count the cells of the label column; a list is refused with its line."""
+    found = Tally()
     for row in rows:
-        name = _name(row.values[column])
-        if name is not None:
-            found.add(name)
-            if len(found) > MOST_LABELS:
-                break
+        _label(source, row, column, found.add)
     return found
 
 
-def _class_names(source: Source, column: str, found: set[str], numeric: bool) -> tuple[str, ...]:
-    if not 1 < len(found) <= MOST_LABELS:
-        what = f"more than {MOST_LABELS} different labels" if found and len(found) > 1 else f"labels {sorted(found)}"
-        raise PotstillError(
-            f"{source.path}: column {column!r} holds {what}, expected 2 to {MOST_LABELS} classes",
-            hint="say --label NAME, or a data file with every class",
-            code=BAD_DATA,
-        )
-    return tuple(sorted(found, key=float) if numeric else sorted(found))
-
-
-def _whole(name: str) -> bool:
-    return name.lstrip("+-").isdigit()
-
-
-def _wrong(source: Source, row: Row, column: str, what: str) -> PotstillError:
-    return PotstillError(f"{source.at(row.line)}, column {column!r} {what}", code=BAD_DATA)
+def _wrong(source: Source, row: Row, column: str, what: str, hint: str = "") -> PotstillError:
+    return PotstillError(f"{source.at(row.line)}, column {column!r} {what}", hint=hint, code=BAD_DATA)

@@ -1,7 +1,7 @@
 """A Hugging Face dataset, by name or from a directory of `save_to_disk` → rows.
 
 `hf:NAME[:config][@split]` and `disk:PATH[@split]`; without a split, `train` or the only one. Class labels become
-their names, and -1 (the mark of an unlabelled test split) becomes no label.
+their names (see `class_names.py`).
 """
 
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import BAD_DATA, NO_INPUT, PotstillError
+from data.readers.named import name_of, names_of
 from data.readers.source import Row, Source
 
 PREFIXES = ("hf:", "disk:")
@@ -17,12 +18,16 @@ PREFIXES = ("hf:", "disk:")
 def read_rows(source: Source) -> Iterator[Row]:
     """Stream the rows of a dataset; `Row.line` counts rows from 1."""
     rows = open_rows(str(source.path))
-    names = {name: kind.names for name, kind in rows.features.items() if getattr(kind, "names", None)}
+    names = names_of(rows.features)
     for number, values in enumerate(rows, start=1):
         for column, words in names.items():
-            index = values[column]
-            values[column] = words[index] if index is not None and index >= 0 else None
+            values[column] = name_of(values[column], words, f"{source.at(number)}, column {column!r}")
         yield Row(number, values)
+
+
+def read_names(source: Source) -> dict[str, tuple[str, ...]]:
+    """The names of class labels that a dataset itself knows: column -> names in the order of their ids."""
+    return names_of(open_rows(str(source.path)).features)
 
 
 def split_name(address: str) -> tuple[str, str | None, str | None]:

@@ -3,6 +3,7 @@
 The file may come from anywhere: memory is bounded by the slice, whatever the file says of itself.
 """
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ import pyarrow.parquet as pq
 from data import parquet_guard
 from data.errors import BAD_DATA, PotstillError
 from data.examples import GROUP_ROWS
+from data.readers.columns import LABELS
 from data.readers.lines import open_file
+from data.readers.named import name_of, names_of
 from data.readers.source import Row, Source
 
 LONGEST = 16 << 20  # bytes of one value: a longer one is no text but a broken file
@@ -26,6 +29,7 @@ def read_rows(source: Source) -> Iterator[Row]:
     path = Path(source.path)
     open_file(source).close()
     names, shared = _columns(path)
+    words, listed = read_names(source), _listed_labels(source)
     number = 0
     with parquet_guard.opened(path, read_dictionary=shared) as file:
         for group in range(file.num_row_groups):
@@ -34,7 +38,28 @@ def read_rows(source: Source) -> Iterator[Row]:
                 columns = [_values(source, number, name, batch[name]) for name in names]
                 for values in zip(*columns, strict=True):
                     number += 1
-                    yield Row(number, dict(zip(names, values, strict=True)))
+                    row = dict(zip(names, values, strict=True)) | listed
+                    for column in words.keys() & row.keys():
+                        row[column] = name_of(row[column], words[column], f"{source.at(number)}, column {column!r}")
+                    yield Row(number, row)
+
+
+def read_names(source: Source) -> dict[str, tuple[str, ...]]:
+    """The names of class labels in the metadata that `datasets` writes: column -> names in the order of their ids."""
+    with parquet_guard.opened(Path(source.path)) as file:
+        written = (file.schema_arrow.metadata or {}).get(b"huggingface", b"")
+    try:
+        features = json.loads(written)["info"]["features"]
+        return names_of(features)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # of another form: it names nothing
+        return {}
+
+
+def _listed_labels(source: Source) -> dict[str, list[str]]:
+    """Columns of lists that hold labels, with a list in the place of their values: it is refused when it is read."""
+    with parquet_guard.opened(Path(source.path)) as file:
+        lists = [field.name for field in file.schema_arrow if pa.types.is_nested(field.type)]
+    return {name: ["…"] for name in lists if name == source.label or name.casefold() in LABELS}
 
 
 def _columns(path: Path) -> tuple[list[str], list[str]]:

@@ -13,6 +13,7 @@ class Source:
     format  key of `READERS`; None: from the ending of the name
     text, pair, label  column names, or 0-based numbers where there is no header; None: from well-known names
     header  whether the first line of a TSV or CSV file names its columns; None: find out
+    label_names  what the ids in the label column mean: `A`, `B` for 0, 1, or `1=A`, `2=B`; None: the file's metadata
     """
 
     path: Path | str
@@ -21,6 +22,7 @@ class Source:
     pair: str | None = None
     label: str | None = None
     header: bool | None = None
+    label_names: tuple[str, ...] | None = None
 
     @property
     def asked(self) -> tuple[str, ...]:

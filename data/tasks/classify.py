@@ -9,11 +9,9 @@ from data.tasks.kind import Kind
 
 
 def parse_label(text: str, labels: tuple[str, ...]) -> int:
-    """Find a label by its name, or by its number where the names are not numbers themselves."""
+    """Find a label by its name. A number is a name like any other, never a place among them."""
     if text in labels:
         return labels.index(text)
-    if text.isascii() and text.isdigit() and int(text) < len(labels) and not all(name.isdigit() for name in labels):
-        return int(text)
     raise ValueError(f"label {text!r} is none of {', '.join(labels)}")
 
 

@@ -9,6 +9,8 @@ from data import metrics
 from data.example import Label
 from data.tasks.kind import Kind
 
+LARGEST = float(np.finfo(np.float32).max)  # scores are stored as float32
+
 
 def parse_label(text: str, labels: tuple[str, ...]) -> float:
     try:
@@ -17,6 +19,8 @@ def parse_label(text: str, labels: tuple[str, ...]) -> float:
         value = math.nan
     if not math.isfinite(value):
         raise ValueError(f"label {text!r} is not a finite number")
+    if abs(value) > LARGEST:
+        raise ValueError(f"label {text!r} does not fit into float32")
     return value
 
 

@@ -1,5 +1,6 @@
 """Which task a dataset, a cache or a student is for."""
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,6 +20,10 @@ class Task:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise PotstillError(f"unknown task kind {self.kind!r}", hint=f"kinds: {', '.join(KINDS)}")
+        if twice := sorted(name for name, count in Counter(self.labels).items() if count > 1):
+            raise PotstillError(
+                f"label {twice[0]!r} is named twice: {', '.join(self.labels)}", hint="name each class once"
+            )
 
     @property
     def rules(self) -> Kind:

@@ -39,7 +39,6 @@ def file(path: Path, *labels: str) -> Source:
     ("labels", "written", "task"),
     [
         (("POSITIVE", "NEGATIVE"), ("negative", "positive"), ("positive", "negative")),  # as the file writes them
-        (("NEG", "POS"), ("0", "1"), ("NEG", "POS")),  # numbers are places among the model's labels
         (("NEG", "POS"), ("POS", "POS"), ("NEG", "POS")),  # a file without every class
         (None, ("0", "1"), ("0", "1")),  # LABEL_0, LABEL_1 say nothing
     ],

@@ -1,0 +1,13 @@
+"""Names of classes that stand in a file's own metadata."""
+
+from data.readers import hub, parquet
+from data.readers.rows import format_of
+from data.readers.source import Source
+
+READERS = {"hub": hub.read_names, "parquet": parquet.read_names}
+
+
+def class_names(source: Source, column: str) -> tuple[str, ...]:
+    """The names of a column's class labels in the order of their ids; () where the file names none."""
+    reader = READERS.get(format_of(source))
+    return reader(source).get(column, ()) if reader else ()
