@@ -5,23 +5,27 @@ the model it was taken of, so that numbers of a student that has been trained ag
 
     measured/distilled/3f2a….json  scores of each seed on one labelled file    3f2a….npz  its predictions there
     measured/distilled/bench.json  size and speed
-    measured/rivals/3f2a….json     what the rivals score on that file
+
+Rivals (see `pipelines/rivals.py`) are models like others here; their root is that of the cache.
 """
 
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from data import store
-from data.errors import BAD_DATA, PotstillError
+from data.errors import PotstillError
+from data.identity import fingerprint
 from data.manifest import NAME as MANIFEST
+from data.readers.source import Source
 
-FOLDER, SPEED, RIVALS = "measured", "bench.json", "rivals"
+FOLDER, SPEED = "measured", "bench.json"
 ARM, ENCODER, TEACHER = "student-", "encoder", "teacher"
 KEY = 16  # hex digits of a file's hash
 DEV = re.compile(r"(?<![a-z])(dev|valid|validation|val)(?![a-z])")
@@ -34,7 +38,7 @@ class Scores:
     """One model on one labelled file.
 
     model    its name in the run's tables
-    roots    seed -> root of the student's manifest; of rivals: examples and cache -> theirs
+    roots    seed -> root of the student's manifest; of a rival: that of the cache or examples
     file     as it was named; hash: of its content
     split    dev, test, or the file's own name, where a run has several test files
     metrics  seed -> metrics, and under `all` their mean and spread
@@ -59,11 +63,9 @@ class Speed:
 
 
 def run_of(model: Path) -> Path | None:
-    """The run that a sealed model lies in: the directory around it, or around the students of its seeds."""
-    if not (model / MANIFEST).is_file():
-        return None
+    """The run that a sealed model lies in: the directory around it. One seed of several is no model of a run."""
     around = model.resolve().parent
-    return around.parent if (around / MANIFEST).is_file() else around
+    return around if (model / MANIFEST).is_file() and not (around / MANIFEST).is_file() else None
 
 
 def model_name(directory: str) -> str:
@@ -76,13 +78,42 @@ def roots_of(model: Path) -> dict[str, str]:
     seal = model / MANIFEST
     if not seal.is_file():
         return {}
-    seeds = [path for path in sorted(model.glob(f"seed-*/{MANIFEST}"))]
-    return {path.parent.name: str(store.read_json(path).get("root")) for path in seeds or [seal]}
+    seals = sorted(model.glob(f"seed-*/{MANIFEST}")) or [seal]
+    return {path.parent.name: str(store.read_json(path).get("root")) for path in seals}
 
 
 def split_of(file: str) -> str:
     """`dev` where a file's name says so, else `test`."""
     return "dev" if DEV.search(Path(file.split("::")[0]).name.casefold()) else "test"
+
+
+class Kept:
+    """Collects predictions while models are measured, and writes them with the scores."""
+
+    def __init__(self) -> None:
+        self._answers: dict[tuple[str, str], Answers] = {}
+
+    def note(self, model: str, file: str, seed: str, predictions: np.ndarray, labels: np.ndarray) -> None:
+        """Take the predictions [N] of one student on one file."""
+        self._answers.setdefault((model, file), {"labels": labels})[seed] = predictions
+
+    def write(
+        self, run: Path, places: Mapping[str, Path], sources: Mapping[str, Source], found: Mapping[str, Any]
+    ) -> None:
+        """Keep what was measured of each model on each file."""
+        for (model, file), answers in self._answers.items():
+            path = str(sources[file].path)
+            split = file if file in ("dev", "test") else split_of(path)
+            made = Scores(model, roots_of(places[model]), path, _content(path), split, found[model][file])
+            keep_scores(run, made, answers)
+
+
+def _content(path: str) -> str:
+    """The hash of a file's content; of a pipe, which nobody can read twice, that of its name."""
+    try:
+        return fingerprint(path)
+    except PotstillError:
+        return store.digest_of(path)
 
 
 def keep_scores(run: Path, scores: Scores, answers: Mapping[str, np.ndarray]) -> None:
@@ -99,12 +130,19 @@ def keep_speed(run: Path, speed: Speed) -> None:
     store.write_json(run / FOLDER / speed.model / SPEED, asdict(speed))
 
 
+def keep_speeds(models: Mapping[str, Path], rows: Mapping[str, dict[str, Any]], on: str) -> None:
+    """Keep size and speed of models beside each of them that lies in a run."""
+    for name, model in models.items():
+        if (run := run_of(model)) is not None:
+            keep_speed(run, Speed(model_name(model.name), roots_of(model), on, rows[name]))
+
+
 def read_scores(run: Path, problems: list[str]) -> list[Scores]:
     """All scores kept in a run; what cannot be read is named in `problems`.
 
     Two test files of one run are told apart by their names.
     """
-    found = [made for made in _records(run, "[0-9a-f]*.json", Scores, problems) if made is not None]
+    found = list(_records(run, "[0-9a-f]*.json", Scores, problems))
     tests = {scores.hash for scores in found if scores.split == "test"}
     if len(tests) < 2:
         return found
@@ -122,7 +160,7 @@ def read_answers(run: Path, scores: Scores) -> Answers:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return {}
 
 
@@ -138,15 +176,3 @@ def _records(run: Path, pattern: str, form: type, problems: list[str]) -> Iterat
             yield form(**store.read_json(path))
         except (PotstillError, TypeError) as error:
             problems.append(f"{path} is not a record of a measurement: {error}")
-
-
-def combine(metrics: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
-    """Mean and sample standard deviation of each metric over seeds."""
-    names = metrics[0] if metrics else {}
-    return {
-        name: {
-            "mean": float(np.mean([each[name] for each in metrics])),
-            "std": float(np.std([each[name] for each in metrics], ddof=1)) if len(metrics) > 1 else 0.0,
-        }
-        for name in names
-    }
