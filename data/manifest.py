@@ -4,6 +4,7 @@
 phase noted is another dataset. The chain examples -> teacher -> student is a chain of these roots.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,21 @@ def read_manifest(directory: Path, kind: str, *, parts: bool = True) -> Manifest
     return manifest
 
 
+def open_sealed(directory: Path, kind: str, *, known: Mapping[str, str] | None = None) -> Manifest:
+    """Open a directory of which nothing was changed since it was sealed: the manifest and every byte of its files.
+
+    known: name -> sha256 of files that were hashed already. Errors: BAD_DATA with the name of what was changed.
+    """
+    manifest = read_manifest(directory, kind, parts=False)
+    check_seal(directory)
+    for part in manifest.parts:
+        found = (known or {}).get(part.name)
+        check_part(directory, part, whole=found is None)
+        if found not in (None, part.sha256):
+            raise _damaged(directory / part.name)
+    return manifest
+
+
 def check_part(directory: Path, part: Part, *, whole: bool = False) -> None:
     """Check that a part's file is there with its size, and with `whole` every byte of it."""
     path = directory / part.name
@@ -118,7 +134,15 @@ def check_part(directory: Path, part: Part, *, whole: bool = False) -> None:
         found = "is missing" if size is None else f"has {size} bytes, its manifest says {part.bytes}"
         raise PotstillError(f"{path} {found}", hint="run the command that made it again", code=BAD_DATA)
     if whole and store.sha256_file(path) != part.sha256:
-        raise PotstillError(f"{path} is damaged: its sha256 differs from the manifest's", code=BAD_DATA)
+        raise _damaged(path)
+
+
+def _damaged(path: Path) -> PotstillError:
+    return PotstillError(
+        f"{path} is damaged: its sha256 differs from the manifest's",
+        hint="run the command that made it again",
+        code=BAD_DATA,
+    )
 
 
 def check_files(directory: Path, kind: str, *, progress: Progress) -> list[str]:

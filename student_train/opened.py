@@ -9,7 +9,7 @@ from torch import nn
 
 from data import store
 from data.errors import BAD_DATA, NO_INPUT, PotstillError
-from data.manifest import NAME, read_manifest
+from data.manifest import NAME, open_sealed, read_manifest
 from data.model_files import read_headers
 from data.tasks.task import Task
 from student_train.measure import answer
@@ -54,7 +54,7 @@ def open_model(directory: Path, task: Task | None = None) -> Opened:
         size = int(read_manifest(directory, "student").report["bytes"])
         return Opened(student.model, student.vocabulary, student.task, size)
     if (directory / NAME).is_file():
-        manifest = read_manifest(directory, "encoder")
+        manifest = open_sealed(directory, "encoder")
         return _open_encoder(directory, manifest.task, int(manifest.config["max_length"]))
     if task is None:
         raise PotstillError(f"{directory} is no student and no teacher of potstill's", code=NO_INPUT)

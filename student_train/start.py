@@ -6,7 +6,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from data.errors import PotstillError
+from data import store
+from data.errors import BAD_DATA, PotstillError
+from data.manifest import Manifest, check_seal
 from data.progress import Progress
 from student_train.config import TrainConfig
 from student_train.embeddings import project, random_table, standardise, teacher_table, vector_table
@@ -43,6 +45,21 @@ def starting_table(config: TrainConfig, vocabulary: Words | Subwords, reader: Re
     if config.dimensions and config.dimensions < table.shape[1]:
         table = project(table, config.dimensions)
     return standardise(table)
+
+
+def refuse_damaged_files(config: TrainConfig, cache: Path, manifest: Manifest) -> None:
+    """Refuse (BAD_DATA) a cache's tokenizer or word table that is not the one whose hash stands in its manifest."""
+    if config.vocabulary == "words":
+        return
+    check_seal(cache)
+    for name, sha256 in dict(manifest.config.get("files") or {}).items():
+        path = cache / FILES / name
+        if not path.is_file() or store.sha256_file(path) != sha256:
+            raise PotstillError(
+                f"{path} is {'damaged' if path.is_file() else 'missing'}: its sha256 is not the one in the manifest",
+                hint=f"potstill repair {cache}",
+                code=BAD_DATA,
+            )
 
 
 def _files(reader: Reader) -> Path:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from data.errors import BAD_DATA, PotstillError
-from data.manifest import read_manifest
+from data.manifest import Manifest, open_sealed
 from data.model_files import check_files
 from data.tasks.task import Task
 from data.tokenizer_files import check_tokenizer
@@ -18,7 +18,7 @@ from student_train.checkpoint import WEIGHTS, check_weights, load_weights
 from student_train.measure import answer
 from student_train.models.shape import Shape
 from student_train.models.table import build_model
-from student_train.students import CONFIG, best_student
+from student_train.students import CONFIG, STUDENT_FILES, best_student
 from student_train.vocab import NAME as VOCABULARY
 from student_train.vocab import Subwords, Words, load_vocabulary
 
@@ -36,20 +36,21 @@ class Student:
 
     @staticmethod
     def load(directory: str | Path) -> "Student":
-        """Open a student directory, or the best seed of several. It is not trusted: sizes are checked first."""
+        """Open a student directory, or the best seed of several.
+
+        It is not trusted: sizes are checked first. What was changed or damaged after the seal is refused (BAD_DATA).
+        """
         with refusing(f"{directory} is no student that can be opened"):
             path = best_student(Path(directory))
-            if not path.resolve().is_relative_to(Path(directory).resolve()):
-                raise PotstillError(f"the best student of {directory} lies outside of it", code=BAD_DATA)
-            read_manifest(path, "student")
             check_files(path)
-            values = read_json(path / CONFIG)
-            shape, task = Shape(**values["shape"]), Task.from_dict(values["task"])
+            manifest = open_sealed(path, "student")
+            _check_sealed(path, manifest)
+            shape = Shape(**read_json(path / CONFIG)["shape"])
             check_weights(path / WEIGHTS, lambda: build_model(shape))
             vocabulary = _vocabulary(path, shape)
             model = build_model(shape)
             load_weights(path / WEIGHTS, model)
-        return Student(model.eval(), vocabulary, task)
+        return Student(model.eval(), vocabulary, manifest.task)
 
     def logits(self, texts: list[str], pairs: list[str] | None = None, *, batch_size: int = 256) -> np.ndarray:
         """Raw scores [N, C] of N texts, or pairs of texts."""
@@ -80,6 +81,14 @@ class Student:
             }
             for label, row in zip(predicted, values, strict=True)
         ]
+
+
+def _check_sealed(path: Path, manifest: Manifest) -> None:
+    """Refuse a file that answering takes and that the manifest does not speak of: nobody can say whose it is."""
+    known = {part.name for part in manifest.parts}
+    for name in STUDENT_FILES:
+        if (path / name).exists() and name not in known:
+            raise PotstillError(f"{path / name} was put there after the student was sealed", code=BAD_DATA)
 
 
 def _vocabulary(path: Path, shape: Shape) -> Words | Subwords:

@@ -7,8 +7,9 @@ from typing import Any
 
 from data import store
 from data.config import as_dict
+from data.errors import BAD_DATA, PotstillError
 from data.examples import describe
-from data.manifest import NAME, Manifest, check_part, check_seal, read_manifest, write_manifest
+from data.manifest import NAME, Manifest, open_sealed, read_manifest, write_manifest
 from data.tasks.task import Task
 from student_train.card import card
 from student_train.checkpoint import WEIGHTS
@@ -50,6 +51,14 @@ def fold_many(directories: list[Path], origins: dict[str, str]) -> Manifest:
     return Manifest("students", students[0].task, (), origins | roots, students[0].config, report)
 
 
+def is_sealed(directory: Path, manifest: Manifest) -> bool:
+    """Whether a directory is sealed with this very manifest."""
+    try:
+        return open_sealed(directory, manifest.kind) == manifest
+    except PotstillError:
+        return False
+
+
 def spread(values: list[float]) -> dict[str, float]:
     """Mean and sample standard deviation (0 for one value)."""
     mean = sum(values) / len(values)
@@ -59,29 +68,35 @@ def spread(values: list[float]) -> dict[str, float]:
 
 def student_directories(directory: Path) -> list[Path]:
     """The student a directory is, or those of its seeds."""
-    kind = store.read_json(directory / NAME, hint="potstill train makes a student").get("kind")
-    if kind != "students":
+    if (manifest := _of_seeds(directory)) is None:
         return [directory]
-    names = read_manifest(directory, "students").report["seeds"]
-    return sorted((directory / name for name in names), key=lambda path: int(path.name.removeprefix("seed-")))
-
-
-def open_sealed(directory: Path, kind: str) -> Manifest:
-    """The manifest of a model's directory, of which nothing was changed since it was sealed; else BAD_DATA.
-
-    Manifest and files are compared with their hashes, the weights too: 50 ms for a student.
-    """
-    manifest = read_manifest(directory, kind, parts=False)
-    check_seal(directory)
-    for part in manifest.parts:
-        check_part(directory, part, whole=True)
-    return manifest
+    names = sorted(manifest.report["seeds"], key=lambda name: int(name.removeprefix("seed-")))
+    return [_seed(directory, name, manifest) for name in names]
 
 
 def best_student(directory: Path) -> Path:
     """The student a directory is, or the one of its seeds with the best dev metric."""
+    manifest = _of_seeds(directory)
+    return directory if manifest is None else _seed(directory, manifest.report["best"], manifest)
+
+
+def _of_seeds(directory: Path) -> Manifest | None:
     kind = store.read_json(directory / NAME, hint="potstill train makes a student").get("kind")
-    return directory if kind != "students" else directory / read_manifest(directory, "students").report["best"]
+    return open_sealed(directory, "students") if kind == "students" else None
+
+
+def _seed(directory: Path, name: str, manifest: Manifest) -> Path:
+    """The directory of a seed; refuse another student than the one that was there when the manifest was written."""
+    path = directory / name
+    if not path.resolve().is_relative_to(directory.resolve()):
+        raise PotstillError(f"the student {name} of {directory} lies outside of it", code=BAD_DATA)
+    if read_manifest(path, "student", parts=False).root != manifest.made_from.get(name):
+        raise PotstillError(
+            f"{path} is not the student that {directory / NAME} speaks of",
+            hint="run the command that made it again",
+            code=BAD_DATA,
+        )
+    return path
 
 
 def potstill_version() -> str:

@@ -14,19 +14,19 @@ from torch import nn
 
 from data import store
 from data.config import as_dict
-from data.errors import STALE, PotstillError
+from data.errors import PotstillError
 from data.example import Example
 from data.examples import describe, write_parts
 from data.identity import is_scratch, of_model, of_source
-from data.manifest import NAME, Manifest, Part, read_manifest, write_manifest
+from data.manifest import NAME, Manifest, open_sealed, read_manifest, write_manifest
 from data.progress import Progress
 from data.readers.examples import read
 from data.readers.source import Source
 from data.tasks.task import Task
-from student_train.checkpoint import WEIGHTS
-from student_train.config import HOW_ONLY, TeachConfig, what_only
+from student_train.config import TeachConfig, what_only
 from student_train.directory import clear, sealing, tidy, writing
 from student_train.encoder import load_encoder, new_encoder
+from student_train.finished import find_finished, set_damaged_aside
 from student_train.fit import Fit, Fitted, run
 from student_train.history import write_curve
 from student_train.losses.table import Options
@@ -53,11 +53,12 @@ def teach(
         "dev": store.digest_of([[example.id, example.label] for example in examples]),
         "model": of_model(model),
     }
-    if (manifest := _find_finished(out, config, origins)) is not None:
+    if (manifest := find_finished(out, "encoder", as_dict(config), origins)) is not None:
         tidy(out)
         return manifest
     with writing(out):
-        if _find_finished(out, config, origins) is None:  # who was here before us may have finished it
+        if find_finished(out, "encoder", as_dict(config), origins) is None:  # who was here before may have finished it
+            set_damaged_aside(out, "encoder", progress=progress)
             _teach(config, (task, examples, origins), train, model, out, progress=progress)
         clear(out)
     return read_manifest(out, "encoder")
@@ -127,8 +128,8 @@ def _seal(
     tokenizer.save_pretrained(out)
     task, origins = about
     report = numbers | {"parameters": sum(parameter.numel() for parameter in network.parameters())}
-    part: Part = describe(out / WEIGHTS, 0, "")
-    write_manifest(out, Manifest("encoder", task, (part,), origins, as_dict(config), report))
+    parts = tuple(describe(path, 0, "") for path in sorted(out.iterdir()))
+    write_manifest(out, Manifest("encoder", task, parts, origins, as_dict(config), report))
 
 
 def _open_model(model: str, config: TeachConfig, task: Task, examples: Path) -> tuple[Any, Any]:
@@ -137,6 +138,8 @@ def _open_model(model: str, config: TeachConfig, task: Task, examples: Path) -> 
         torch.manual_seed(config.seed)
         if is_scratch(model):
             return new_encoder(model.partition(":")[2] or "4x256", task, examples, longest=config.max_length)
+        if (Path(model) / NAME).is_file():
+            open_sealed(Path(model), "encoder")  # else a damaged teacher would be fine-tuned
         network, tokenizer = load_encoder(model, task)
     longest = min(tokenizer.model_max_length, getattr(network.config, "max_position_embeddings", None) or math.inf)
     if config.max_length > longest:
@@ -145,17 +148,3 @@ def _open_model(model: str, config: TeachConfig, task: Task, examples: Path) -> 
             hint=f"--set teach.max_length={longest}",
         )
     return network, tokenizer
-
-
-def _find_finished(out: Path, config: TeachConfig, origins: dict[str, str]) -> Manifest | None:
-    if not (out / NAME).is_file():
-        return None
-    manifest = read_manifest(out, "encoder")
-    now, was = as_dict(config) | origins, manifest.config | manifest.made_from
-    if any(now.get(key) != was.get(key) for key in (now.keys() | was.keys()) - HOW_ONLY):
-        raise PotstillError(
-            f"{out} holds a teacher of another config or other data",
-            hint="name another output directory, or move this one away",
-            code=STALE,
-        )
-    return manifest

@@ -19,19 +19,20 @@ import torch
 
 from data import store
 from data.config import as_dict
-from data.errors import STALE, PotstillError
+from data.errors import PotstillError
 from data.example import Example
 from data.identity import hash_file
-from data.manifest import NAME, Manifest, read_manifest, write_manifest
+from data.manifest import Manifest, read_manifest, write_manifest
 from data.progress import Progress
 from data.readers.examples import read
 from data.readers.source import Source
 from data.schema import split_signal
 from student_train.checkpoint import clear_training, save_weights
-from student_train.config import HOW_ONLY, TrainConfig, what_only
+from student_train.config import TrainConfig, what_only
 from student_train.directory import clear, sealing, tidy, writing
 from student_train.encoded import FOLDER
 from student_train.ensemble import Ensemble, choose_ensemble
+from student_train.finished import find_finished, refuse_other_number, set_damaged_aside
 from student_train.fit import LAST_STEP, Fit, fit
 from student_train.history import write_curve
 from student_train.losses.table import Options, check_losses, required_signals
@@ -42,11 +43,9 @@ from student_train.optim import USUAL_RATES
 from student_train.precision import choose_device, choose_precision
 from student_train.reader import Reader, open_caches
 from student_train.signals import chosen_columns
-from student_train.start import build_vocabulary, starting_table
-from student_train.students import fold_many, seal_one
+from student_train.start import build_vocabulary, refuse_damaged_files, starting_table
+from student_train.students import fold_many, is_sealed, seal_one
 from student_train.vocab import Subwords, Words
-
-NAMES = {"student": "one student", "students": "students of several seeds"}
 
 
 def train(
@@ -67,15 +66,16 @@ def train(
     origins["dev"] = store.digest_of([[e.id, e.label] for e in examples])
     if config.vectors:
         origins["vectors_file"] = hash_file(Path(config.vectors))
-    refuse_other_kind(out, "student" if len(config.seeds) == 1 else "students")
+    refuse_other_number(out, "student" if len(config.seeds) == 1 else "students")
     targets = [out] if len(config.seeds) == 1 else [out / f"seed-{seed}" for seed in config.seeds]
     jobs = [(replace(config, seeds=(seed,)), target) for seed, target in zip(config.seeds, targets, strict=True)]
     if (manifest := find_all(out, jobs, origins)) is not None:
         tidy(out)
         return manifest
     with writing(out):
-        missing = [job for job in jobs if find_finished(job[1], job[0], origins) is None]
+        missing = [job for job in jobs if find_all(job[1], [job], origins) is None]
         if missing:
+            refuse_damaged_files(config, teacher, caches[0])
             _train_missing(missing, reader, examples, origins, out / FOLDER, progress=progress)
         clear(out)
         if len(jobs) > 1:
@@ -102,6 +102,7 @@ def _train_missing(
         raise PotstillError("the dev file has no labelled row", hint="--dev FILE with a label column")
     for config, target in jobs:
         with nullcontext() if target == encoded.parent else writing(target):
+            set_damaged_aside(target, "student", progress=progress)
             train_one(config, reader, vocabulary, dev, (target, origins, encoded), progress=progress)
 
 
@@ -215,39 +216,10 @@ def _role(number: int) -> str:
     return "teacher" if number == 1 else f"teacher_{number}"
 
 
-def refuse_other_kind(out: Path, kind: str) -> None:
-    """Refuse to put one student where several are, or several where one is."""
-    found = store.read_json(out / NAME).get("kind") if (out / NAME).is_file() else kind
-    if found != kind:
-        raise PotstillError(
-            f"{out} holds {NAMES.get(found, found)}, this run makes {NAMES[kind]}",
-            hint="name another output directory, or move this one away",
-            code=STALE,
-        )
-
-
 def find_all(out: Path, jobs: list[tuple[TrainConfig, Path]], origins: dict[str, str]) -> Manifest | None:
-    """The manifest of a finished student, or over those of all seeds; None where something is missing."""
-    found = [find_finished(target, config, origins) for config, target in jobs]
-    if None in found or not (out / NAME).is_file():
-        return None
-    if len(jobs) == 1:
-        return found[0]
-    there = read_manifest(out, "students")
-    return there if there == fold_many([target for _, target in jobs], origins) else None
-
-
-def find_finished(out: Path, config: TrainConfig, origins: dict[str, str]) -> Manifest | None:
-    """The manifest of a finished student of this config and data; one of another config or data is refused."""
-    if not (out / NAME).is_file():
-        return None
-    manifest = read_manifest(out, "student")
-    now, was = as_dict(config) | origins, manifest.config | manifest.made_from
-    changed = sorted(key for key in (now.keys() | was.keys()) - HOW_ONLY if now.get(key) != was.get(key))
-    if changed:
-        raise PotstillError(
-            f"{out} holds a student of another run: {', '.join(f'{k} {was.get(k)} → {now.get(k)}' for k in changed)}",
-            hint="name another output directory, or move this one away",
-            code=STALE,
-        )
-    return manifest
+    """The manifest of a finished student, or over those of all seeds; None where something is missing or damaged."""
+    found = [find_finished(target, "student", as_dict(config), origins) for config, target in jobs]
+    if len(jobs) == 1 or None in found:
+        return found[0] if len(jobs) == 1 else None
+    whole = fold_many([target for _, target in jobs], origins)
+    return whole if is_sealed(out, whole) else None

@@ -11,6 +11,7 @@ from typing import Any
 from data import store
 from data.errors import BAD_DATA, PotstillError
 from data.identity import model_content
+from data.manifest import NAME, open_sealed
 from data.model_files import TOKENIZER_CONFIG, check_model, find_model
 from data.model_sizes import CONFIG, DEPTHS, WIDTHS
 from data.tasks.task import Task
@@ -58,9 +59,11 @@ def inspect_teacher(teacher: str | Path) -> TeacherFiles:
         check_tokenizer(path / "tokenizer.json")
     with refusing(f"{path / CONFIG} has labels that cannot be read"):
         labels, outputs = read_labels(config)
+    files = model_content(path)
+    refuse_damaged(path, files)
     return TeacherFiles(
         path=path,
-        files=model_content(path),
+        files=files,
         config=config,
         width=_first(config, WIDTHS, path),
         depth=_first(config, DEPTHS, path),
@@ -68,6 +71,16 @@ def inspect_teacher(teacher: str | Path) -> TeacherFiles:
         outputs=outputs,
         positions=_positions(path, config),
     )
+
+
+def refuse_damaged(path: Path, files: dict[str, dict[str, Any]]) -> None:
+    """Refuse a teacher of `potstill teach` of which a file is another than when it was sealed."""
+    if (path / NAME).is_file():
+        try:
+            open_sealed(path, "encoder", known={name: about["sha256"] for name, about in files.items()})
+        except PotstillError as error:
+            again = f"run `potstill teach` again, or, if the change is meant, remove {path / NAME}"
+            raise PotstillError(error.message, hint=again, code=error.code) from None
 
 
 def read_labels(config: dict[str, Any]) -> tuple[tuple[str, ...] | None, int]:

@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from data.errors import BAD_DATA, PotstillError
+from data.examples import describe
 from data.manifest import NAME, read_manifest, write_manifest
 from data.tasks.task import Task
 from student_train.checkpoint import LAST, check_weights, load_training
@@ -33,9 +34,7 @@ def sealed_again(directory: Path) -> Path:
     """Make the manifest fit the edited files, as whoever edited them would."""
     manifest = read_manifest_unchecked(directory)
     parts = tuple(
-        dataclasses.replace(part, bytes=(directory / part.name).stat().st_size)
-        if (directory / part.name).is_file()
-        else part
+        describe(directory / part.name, part.rows, part.ids) if (directory / part.name).is_file() else part
         for part in manifest.parts
     )
     write_manifest(directory, dataclasses.replace(manifest, parts=parts))

@@ -182,10 +182,10 @@ def test_a_finished_teacher_is_returned_and_another_s_directory_refused(
     assert teach(config, ONE, Source(renamed), taught.dev, start, taught.out, progress=Silent()) == again
     tokenizer = Path(start) / "tokenizer_config.json"
     tokenizer.write_text(tokenizer.read_text() + " ")
-    with pytest.raises(PotstillError, match="or other data") as caught:
+    with pytest.raises(PotstillError, match="of another run: model") as caught:
         teach(config, ONE, source, taught.dev, start, taught.out, progress=Silent())
     assert caught.value.code == STALE
-    with pytest.raises(PotstillError, match="holds a teacher of another config") as caught:
+    with pytest.raises(PotstillError, match="holds a teacher of another run: batch_size") as caught:
         teach(QUICK, ONE, source, taught.dev, str(taught.teacher), taught.out, progress=Silent())
     assert caught.value.code == STALE
 
