@@ -19,7 +19,9 @@ class AugmentConfig:
     ngram_max   longest n-gram; n is uniform from 1 to this
     pair_cycle  which side of a pair the draws k = 0, 1, 2, … change, in turn: "A", "B" or "AB"
     seed        another seed draws other rows
-    language    of the texts: "zh" is cut into words by jieba, anything else at blanks and punctuation
+    symmetric   a pair means the same both ways round: rows equal to a dev or test pair with its texts swapped go too
+    language    of the texts: "zh" is cut into words by jieba, anything else at blanks and punctuation, and in scripts
+                without blanks by characters
     tagger      auto, own, spacy:NAME_OR_PATH, nltk, jieba or none (mask and n-gram only)
     workers     processes (0: one per core); the rows don't depend on it
     chunk_rows  originals per unit of work and of resume; the rows don't depend on it
@@ -32,6 +34,7 @@ class AugmentConfig:
     ngram_max: int = 5
     pair_cycle: tuple[str, ...] = CYCLES
     seed: int = 0
+    symmetric: bool = False
     language: str = "en"
     tagger: str = "auto"
     workers: int = 0

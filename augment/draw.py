@@ -9,9 +9,9 @@ import hashlib
 
 import numpy as np
 
-RECIPE = 1  # raise it whenever the same seed would draw other rows than before
+RECIPE = 2  # raise it whenever the same seed would draw other rows than before
 
-_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _S27, _S30, _S31, _S11 = (np.uint64(bits) for bits in (27, 30, 31, 11))
@@ -31,13 +31,14 @@ def uniforms(keys: int | np.ndarray, ks: np.ndarray, slots: int) -> np.ndarray:
 def uniforms_from(slot: int, keys: int | np.ndarray, ks: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Draw the numbers at `slot` and after it, `counts` (int64 [K]) of them, row after row: float64 [sum]."""
     firsts = np.cumsum(counts) - counts
-    rows = _mix(np.asarray(keys, np.uint64) + (ks + np.uint64(1)) * _GAMMA)
-    starts = rows + (np.uint64(slot + 1) - firsts.astype(np.uint64)) * _GAMMA  # modulo 2^64, as all here
-    bits = _mix(np.repeat(starts, counts) + np.arange(counts.sum(), dtype=np.uint64) * _GAMMA)
+    rows = mix(np.asarray(keys, np.uint64) + (ks + np.uint64(1)) * GAMMA)
+    starts = rows + (np.uint64(slot + 1) - firsts.astype(np.uint64)) * GAMMA  # modulo 2^64, as all here
+    bits = mix(np.repeat(starts, counts) + np.arange(counts.sum(), dtype=np.uint64) * GAMMA)
     return (bits >> _S11) * 2.0**-53
 
 
-def _mix(state: np.ndarray) -> np.ndarray:
+def mix(state: np.ndarray) -> np.ndarray:
+    """Hash 64 bits to 64 bits: splitmix64's last step. uint64 of any shape."""
     state = (state ^ (state >> _S30)) * _MIX_1
     state = (state ^ (state >> _S27)) * _MIX_2
     return state ^ (state >> _S31)

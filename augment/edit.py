@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 
 from augment.config import AugmentConfig
 from augment.draw import uniforms, uniforms_from
+from augment.neighbours import sticking
 from augment.ops import CUT_OPS, OPS, WORD_OPS
-from augment.tagged import Texts
+from augment.tagged import Texts, says_nothing
 from augment.vocabulary import Vocabulary
-from data.example import MASK
 
 # What an edit changed is a set of bits, one per operation: OP_NAMES[bits] is its name ("mask+ngram"; 0: nothing).
 OP_NAMES = tuple("+".join(name for i, name in enumerate(OPS) if bits >> i & 1) for bits in range(1 << len(OPS)))
@@ -34,7 +34,7 @@ class Draws:
 
 @dataclass(frozen=True)
 class Edited:
-    """R edited texts: words joined, what changed (index of OP_NAMES), and whether nothing but masks is left."""
+    """R edited texts: words joined, what changed (index of OP_NAMES), whether but masks and punctuation are left."""
 
     text: pa.StringArray
     changed: np.ndarray
@@ -76,9 +76,7 @@ def edit(texts: Texts, draws: Draws, config: AugmentConfig, vocabulary: Vocabula
         touched = np.zeros(len(changed), bool)
         touched[hits.rows[hits.which == i]] = True
         changed |= touched.astype(np.int64) << i
-    masks = hits.rows[pc.equal(hits.words, MASK).to_numpy(zero_copy_only=False)]
-    all_mask = np.bincount(masks, minlength=len(changed)) == spans.stops - spans.starts
-    return Edited(join(texts, spans, hits), changed, all_mask)
+    return Edited(join(texts, spans, hits), changed, _words_left(texts, spans, hits) == 0)
 
 
 def join(texts: Texts, spans: Spans, hits: Hits = NO_HITS) -> pa.StringArray:
@@ -103,11 +101,21 @@ def whole(texts: Texts) -> Spans:
     return Spans(np.arange(len(texts.lengths)), np.zeros_like(texts.lengths), texts.lengths)
 
 
+def _words_left(texts: Texts, spans: Spans, hits: Hits) -> np.ndarray:
+    """Count the words of every span that are neither masks nor punctuation, int64 [R]."""
+    spoken = np.append(0, np.cumsum(~texts.says_nothing))
+    firsts = texts.starts[spans.source]
+    old = texts.says_nothing[firsts[hits.rows] + hits.columns]
+    change = old.astype(np.int64) - says_nothing(hits.words)
+    kept = spoken[firsts + spans.stops] - spoken[firsts + spans.starts]
+    return kept + np.bincount(hits.rows, change, minlength=len(kept)).astype(np.int64)
+
+
 def _hit_words(texts: Texts, draws: Draws, spans: Spans, config: AugmentConfig, vocabulary: Vocabulary | None) -> Hits:
     """Share every word's ONE draw among the word operations, so that they exclude each other.
 
     Within an operation's interval the draw is uniform again: it also decides which word comes instead. Hits that a cut
-    drops, or that put a word in its own place, are left out.
+    drops, that put a word in its own place, or whose new word would run together with a neighbour, are left out.
     """
     rates = [op.rate(config) for op in WORD_OPS.values()]
     bounds = np.cumsum([0.0, *rates])
@@ -127,7 +135,9 @@ def _hit_words(texts: Texts, draws: Draws, spans: Spans, config: AugmentConfig, 
             inner = np.minimum((drawn[mine] - bounds[i]) / rates[i], _BELOW_ONE)
             words = pa.array(op.replace(texts.flat, places[mine], inner, vocabulary), pa.string())
             new = pc.not_equal(words, texts.words.take(pa.array(places[mine]))).to_numpy(zero_copy_only=False)
-            found.append(Hits(rows[mine], columns[mine], which[mine], words).take(np.flatnonzero(new)))
+            stays = np.flatnonzero(new)
+            stays = stays[~sticking(texts, places[mine[stays]], words.take(pa.array(stays)))]
+            found.append(Hits(rows[mine], columns[mine], which[mine], words).take(stays))
     return _concat(found)
 
 

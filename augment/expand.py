@@ -18,7 +18,7 @@ from augment.candidates import RowsChunk, dropped_rows, forget_rules, make_chunk
 from augment.config import HOW_ONLY, AugmentConfig
 from augment.crew import Crew
 from augment.draw import RECIPE
-from augment.gather import Gathered, Originals, gather, read_gathered
+from augment.gather import Gathered, Originals, gather, notes_on, read_gathered
 from augment.multiplicity import Multiplicity
 from augment.pool import Pool, cores
 from augment.seal import PartJob, make_part, parts_of, read_parts
@@ -54,7 +54,7 @@ def expand(
 
     examples   originals in order: split "train" first, then "unlabelled" (label None); read once, or not at all when
                `out` is finished, so a function that opens them is welcome
-    excluded   dev and test rows; whatever equals one of them but for case and blanks is dropped and counted
+    excluded   dev and test rows; whatever equals one of them (`data.words.normalised`) is dropped and counted
     made_from  role -> hash of every input file, the excluded ones too: together with the config it tells whether a
                finished directory is this one (returned as it is) or another (refused: STALE)
     share      with which chunks this process begins, where several work in `out` (see `augment.crew`)
@@ -73,7 +73,8 @@ def expand(
     root, unfinished = out / "work", identity | {"work": {"chunk_rows": config.chunk_rows, **versions()}}
     pool = Pool(config.workers or cores(), preload=PRELOADS.get(config.tagger))
     warm_up = partial(pool.warm, warm, config.tagger, config.language)
-    read = partial(gather, task=task, examples=examples, excluded=excluded, rows=config.chunk_rows, on_second=warm_up)
+    read = partial(gather, task=task, examples=examples, excluded=excluded, rows=config.chunk_rows)
+    read = partial(read, symmetric=config.symmetric, on_second=warm_up)
     try:
         with stoppable("finished chunks are kept") as stop, attending(root, partial(tidy, root, unfinished)):
             if not (out / NAME).exists():
@@ -94,6 +95,8 @@ def _make(crew: Crew, config: AugmentConfig, task: Task, *, read: Callable[[], N
     work, out = crew.work, crew.work.root.parent
     crew.once("read", work.gathered_note, read)
     gathered = read_gathered(work)
+    for note in notes_on(gathered, config):
+        crew.progress.note(note)
     if not gathered.kept:
         raise PotstillError("no original is left to augment", hint=f"dropped: {gathered.dropped}", code=BAD_DATA)
     _tag_and_draw(crew, config, task, gathered)
@@ -147,4 +150,9 @@ def _finished(out: Path, identity: dict[str, Any]) -> Manifest:
 def _report(gathered: Gathered, work: Work, multiplicity: Multiplicity, repeated: int) -> dict[str, Any]:
     """Put the counts of all stages together."""
     dropped = Counter(gathered.dropped) + dropped_rows(work, gathered.chunks) + Counter(duplicate=repeated)
-    return {"read": gathered.read, **multiplicity.report(), "dropped": dict(dropped.most_common())}
+    return {
+        "read": gathered.read,
+        **multiplicity.report(),
+        "dropped": dict(dropped.most_common()),
+        "seen": gathered.seen,
+    }

@@ -11,27 +11,37 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from augment.clean import guard_keys, original_fault
+from augment.clean import is_swapped, original_fault
+from augment.config import AugmentConfig
 from augment.crew import Crew
 from augment.dedupe import LABELLED, UNLABELLED, Deduper, kept_rows
+from augment.segment import is_chinese
 from augment.work import Work
 from data import store
 from data.example import Example
 from data.examples import chunks, read_groups, to_table
+from data.guard import Guard, guard_of
 from data.schema import examples_schema
 from data.tasks.task import Task
+from data.words import CHINESE, scripts_in
 
+SWAPPED = "swapped pairs"
 Originals = Iterable[Example] | Callable[[], Iterable[Example]]
 
 
 @dataclass(frozen=True)
 class Gathered:
-    """What was read: all rows, the originals that stay, the chunks they lie in, and why the others went."""
+    """What was read: all rows, the originals that stay, the chunks they lie in, and why the others went.
+
+    seen  how many originals equal a dev or test pair the other way round (SWAPPED), or have letters of a script without
+          blanks (by its name)
+    """
 
     read: int
     kept: int
     chunks: int
     dropped: dict[str, int]
+    seen: dict[str, int]
 
 
 def gather(
@@ -41,6 +51,7 @@ def gather(
     excluded: Originals,
     *,
     rows: int,
+    symmetric: bool = False,
     on_second: Callable[[], None],
 ) -> None:
     """Write the originals, in order, in chunks of `rows`, and last a note of what was read.
@@ -49,12 +60,15 @@ def gather(
     """
     work, progress = crew.work, crew.progress
     progress.start("read", total=None, unit="texts")
-    guard = guard_keys(_open(excluded))
-    store.write_json(work.guard, sorted(guard))
+    guard = guard_of(_open(excluded))
+    if symmetric:
+        guard = guard.both_ways()
+    store.write_json(work.guard, sorted(guard.keys))
     dropped: Counter[str] = Counter()
+    seen: Counter[str] = Counter()
     with work.spill() as folder:
         deduper, count = Deduper(folder), 0
-        for chunk in chunks(_good(_open(examples), guard, dropped), rows):
+        for chunk in chunks(_good(_open(examples), guard, dropped, seen), rows):
             crew.check()
             table = to_table(chunk, examples_schema(task))
             with store.parquet_writer(work.gathered(count), table.schema) as writer:
@@ -67,13 +81,33 @@ def gather(
         bits, kept, conflicts = deduper.finish()
     store.write_bytes(work.kept, bits.tobytes())
     dropped += Counter(duplicate_original=deduper.rows - kept - conflicts, conflicting_label=conflicts)
-    store.write_json(work.gathered_note, vars(Gathered(kept + dropped.total(), kept, count, dict(dropped))))
+    store.write_json(
+        work.gathered_note, vars(Gathered(kept + dropped.total(), kept, count, dict(dropped), dict(+seen)))
+    )
     progress.finish()
 
 
 def read_gathered(work: Work) -> Gathered:
     """Read the note of a finished stage."""
     return Gathered(**store.read_json(work.gathered_note))
+
+
+def notes_on(gathered: Gathered, config: AugmentConfig) -> list[str]:
+    """Say what a person should know of the texts before they are cut."""
+    notes = []
+    swapped = gathered.seen.get(SWAPPED, 0)
+    if swapped:
+        notes.append(f"{swapped} pairs are dev or test pairs with their texts swapped (--symmetric leaves them out)")
+    cut = {name: count for name, count in gathered.seen.items() if name != SWAPPED}
+    if is_chinese(config.language):
+        cut.pop(CHINESE, None)
+    if cut:
+        found = ", ".join(f"{name} in {count}" for name, count in sorted(cut.items()))
+        notes.append(
+            f"scripts without blanks are cut by characters: {found} of {gathered.kept} texts"
+            " (--language zh cuts Chinese into words)"
+        )
+    return notes
 
 
 def read_originals(work: Work, chunk: int, chunk_rows: int) -> pa.Table:
@@ -87,13 +121,15 @@ def _open(examples: Originals) -> Iterable[Example]:
     return examples() if callable(examples) else examples
 
 
-def _good(examples: Iterable[Example], guard: frozenset[str], dropped: Counter[str]) -> Iterator[Example]:
+def _good(examples: Iterable[Example], guard: Guard, dropped: Counter[str], seen: Counter[str]) -> Iterator[Example]:
     for example in examples:
         fault = original_fault(example, guard)
-        if fault is None:
-            yield example
-        else:
+        if fault:
             dropped[fault] += 1
+            continue
+        seen[SWAPPED] += is_swapped(example, guard)
+        seen.update({*scripts_in(example.text), *scripts_in(example.pair or "")})
+        yield example
 
 
 def _ranks_and_labels(examples: list[Example]) -> tuple[np.ndarray, np.ndarray]:

@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from augment.clean import text_keys
 from data.example import MASK
+from data.guard import text_keys
 
 
 @dataclass(frozen=True)

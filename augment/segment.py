@@ -6,10 +6,13 @@ and `join` puts everything together again as it was.
 
 from collections.abc import Callable
 
+import regex
+
 from data import words as blank_separated
 from data.errors import PotstillError
 
 Segment = Callable[[str], tuple[list[str], list[str]]]
+_HAN = regex.compile(r"\p{Han}")
 
 
 def segmenter(language: str) -> Segment:
@@ -22,19 +25,29 @@ def is_chinese(language: str) -> bool:
     return language.lower().replace("_", "-").split("-")[0] == "zh"
 
 
-def with_blanks(tokens: list[str]) -> tuple[list[str], list[str]]:
-    """Turn tokens that hold blanks as tokens of their own into words and the blanks before them."""
+def mended(tokens: list[tuple[str, str]]) -> tuple[list[str], list[str], list[str]]:
+    """Turn jieba's tokens with their tags into words, the blanks before them, and their tags.
+
+    jieba cuts what is not Chinese character by character, and so tears marks and skin tones off what they belong to.
+    So the text is cut as in every language, and then the characters of each of jieba's Chinese words are joined again.
+    """
+    owner = [number for number, (token, _) in enumerate(tokens) for _ in token]  # of each character
+    text = "".join(token for token, _ in tokens)
     words: list[str] = []
     blanks: list[str] = []
-    blank = ""
-    for token in tokens:
-        if token.isspace():
-            blank = " "
-        else:
-            words.append(token)
-            blanks.append(blank if len(words) > 1 else "")
-            blank = ""
-    return words, blanks
+    tags: list[str] = []
+    at, last = 0, -1
+    for word, blank in zip(*blank_separated.split(text), strict=True):
+        at = text.index(word, at)
+        number, at = owner[at], at + len(word)
+        if number == last and not blank and _HAN.search(tokens[number][0]):
+            words[-1] += word
+            continue
+        words.append(word)
+        blanks.append(blank)
+        tags.append(tokens[number][1])
+        last = number
+    return words, blanks, tags
 
 
 def import_jieba() -> None:
@@ -51,4 +64,4 @@ def _cut_chinese() -> Segment:
     import_jieba()
     import jieba
 
-    return lambda text: with_blanks(jieba.lcut(text))
+    return lambda text: mended([(token, "") for token in jieba.lcut(text)])[:2]

@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data.example import MASK
+
 SIDES = {"a": "text", "b": "pair"}  # a row's texts by the letter of their side
 NAMES = ("words", "blanks", "tags")
 LISTS = pa.list_(pa.string())
@@ -54,9 +56,28 @@ class Texts:
         return Tagged(self.words.to_pylist(), self.blanks.to_pylist(), self.tags.to_pylist())
 
     @cached_property
+    def glued(self) -> np.ndarray:
+        """Whether a word stands against the one before, and the one after, without a blank: bool [W, 2]."""
+        against = pc.equal(self.blanks, "").to_numpy(zero_copy_only=False).astype(bool)
+        firsts = self.starts[:-1][self.lengths > 0]
+        against[firsts] = False
+        return np.stack([against, np.append(against[1:], False)[: len(against)]], axis=1)
+
+    @cached_property
+    def says_nothing(self) -> np.ndarray:
+        """Whether a word is punctuation or a mask, bool [W]."""
+        return says_nothing(self.words)
+
+    @cached_property
     def spaced(self) -> pa.StringArray:
         """Every word with the blank before it [W]."""
         return pc.binary_join_element_wise(self.blanks, self.words, "")
+
+
+def says_nothing(words: pa.StringArray) -> np.ndarray:
+    """Tell which words are punctuation or a mask: bool [N]."""
+    found = pc.or_(pc.match_substring_regex(words, r"^\pP+$"), pc.equal(words, MASK))
+    return found.to_numpy(zero_copy_only=False).astype(bool)
 
 
 def columns(texts: Iterable[Tagged], side: str) -> dict[str, pa.ListArray]:

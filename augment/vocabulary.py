@@ -1,11 +1,13 @@
 """Which words a part of speech has, and how often: the unigram distribution of the transfer set within each tag.
 
 Counted from the tagged originals, chunk by chunk; merged as Arrow tables, which hold a word in a tenth of the memory
-of a Python dict's entry; stored sorted by tag and word, so that it does not depend on the order of counting.
+of a Python dict's entry; stored sorted by tag and word, so that it does not depend on the order of counting. Drawn from
+by a hash of the tag and the word (`augment.hashed`), so that one changed text does not move the draws of all others.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from augment.hashed import Tables, place
 from augment.tagged import Tagged
 from data import store
 
@@ -25,24 +28,18 @@ class Vocabulary:
     """V (tag, word) pairs sorted by tag, then word.
 
     words   V words
-    ends    running sum of the counts, int64 [V]: word i owns the numbers from ends[i - 1] to ends[i]
-    ranges  tag -> (its first number, how many numbers it has)
+    tags    tag -> its number
+    tables  the pairs as items of their tag's group, by their counts
     """
 
     words: list[str]
-    ends: np.ndarray
-    ranges: dict[str, tuple[int, int]]
+    tags: dict[str, int]
+    tables: Tables
 
-    def ranges_of(self, tags: list[str]) -> np.ndarray:
-        """Look up the ranges of N tags: int64 [N, 2]."""
-        number = {tag: i for i, tag in enumerate(self.ranges)}
-        ranges = np.array(list(self.ranges.values()), np.int64).reshape(-1, 2)
-        return ranges[np.fromiter(map(number.__getitem__, tags), np.int64, len(tags))]
-
-    def pick(self, ranges: np.ndarray, u: np.ndarray) -> list[str]:
-        """Draw one word from each range [N, 2], as often as the words stand in the texts; `u` [N] from [0, 1)."""
-        numbers = ranges[:, 0] + (u * ranges[:, 1]).astype(np.int64)
-        return [self.words[i] for i in np.searchsorted(self.ends, numbers, side="right").tolist()]
+    def pick(self, tags: list[str], u: np.ndarray) -> list[str]:
+        """Draw one word of each of N tags, as often as the words stand in the texts; `u` [N] from [0, 1)."""
+        groups = np.fromiter(map(self.tags.__getitem__, tags), np.int64, len(tags))
+        return [self.words[i] for i in self.tables.pick(groups, u).tolist()]
 
 
 def count(texts: Iterable[Tagged]) -> pa.Table:
@@ -79,12 +76,12 @@ def load(path: Path) -> Vocabulary:
 
 def from_counts(counts: pa.Table) -> Vocabulary:
     """Make a vocabulary of counts sorted by tag and word."""
-    ends = np.cumsum(counts["count"].to_numpy())
-    tags, firsts = np.unique(np.array(counts["tag"].to_pylist(), object), return_index=True)
-    starts = [int(ends[first - 1]) if first else 0 for first in firsts.tolist()]
-    stops = [*starts[1:], *ends[-1:].tolist()]
-    ranges = {tag: (start, stop - start) for tag, start, stop in zip(tags, starts, stops, strict=True)}
-    return Vocabulary(counts["word"].to_pylist(), ends, ranges)
+    words, tags = counts["word"].to_pylist(), counts["tag"].to_pylist()
+    numbers = {tag: number for number, tag in enumerate(dict.fromkeys(tags))}
+    names = (f"{tag}\0{word}".encode("utf-8", "surrogatepass") for tag, word in zip(tags, words, strict=True))
+    keys = np.frombuffer(b"".join(blake2b(name, digest_size=8).digest() for name in names), "<u8")
+    groups = np.fromiter(map(numbers.__getitem__, tags), np.int64, len(tags))
+    return Vocabulary(words, numbers, place(keys, counts["count"].to_numpy(), groups))
 
 
 def _sum(counts: pa.Table) -> pa.Table:

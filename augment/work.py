@@ -19,7 +19,14 @@ from data.errors import STALE, PotstillError
 from data.manifest import NAME
 
 NOTE = "identity.json"
-LIBRARIES = ("jieba", "nltk", "numpy", "pyarrow", "spacy")  # another version may tag, draw or store in another way
+LIBRARIES = (
+    "jieba",
+    "nltk",
+    "numpy",
+    "pyarrow",
+    "regex",
+    "spacy",
+)  # another version may tag, draw or store in another way
 
 
 @dataclass(frozen=True)

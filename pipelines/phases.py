@@ -139,21 +139,47 @@ def evaluate(
     sources: Mapping[str, Source],
     reading: Reading | None = None,
     teacher: str = "",
+    keep_in: Path | None = None,
     progress: Progress,
 ) -> dict[str, dict[str, Any]]:
     """Measure models on labelled files: name -> file -> metrics of each seed, and under `all` their mean and spread.
 
     teacher: the model among them that the others are compared with (`agreement`).
+    keep_in: the run that the models belong to, where scores and predictions are kept (see `pipelines/measured.py`).
     """
+    from pipelines.measured import Kept
     from pipelines.plain import find_plain
     from student_train.evaluate import evaluate_all
 
     places, tasks = find_plain(models, reading or Reading(), next(iter(sources.values())))
-    return evaluate_all(places, sources, tasks=tasks, teacher=teacher, progress=progress)
+    kept = Kept()
+    found = evaluate_all(places, sources, tasks=tasks, teacher=teacher, on_answers=kept.note, progress=progress)
+    if keep_in is not None:
+        kept.write(keep_in, places, sources, found)
+    return found
 
 
-def bench(*, models: Mapping[str, Path], source: Source, threads: int, progress: Progress) -> dict[str, dict[str, Any]]:
-    """Measure size and speed of models (of several seeds the best one) on the same texts and threads."""
+def rivals(
+    *, examples: Path, cache: Path | None, sources: Mapping[str, Source], keep_in: Path, progress: Progress
+) -> dict[str, dict[str, Any]]:
+    """Measure what a student must beat on labelled files, and keep it in the run: rival -> file -> scores."""
+    from pipelines.measured import Kept
+    from pipelines.rivals import measure
+
+    kept = Kept()
+    found = measure(examples, cache, sources, on_answers=kept.note, progress=progress)
+    kept.write(keep_in, dict.fromkeys(found, cache or examples), sources, found)
+    return found
+
+
+def bench(
+    *, models: Mapping[str, Path], source: Source, threads: int, keep_in: Path | None = None, progress: Progress
+) -> dict[str, dict[str, Any]]:
+    """Measure size and speed of models (of several seeds the best one) on the same texts and threads.
+
+    keep_in: the run that the models belong to, where the numbers are kept.
+    """
+    from pipelines.measured import Speed, keep_speed, roots_of
     from pipelines.plain import find_plain
     from student_train.bench import bench as run
 
@@ -164,7 +190,11 @@ def bench(*, models: Mapping[str, Path], source: Source, threads: int, progress:
     pairs = [row.pair or "" for row in rows] if task.pair else None
     texts = [row.text for row in rows]
     measured = run(list(places.values()), texts=texts, pairs=pairs, tasks=about, threads=threads, progress=progress)
-    return dict(zip(models, measured, strict=True))
+    found = dict(zip(models, measured, strict=True))
+    if keep_in is not None:
+        for name, numbers in found.items():
+            keep_speed(keep_in, Speed(name, roots_of(places[name]), str(source.path), numbers))
+    return found
 
 
 def table_of(files: Files) -> dict[str, Any]:

@@ -14,7 +14,6 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from data import store
 from data.example import Example
 from data.manifest import Manifest, read_manifest
 from data.progress import Progress
@@ -26,6 +25,7 @@ MEAN = "mean score"
 ON_LABELS = "TF-IDF on labels"
 ON_TEACHER = "TF-IDF on the teacher's labels"
 NAMES = (MOST, MEAN, ON_LABELS, ON_TEACHER)
+SEED = "rival"  # where a student's scores name its seed
 
 MOST_ROWS = 100_000  # training rows at most, evenly taken: more cost minutes and move the score by tenths
 ANSWERED = ("ok", "truncated")  # status of rows that the teacher has answered
@@ -33,7 +33,7 @@ ANSWERED = ("ok", "truncated")  # status of rows that the teacher has answered
 UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 TOKEN = rf"[{UNSPACED}]|[^\W{UNSPACED}]+"
 
-Scores = dict[str, dict[str, Any]]  # file -> {"rival": metrics, "all": metric -> {mean, std}}
+Scores = dict[str, dict[str, Any]]  # file -> {SEED: metrics, "all": metric -> {mean, std}}
 
 
 @dataclass(frozen=True)
@@ -45,26 +45,38 @@ class Texts:
     targets: np.ndarray
 
 
+OnAnswers = Callable[[str, str, str, np.ndarray, np.ndarray], None]  # as `student_train.evaluate` has it
+
+
 def measure(
-    examples: Path, cache: Path | None, sources: Mapping[str, Source], *, progress: Progress
+    examples: Path,
+    cache: Path | None,
+    sources: Mapping[str, Source],
+    *,
+    on_answers: OnAnswers = lambda *answers: None,
+    progress: Progress,
 ) -> dict[str, Scores]:
     """Fit every rival on a sealed directory of examples and measure it on labelled files: rival -> file -> scores.
 
     cache: a sealed cache over these examples; without one there is no rival on the teacher's labels. A rival whose
-    training rows show fewer than two classes is left out.
+    training rows show fewer than two classes is left out. on_answers: is handed the predictions of each rival.
     """
     from student_train.evaluate import labelled
 
     task = _open(examples, cache).task
     files = {file: _texts(labelled(source, task), task) for file, source in sources.items()}
-    fitted = {}
+    found: dict[str, Scores] = {}
     progress.start("rivals", total=None, unit="models")
     for name, rows in _training(examples, cache, task).items():
         for title, answer in FIT[task.kind](name, rows, task).items():
-            fitted[title] = {file: _scored(answer(held), held, task) for file, held in files.items()}
+            found[title] = {}
+            for file, held in files.items():
+                logits = answer(held)
+                on_answers(title, file, SEED, task.rules.predict(logits), held.targets)
+                found[title][file] = _scored(logits, held, task)
             progress.advance(1)
     progress.finish()
-    return fitted
+    return found
 
 
 def fit_classifiers(name: str, rows: Texts, task: Task) -> dict[str, Callable[[Texts], np.ndarray]]:
@@ -182,9 +194,4 @@ def _spread_out(scores: np.ndarray, classes: np.ndarray, width: int) -> np.ndarr
 
 def _scored(logits: np.ndarray, held: Texts, task: Task) -> dict[str, Any]:
     metrics = task.rules.metrics(logits, held.targets)
-    return {"rival": metrics, "all": {name: {"mean": value, "std": 0.0} for name, value in metrics.items()}}
-
-
-def keep(*, out: Path, progress: Progress, **arguments: Any) -> None:
-    """Measure the rivals and keep their scores as JSON."""
-    store.write_json(out, measure(**arguments, progress=progress))
+    return {SEED: metrics, "all": {name: {"mean": value, "std": 0.0} for name, value in metrics.items()}}

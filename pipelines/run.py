@@ -60,6 +60,8 @@ def execute(recipe: Recipe, console: Console, *, force: bool = False, runner: Ru
     Errors: STALE before any work when something was made from other inputs or another config (unless `force`);
     TRY_AGAIN when another process holds the run.
     """
+    from student_train.losses.table import required_signals
+
     with _held(recipe.out):
         store.write_text(recipe.out / SAVED, toml.write(recipe.tables()))
         if not force:
@@ -67,7 +69,8 @@ def execute(recipe: Recipe, console: Console, *, force: bool = False, runner: Ru
         for step in steps_of(recipe):
             _make(recipe, step, console, force=force, runner=runner)
         task = read_manifest(recipe.out / "teacher", "teacher").task
-        found = results.collect(recipe.out, task, [TEACHER, *recipe.arms])
+        plain = [name for name, config in recipe.arms.items() if not required_signals(config.losses)]
+        found = results.collect(recipe.out, task, [TEACHER, *recipe.arms], plain)
     show_results(recipe, found, console)
     from pipelines.report.write import write_report
 

@@ -19,7 +19,7 @@ from student_train.config import HOW_ONLY as HOW_TRAIN
 from teacher_cache.config import HOW_ONLY as HOW_CACHE
 from teacher_cache.config import CacheConfig
 
-EVALUATED, BENCHED = "evaluate.json", "bench.json"
+EVALUATED, BENCHED, RIVALS = "evaluate.json", "bench.json", "rivals.json"
 TEACHER = "teacher"  # the teacher's name in the final table
 
 
@@ -28,7 +28,7 @@ def steps_of(recipe: Recipe) -> list[Step]:
     teach = [_teach(recipe)] if recipe.teach else []
     caches = [_cache(recipe), *(_cache_other(recipe, name) for name in recipe.others)]
     arms = [_train(recipe, arm) for arm in recipe.arms]
-    return [*teach, _augment(recipe), *caches, *arms, _evaluate(recipe), _bench(recipe)]
+    return [*teach, _augment(recipe), *caches, *arms, _evaluate(recipe), _rivals(recipe), _bench(recipe)]
 
 
 def _teach(recipe: Recipe) -> Step:
@@ -106,9 +106,17 @@ def _evaluate(recipe: Recipe) -> Step:
     models, out = _models(recipe), recipe.out / EVALUATED
     sources = {split: recipe.source(path) for split, path in recipe.measured.items()}
     arguments = {"work": phases.evaluate, "out": out, "models": models, "sources": sources}
-    arguments |= {"reading": recipe.reading, "teacher": TEACHER}
+    arguments |= {"reading": recipe.reading, "teacher": TEACHER, "keep_in": recipe.out}
     inputs = {name: str(place) for name, place in models.items()} | _there(sources)
     return Step("evaluate", out, {}, inputs, keep, arguments)
+
+
+def _rivals(recipe: Recipe) -> Step:
+    examples, cache, out = recipe.out / "examples", recipe.cache_dir(), recipe.out / RIVALS
+    sources = {split: recipe.source(path) for split, path in recipe.measured.items()}
+    arguments = {"work": phases.rivals, "out": out, "examples": examples, "cache": cache, "sources": sources}
+    inputs = {"examples": str(examples), "cache": str(cache)} | _there(sources)
+    return Step("rivals", out, {}, inputs, keep, arguments | {"keep_in": recipe.out})
 
 
 def _bench(recipe: Recipe) -> Step:
@@ -117,7 +125,8 @@ def _bench(recipe: Recipe) -> Step:
     arguments = {"work": phases.bench, "out": out, "models": models, "source": texts}
     inputs = {name: str(place) for name, place in models.items()} | _there({"texts": texts})
     config = {"measured on": f"{recipe.bench.threads} threads"}
-    return Step("bench", out, config, inputs, keep, arguments | {"threads": recipe.bench.threads})
+    arguments |= {"threads": recipe.bench.threads, "keep_in": recipe.out}
+    return Step("bench", out, config, inputs, keep, arguments)
 
 
 def keep(*, work: Any, out: Path, progress: Progress, **arguments: Any) -> None:

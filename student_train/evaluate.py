@@ -1,7 +1,7 @@
 """Measure models on labelled files: students (all seeds), teachers, and how often a student answers as the teacher."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ AGREEMENT = "agreement"  # a student's main metric with the teacher's answers in
 
 Measured = dict[str, dict[str, Any]]  # name of a student, and "all" -> metrics
 Answers = dict[str, tuple[np.ndarray, Task]]  # file -> the teacher's logits [N, C] there
+# (model, file, seed, predictions [N], labels [N]) as each student is measured
+OnAnswers = Callable[[str, str, str, np.ndarray, np.ndarray], None]
 
 
 def evaluate(directory: Path, source: Source, *, progress: Progress) -> dict[str, float]:
@@ -38,6 +40,7 @@ def evaluate_all(
     *,
     tasks: Mapping[str, Task] | None = None,
     teacher: str = "",
+    on_answers: OnAnswers = lambda *answers: None,
     progress: Progress,
 ) -> dict[str, dict[str, Measured]]:
     """Metrics of models on files: model -> file -> those of each seed, and under `all` their mean and spread.
@@ -45,6 +48,7 @@ def evaluate_all(
     tasks    of the models that are encoders without potstill's manifest
     teacher  the model among them that the others' `agreement` is taken with: for classes the share of equal answers,
              for scores their rank correlation
+    on_answers  is handed the predictions of each student on each file
     """
     found: dict[str, dict[str, Measured]] = {}
     said: Answers = {}
@@ -55,7 +59,8 @@ def evaluate_all(
         for place in seeds:
             opened = open_model(place, about)
             for file, source in sources.items():
-                logits, metrics = _measure(opened, source)
+                logits, labels, metrics = _measure(opened, source)
+                on_answers(name, file, place.name, opened.task.rules.predict(logits), labels)
                 if name == teacher:
                     said[file] = logits, opened.task
                 else:
@@ -74,12 +79,13 @@ def labelled(source: Source, task: Task) -> list[Example]:
     return examples
 
 
-def _measure(opened: Opened, source: Source) -> tuple[np.ndarray, dict[str, float]]:
-    """A model's logits [N, C] on the labelled rows of a file, and the task's metrics."""
+def _measure(opened: Opened, source: Source) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
+    """A model's logits [N, C] on the labelled rows of a file, their labels [N] and the task's metrics."""
     rows = labelled(source, opened.task)
     pairs = [row.pair or "" for row in rows] if opened.task.pair else None
     logits = opened.logits([row.text for row in rows], pairs)
-    return logits, opened.task.rules.metrics(logits, np.array([row.label for row in rows]))
+    labels = np.array([row.label for row in rows])
+    return logits, labels, opened.task.rules.metrics(logits, labels)
 
 
 def _agreement(logits: np.ndarray, task: Task, teacher: tuple[np.ndarray, Task] | None) -> dict[str, float]:

@@ -5,7 +5,6 @@ nothing from anywhere else. Id 0 is padding and id 1 stands for the unknown word
 """
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,12 +20,12 @@ from data.errors import NO_INPUT, PotstillError
 from data.example import MASK
 from data.tokenizer_files import check_tokenizer
 from data.untrusted import read_json, refusing
-from data.words import split
+from data.words import RULE, same_form, split
+from student_train import words_1
 from student_train.batch import Encoded
 
 NAME = "vocabulary.json"
 PAD, UNKNOWN = 0, 1
-_CJK = re.compile(r"([\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])")
 
 
 class Vocabulary(Protocol):
@@ -52,10 +51,14 @@ class Vocabulary(Protocol):
 
 @dataclass(frozen=True)
 class Words:
-    """Lower-cased words of `data.words.split` (Chinese: characters); a masked word is an unknown word."""
+    """Lower-cased words of `data.words.split` (Chinese: characters); a masked word is an unknown word.
+
+    rule: by which texts are cut (`data.words.RULE`): a student goes on with the one that it was trained with
+    """
 
     words: tuple[str, ...]  # words[0] has id 2
     longest: int
+    rule: int = RULE
     joint = False
 
     @property
@@ -71,14 +74,15 @@ class Words:
         return [self._side(side) for side in ([texts] if pairs is None else [texts, pairs])]
 
     def digest(self) -> str:
-        return store.digest_of(["words", self.words, self.longest])
+        return store.digest_of(["words", self.words, self.longest, *([self.rule] if self.rule > 1 else [])])
 
     def _side(self, texts: list[str]) -> Encoded:
-        numbers = self.index
-        return Encoded.of([[numbers.get(word, UNKNOWN) for word in words_of(text)[: self.longest]] for text in texts])
+        numbers, cut = self.index, words_1.words_of if self.rule == 1 else words_of
+        return Encoded.of([[numbers.get(word, UNKNOWN) for word in cut(text)[: self.longest]] for text in texts])
 
     def save(self, directory: Path) -> None:
-        store.write_json(directory / NAME, {"kind": "words", "words": list(self.words), "longest": self.longest})
+        values = {"kind": "words", "rule": self.rule, "words": list(self.words), "longest": self.longest}
+        store.write_json(directory / NAME, values)
 
 
 @dataclass(frozen=True)
@@ -159,9 +163,15 @@ def _spelled(tokenizer: Tokenizer) -> str:
 
 
 def words_of(text: str) -> list[str]:
-    """Lower-cased words; each Chinese character is a word; a mask is the empty word, which no vocabulary holds."""
-    words, _ = split(_CJK.sub(r" \1 ", text))
-    return ["" if word == MASK else word.lower() for word in words]
+    """Lower-cased words of one Unicode form; each Chinese character is a word; a mask is the empty word.
+
+    No vocabulary holds the empty word. What is not seen (a lone U+200B) is no word at all.
+    """
+    words = split(text)[0]
+    if text.isascii():
+        return [word.lower() for word in words]
+    spelled = ((word, same_form(word)) for word in words)
+    return ["" if word == MASK else same.lower() for word, same in spelled if same]
 
 
 def build_words(texts: Iterable[str], *, min_count: int, longest: int) -> Words:
@@ -191,9 +201,18 @@ def load_vocabulary(directory: Path) -> Words | Subwords:
     """Open the vocabulary a student was saved with."""
     values = store.read_json(directory / NAME)
     if values["kind"] == "words":
-        return Words(tuple(values["words"]), values["longest"])
+        return Words(tuple(values["words"]), values["longest"], _known_rule(values.get("rule", 1), directory))
     tokenizer = open_tokenizer(directory)
     return Subwords(tokenizer, tuple(values["kept"]), values["mask"], values["longest"])
+
+
+def _known_rule(rule: int, directory: Path) -> int:
+    if rule not in (1, RULE):
+        raise PotstillError(
+            f"{directory} cuts words by rule {rule}, this version of potstill knows 1 and {RULE}",
+            hint="pip install --upgrade potstill",
+        )
+    return rule
 
 
 def open_tokenizer(directory: Path) -> Tokenizer:

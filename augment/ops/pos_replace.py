@@ -14,7 +14,7 @@ def replace(text: Tagged, positions: np.ndarray, u: np.ndarray, vocabulary: Voca
     """Draw a word of the same tag for every hit; without tags the words stay."""
     if vocabulary is None or not text.tags:
         return [text.words[i] for i in positions.tolist()]
-    return vocabulary.pick(vocabulary.ranges_of(text.tags)[positions], u)
+    return vocabulary.pick([text.tags[i] for i in positions.tolist()], u)
 
 
 OP = WordOp(lambda config: config.p_pos, replace)

@@ -2,7 +2,7 @@
 
 from importlib import metadata
 
-from augment.segment import import_jieba, is_chinese, with_blanks
+from augment.segment import import_jieba, is_chinese, mended
 from augment.tagged import Tagged
 from augment.taggers.tagger import Tagger, TagTexts
 from data.errors import PotstillError
@@ -24,9 +24,7 @@ def load(argument: str, language: str) -> TagTexts:
     from jieba import posseg
 
     def tag_text(text: str) -> Tagged:
-        pairs = [(token.word, token.flag) for token in posseg.cut(text)]
-        words, blanks = with_blanks([word for word, _ in pairs])
-        return Tagged(words, blanks, [flag for word, flag in pairs if not word.isspace()])
+        return Tagged(*mended([(token.word, token.flag) for token in posseg.cut(text)]))
 
     return lambda texts: [tag_text(text) for text in texts]
 

@@ -23,6 +23,9 @@ class AugmentOptions:
     ] = None
     p_ng: Annotated[float | None, typer.Option("--p-ng", help="Probability to keep one n-gram only.")] = None
     seed: Annotated[int | None, typer.Option("--seed", help="Another seed, other draws.")] = None
+    symmetric: Annotated[
+        bool | None, typer.Option("--symmetric", help="Pairs mean the same both ways round: exclude both.")
+    ] = None
     language: Annotated[str | None, typer.Option("--language", help="Language of the texts: en, zh…")] = None
     tagger: Annotated[
         str | None, typer.Option("--tagger", help="auto, own, spacy:NAME_OR_PATH, nltk, jieba or none.")

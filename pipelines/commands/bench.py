@@ -22,11 +22,12 @@ def bench(
 
     Example: potstill bench runs/x/student runs/x/encoder --on test.tsv
     """
-    from pipelines import phases, settings
+    from pipelines import measured, phases, settings
 
     source = settings.reading(columns, defaults).unlabelled(on)
     places = {str(model): model for model in models}
     rows = phases.bench(models=places, source=source, threads=threads, progress=console.progress)
+    measured.keep_speeds(places, rows, str(source.path))
     console.table(
         [
             {"model": name} | {key: value for key, value in numbers.items() if key != "name"}

@@ -1,10 +1,13 @@
 """`potstill evaluate`: measure a student, or a teacher, on labelled files."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from data.errors import PotstillError
+from data.readers.source import Source
 from pipelines.console import Console
 from pipelines.options import Columns, Common, Defaults
 
@@ -27,24 +30,55 @@ def evaluate(
 
     Example: potstill evaluate runs/x/student dev.tsv test.tsv --teacher runs/x/encoder
     """
-    from pipelines import phases, settings
+    from pipelines import measured, phases, settings
 
     reading = settings.reading(columns, defaults)
     sources = {path: reading.source(path) for path in tests}
-    models = {"model": model} | ({"teacher": teacher} if teacher else {})
+    run = measured.run_of(model)
+    name = "model" if teacher and model.name == measured.ENCODER else measured.model_name(model.name)
+    models = {name: model} | ({measured.TEACHER: teacher} if teacher else {})
     found = phases.evaluate(
-        models=models, sources=sources, reading=reading, teacher="teacher", progress=console.progress
+        models=models,
+        sources=sources,
+        reading=reading,
+        teacher=measured.TEACHER if teacher else "",
+        keep_in=run,
+        progress=console.progress,
     )
-    measured = found["model"]
-    for path, found in measured.items():
-        console.table(table(found), title=path)
-    console.done("evaluate", {"model": model, "metrics": measured}, following=f"potstill bench {model} --on {tests[0]}")
+    beaten = rivals_beside(model, sources, console) if run else {}
+    for path in sources:
+        console.table(table(found[name][path], {rival: scores[path] for rival, scores in beaten.items()}), title=path)
+    console.done(
+        "evaluate",
+        {"model": model, "metrics": found[name], "rivals": beaten},
+        following=f"potstill report {run}" if run else f"potstill bench {model} --on {tests[0]}",
+    )
 
 
-def table(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """Lay out the metrics of each seed, and of several the mean and the spread."""
+def rivals_beside(student: Path, sources: Mapping[str, Source], console: Console) -> dict[str, Any]:
+    """Measure the rivals of a student on the same files, where its examples and cache lie in its run."""
+    from pipelines import phases
+    from pipelines.report.sealed import find_sealed, learned_from
+
+    run = student.resolve().parent
+    places = learned_from(find_sealed(run, []), student)
+    if places is None:
+        return {}
+    examples, cache = places
+    try:
+        return phases.rivals(examples=examples, cache=cache, sources=sources, keep_in=run, progress=console.progress)
+    except PotstillError as error:
+        console.progress.note(f"no rivals beside it: {error.message}")
+        return {}
+
+
+def table(found: Mapping[str, Any], rivals: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Lay out the metrics of each seed, of several the mean and the spread, and those of the rivals."""
     rows = [{"model": name} | metrics for name, metrics in found.items() if name != "all"]
-    if len(rows) == 1:
-        return rows
-    kinds = next(iter(found["all"].values()))
-    return rows + [{"model": kind} | {name: item[kind] for name, item in found["all"].items()} for kind in kinds]
+    if len(rows) > 1:
+        kinds = next(iter(found["all"].values()))
+        rows += [{"model": kind} | {name: item[kind] for name, item in found["all"].items()} for kind in kinds]
+    return rows + [
+        {"model": name} | {metric: item["mean"] for metric, item in scores["all"].items()}
+        for name, scores in rivals.items()
+    ]

@@ -85,7 +85,7 @@ def measure(run: Run, arms: list[Arm], compare: Callable[[np.ndarray, np.ndarray
     roots = {arm.name: _best(arm)[1] for arm in arms}
     missing = [arm for arm in arms if kept.get(arm.name, {}).get("root") != roots[arm.name]]
     if missing:
-        sample = take(run.path / "teacher")
+        sample = take(run.cache_path)
         kept |= {arm.name: {"root": roots[arm.name]} | _compare(arm, sample, compare) for arm in missing}
         store.write_json(path, {"cache": run.cache.root, "rows": ROWS, "students": kept})
     return {arm.name: kept[arm.name] for arm in arms}

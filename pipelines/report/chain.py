@@ -1,20 +1,19 @@
 """The chain of a run: what was made from what, by their hashes, and where a link no longer holds."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from data.errors import PotstillError
 from data.identity import fingerprint
-from data.manifest import Manifest, read_manifest
+from data.manifest import Manifest
 from pipelines.report.document import Block, Mark, Paragraph, Section, Table
 from pipelines.report.gather import Run
 
 WHOLE, STALE, GONE = "whole", "stale", "not here"
 SHORT = 12  # hex digits shown of a hash
-MEASURED = ("evaluate", "bench")  # steps whose inputs are models
+MEASURED = ("evaluate", "rivals", "bench")  # steps whose inputs are models
 
 
 @dataclass(frozen=True)
@@ -72,14 +71,28 @@ def _files(run: Run) -> Iterator[Link]:
 
 
 def _cache(run: Run) -> Iterator[Link]:
-    if run.cache is None:
-        return
-    noted = run.cache.made_from
-    encoder = "encoder" if run.encoder_path.parent == run.path else f"encoder {run.encoder_path.resolve().name}"
-    yield Link("teacher", "examples", noted.get("examples", ""), run.examples.root if run.examples else "")
-    yield Link("teacher", encoder, noted.get("teacher", ""), _encoder(run), needed=False)
-    for name, other in _others(run).items():
-        yield Link(name, "examples", other.made_from.get("examples", ""), run.examples.root if run.examples else "")
+    """Every cache and the examples it was made of, wherever these lie in the run; the report's own cache first."""
+    caches = run.sealed.of("teacher")
+    for path, manifest in sorted(caches.items(), key=lambda item: item[0] != run.cache_path):
+        noted = manifest.made_from
+        yield Link(_name(run, path), "examples", noted.get("examples", ""), _examples(run, path, manifest))
+        if path == run.cache_path:
+            encoder = run.encoder_path.name
+            where = encoder if run.encoder_path.parent == run.path else f"encoder {run.encoder_path.resolve().name}"
+            yield Link(_name(run, path), where, noted.get("teacher", ""), _encoder(run), needed=False)
+
+
+def _examples(run: Run, cache: Path, manifest: Manifest) -> str:
+    """The root of a cache's examples now: of the ones with the noted root, else of those where it says they are."""
+    noted = manifest.made_from.get("examples", "")
+    if run.sealed.with_root("examples", noted) is not None:
+        return noted
+    there = (cache / str(manifest.config.get("examples", ""))).resolve()
+    return next((found.root for path, found in run.sealed.of("examples").items() if path.resolve() == there), "")
+
+
+def _name(run: Run, path: Path) -> str:
+    return str(path.relative_to(run.path))
 
 
 def _encoder(run: Run) -> str:
@@ -93,29 +106,24 @@ def _encoder(run: Run) -> str:
 
 
 def _students(run: Run) -> Iterator[Link]:
-    now, others = run.cache.root if run.cache else "", _others(run)
     for arm in run.arms:
         noted = {name: seed.made_from.get("teacher", "") for name, seed in arm.seeds.items()}
         if len(set(noted.values())) == 1:
-            yield Link(arm.path.name, "teacher", next(iter(noted.values())), now, needed=False)
-        else:
-            yield from (
-                Link(f"{arm.path.name}/{name}", "teacher", root, now, needed=False) for name, root in noted.items()
-            )
+            noted = {"": next(iter(noted.values()))}
+        for name, root in noted.items():
+            yield _learned(run, f"{_name(run, arm.path)}/{name}".rstrip("/"), root)
         first = next(iter(arm.seeds.values()), None)
         further = [root for role, root in first.made_from.items() if role.startswith("teacher_")] if first else []
-        for root in further:
-            name = next((name for name, other in others.items() if other.root == root), "another cache")
-            yield Link(arm.path.name, name, root, root if name in others else "", needed=False)
+        yield from (_learned(run, _name(run, arm.path), root) for root in further)
 
 
-def _others(run: Run) -> dict[str, Manifest]:
-    """The caches of further teachers, by directory name; what is unfinished or broken there is none."""
-    found = {}
-    for path in sorted(path for path in run.path.glob("teacher-*") if ".stale-" not in path.name):
-        with suppress(PotstillError):
-            found[path.name] = read_manifest(path, "teacher")
-    return found
+def _learned(run: Run, student: str, root: str) -> Link:
+    """A student and the cache it learned from. One that no cache of the run equals is held against the main one."""
+    place = run.sealed.with_root("teacher", root)
+    if place is not None:
+        return Link(student, _name(run, place), root, root, needed=False)
+    now = run.cache.root if run.cache is not None else ""
+    return Link(student, run.cache_path.name, root, now, needed=False)
 
 
 def _measurements(run: Run) -> Iterator[Link]:
@@ -145,15 +153,8 @@ def _hash(place: str | Path) -> str:
 
 
 def _roots(run: Run) -> Iterator[tuple[str, str]]:
-    held: list[tuple[str, Manifest | None]] = [
-        ("encoder", run.encoder),
-        ("examples", run.examples),
-        ("teacher", run.cache),
-        *((arm.path.name, arm.manifest) for arm in run.arms),
-    ]
-    for name, manifest in held:
-        if manifest is not None:
-            yield name, manifest.root
+    for path, manifest in run.sealed.manifests.items():
+        yield _name(run, path), manifest.root
 
 
 def _row(link: Link) -> dict[str, Any]:

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from data import store
-from data.errors import NO_INPUT, PotstillError
+from data.errors import BAD_DATA, NO_INPUT, PotstillError
 from data.manifest import NAME, Manifest
 from data.tasks.task import Task
-from pipelines import ledger, results
+from pipelines import ledger, measured, results, rivals
 from pipelines.inputs import sealed
+from pipelines.report.sealed import Sealed, find_sealed
 
 CURVE = "metrics.jsonl"
-ARM = "student-"
+
+FORM = {"metric": str, "rows": list, "evaluated": dict}  # of results.json
 
 Line = dict[str, Any]
 Found = TypeVar("Found")
@@ -39,20 +41,32 @@ class Arm:
     def config(self) -> dict[str, Any]:
         return next((seed.config for seed in self.seeds.values()), {})
 
+    @property
+    def roots(self) -> dict[str, str]:
+        """Seed -> the root of its student."""
+        return {name: seed.root for name, seed in self.seeds.items()}
+
+    @property
+    def labels_only(self) -> bool:
+        """Whether its losses ask nothing of the teacher: what a distilled student is compared with."""
+        from student_train.losses.table import required_signals
+
+        return bool(self.config) and not required_signals(self.config["losses"])
+
 
 @dataclass(frozen=True)
 class Run:
     """What stands in a run directory.
 
+    sealed     every finished directory of the run
     encoder    the teacher fine-tuned here (or the one the cache was made with), with its learning curve
     phases     phases.json: step -> record
-    results    results.json: {"metric", "rows", "evaluated"}, empty before the models were measured
+    results    {"metric", "rows", "evaluated"}: what `potstill run` and single commands measured; empty before that
     problems   what is there and cannot be read, one sentence each
     """
 
     path: Path
-    examples: Manifest | None
-    cache: Manifest | None
+    sealed: Sealed
     encoder: Manifest | None
     encoder_path: Path
     encoder_curve: list[Line]
@@ -60,6 +74,18 @@ class Run:
     phases: dict[str, dict[str, Any]]
     results: dict[str, Any]
     problems: tuple[str, ...]
+
+    @property
+    def examples(self) -> Manifest | None:
+        return self.sealed.examples
+
+    @property
+    def cache(self) -> Manifest | None:
+        return self.sealed.cache
+
+    @property
+    def cache_path(self) -> Path:
+        return self.sealed.cache_path
 
     @property
     def task(self) -> Task:
@@ -73,7 +99,7 @@ class Run:
     @property
     def split(self) -> str:
         """The split that models are compared on: test where it was measured, else dev."""
-        return "test" if any("test" in row for row in self.results.get("rows", [])) else "dev"
+        return results.compared(self.results.get("rows", []))
 
     def tone(self, name: str) -> int:
         """The number of a model's colour: 0 is the teacher, students follow in order."""
@@ -83,24 +109,22 @@ class Run:
 def gather(run: Path) -> Run:
     """Read a run directory. Errors: nothing finished in it (NO_INPUT)."""
     problems: list[str] = []
-    phases = _tolerant(lambda: ledger.read(run), {}, problems)
-    measured = run / results.NAME
-    table = _tolerant(lambda: store.read_json(measured), {}, problems) if measured.exists() else {}
-    cache = _open(run / "teacher", "teacher", problems)
-    encoder_path = _encoder_of(run, cache)
+    places = find_sealed(run, problems)
+    encoder_path = _encoder_of(run, places)
+    arms = _arms(run, places, problems)
+    task = next((manifest.task for manifest in places.manifests.values()), None)
     found = Run(
         path=run,
-        examples=_open(run / "examples", "examples", problems),
-        cache=cache,
-        encoder=_open(encoder_path, "encoder", problems) if (encoder_path / NAME).exists() else None,
+        sealed=places,
+        encoder=places.manifests.get(encoder_path) or _elsewhere(encoder_path),
         encoder_path=encoder_path,
         encoder_curve=_curve(encoder_path, problems),
-        arms=_arms(run, problems),
-        phases=phases,
-        results=table,
-        problems=tuple(problems),
+        arms=arms,
+        phases=_tolerant(lambda: ledger.read(run), {}, problems),
+        results=_results(run, task, arms, problems) if task else {},
+        problems=tuple(dict.fromkeys(problems)),
     )
-    if not (found.examples or found.cache or found.encoder or any(arm.seeds for arm in found.arms)):
+    if not places.manifests:
         more = f" ({'; '.join(problems)})" if problems else ""
         raise PotstillError(
             f"{run} holds nothing finished to report on{more}",
@@ -110,23 +134,88 @@ def gather(run: Path) -> Run:
     return found
 
 
-def _encoder_of(run: Path, cache: Manifest | None) -> Path:
-    """The encoder of this run, or where the cache says its teacher is."""
-    own = run / "encoder"
-    if own.is_dir() or cache is None:
-        return own
-    return run / "teacher" / str(cache.config.get("teacher", ""))
+def _encoder_of(run: Path, places: Sealed) -> Path:
+    """The fine-tuned teacher of this run, or where the cache says its teacher is."""
+    if places.cache is not None and places.cache.config.get("teacher"):
+        named = (places.cache_path / str(places.cache.config["teacher"])).resolve()
+        if named.is_dir():
+            return next((path for path in places.manifests if path.resolve() == named), named)
+    return next(iter(places.of("encoder")), run / "encoder")
 
 
-def _arms(run: Path, problems: list[str]) -> tuple[Arm, ...]:
+def _elsewhere(encoder: Path) -> Manifest | None:
+    """The seal of a teacher that lies in another run; None for one that potstill did not make."""
+    return _opened(encoder, []) if (encoder / NAME).is_file() else None
+
+
+def _opened(directory: Path, problems: list[str]) -> Manifest | None:
+    return _tolerant(lambda: sealed(directory), None, problems)
+
+
+def _results(run: Path, task: Task, arms: tuple[Arm, ...], problems: list[str]) -> dict[str, Any]:
+    """The run's own table with what single commands measured since; numbers of an earlier student are left out."""
+    path = run / results.NAME
+    table = _tolerant(lambda: _table(path), {}, problems) if path.exists() else {}
+    scores = [found for found in measured.read_scores(run, problems) if _current(found, arms, problems)]
+    speeds = [found for found in measured.read_speeds(run, problems) if _current(found, arms, problems)]
+    evaluated: dict[str, Any] = {}
+    for found in scores:
+        evaluated.setdefault(found.model, {})[found.split] = found.metrics
+    for name, splits in table.get("evaluated", {}).items():
+        evaluated[name] = evaluated.get(name, {}) | splits
+    if not evaluated:
+        return table
+    metric = table.get("metric") or task.rules.main_metric
+    return {"metric": metric, "rows": _rows(run, task, arms, table, evaluated, scores, speeds), "evaluated": evaluated}
+
+
+def _rows(
+    run: Path,
+    task: Task,
+    arms: tuple[Arm, ...],
+    table: dict[str, Any],
+    evaluated: dict[str, Any],
+    scores: list[measured.Scores],
+    speeds: list[measured.Speed],
+) -> list[dict[str, Any]]:
+    """One row a model: the run's own, then what single commands added; rivals last."""
+    metric = table.get("metric") or task.rules.main_metric
+    benched = {found.model: found.numbers for found in speeds}
+    own = {row["model"]: row for row in table.get("rows", [])}
+    names = dict.fromkeys([measured.TEACHER, *own, *(arm.name for arm in arms), *evaluated])
+    ordered = [name for name in names if name not in rivals.NAMES] + [name for name in rivals.NAMES if name in names]
+    made = {row["model"]: row for row in results.rows_of(evaluated, benched, metric, ordered)}
+    rows = [made.get(name, {}) | own.get(name, {}) for name in ordered if name in made or name in own]
+    plain = [arm.name for arm in arms if arm.labels_only]
+    results.add_ways(rows, task, scores, plain, run)
+    return rows
+
+
+def _table(path: Path) -> dict[str, Any]:
+    """Read results.json. Errors: BAD_DATA where it is no table of results."""
+    table = store.read_json(path)
+    if not isinstance(table, dict) or not all(isinstance(table.get(key), kind) for key, kind in FORM.items()):
+        raise PotstillError(f"{path} is not a table of results: potstill run makes it again", code=BAD_DATA)
+    return table
+
+
+def _current(found: measured.Scores | measured.Speed, arms: tuple[Arm, ...], problems: list[str]) -> bool:
+    """Whether the model is still the one that was measured. A student that was trained again since is named."""
+    now = next((arm.roots for arm in arms if arm.name == found.model), None)
+    if now is None or not found.roots or now == found.roots:
+        return True
+    problems.append(f"{found.model} was measured before it was trained again: potstill evaluate measures it anew")
+    return False
+
+
+def _arms(run: Path, places: Sealed, problems: list[str]) -> tuple[Arm, ...]:
     """Students in the order of the recipe, then by name; what a run moved aside is no part of it."""
-    places = {
-        path.name.removeprefix(ARM): path
-        for path in sorted(run.glob("student*"))
-        if path.is_dir() and (path.name == "student" or path.name.startswith(ARM)) and ".stale-" not in path.name
-    }
-    ordered = [name for name in _named(run, problems) if name in places]
-    return tuple(_arm(name, places[name], problems) for name in dict.fromkeys([*ordered, *places]))
+    begun = [path for path in sorted(run.glob("student*")) if path.is_dir() and ".stale-" not in path.name]
+    unfinished = [path for path in begun if path not in places.manifests and not (path / NAME).exists()]
+    problems += [f"{path.name} is unfinished" for path in unfinished]
+    found = {measured.model_name(path.name): path for path in sorted([*places.of("student", "students"), *unfinished])}
+    ordered = [name for name in _named(run, problems) if name in found]
+    return tuple(_arm(name, found[name], places, problems) for name in dict.fromkeys([*ordered, *found]))
 
 
 def _named(run: Path, problems: list[str]) -> list[str]:
@@ -140,14 +229,14 @@ def _named(run: Path, problems: list[str]) -> list[str]:
         return []
 
 
-def _arm(name: str, path: Path, problems: list[str]) -> Arm:
-    manifest = _open(path, "student", problems)
+def _arm(name: str, path: Path, places: Sealed, problems: list[str]) -> Arm:
+    manifest = places.manifests.get(path)
     if manifest is not None and manifest.kind == "student":
-        places = {path.name: path}
+        found = {path.name: path}
     else:
-        places = {seed.name: seed for seed in sorted(path.glob("seed-*"), key=_number)}
-    seeds = {key: _open(place, "student", problems) for key, place in places.items() if (place / NAME).exists()}
-    curves = {key: _curve(place, problems) for key, place in (places or {path.name: path}).items()}
+        found = {seed.name: seed for seed in sorted(path.glob("seed-*"), key=_number)}
+    seeds = {key: _opened(at, problems) for key, at in found.items() if (at / NAME).exists()}
+    curves = {key: _curve(place, problems) for key, place in (found or {path.name: path}).items()}
     return Arm(
         name,
         path,
@@ -160,20 +249,6 @@ def _arm(name: str, path: Path, problems: list[str]) -> Arm:
 def _number(seed: Path) -> tuple[int, str]:
     digits = seed.name.removeprefix("seed-")
     return (int(digits) if digits.isdigit() else 0, seed.name)
-
-
-def _open(directory: Path, kind: str, problems: list[str]) -> Manifest | None:
-    """The manifest of a finished directory of a kind; an unfinished one, or one of another kind, is named."""
-    if not directory.is_dir():
-        return None
-    if not (directory / NAME).exists():
-        problems.append(f"{directory.name} is unfinished")
-        return None
-    manifest = _tolerant(lambda: sealed(directory), None, problems)
-    if manifest is not None and manifest.kind.removesuffix("s") != kind.removesuffix("s"):  # student, students
-        problems.append(f"{directory.name} holds {manifest.kind}, not {kind}")
-        return None
-    return manifest
 
 
 def _curve(directory: Path, problems: list[str]) -> list[Line]:

@@ -3,13 +3,13 @@
 from typing import Any
 
 from data.manifest import Manifest
-from pipelines import results
+from pipelines import results, rivals
 from pipelines.report import pictures
 from pipelines.report.gather import Arm, Run
 from pipelines.steps import TEACHER
 
 Row = dict[str, Any]
-SCORES = ("model", "test %", "dev %", "of teacher %", "agreement %", "× smaller", "× faster", "seeds")
+SCORES = ("model", "test %", "dev %", "of the way %", "agreement %", "× smaller", "× faster", "seeds")
 COSTS = ("model", *results.SHOWN.values())
 
 
@@ -73,10 +73,21 @@ def score_text(row: Row, split: str) -> str:
 
 
 def labels_only(run: Run) -> list[str]:
-    """Students whose losses ask nothing of the teacher: what a distilled one is compared with."""
-    from student_train.losses.table import required_signals
+    """Students that learned from labels alone: what a distilled one is compared with."""
+    return [arm.name for arm in run.arms if arm.labels_only]
 
-    return [arm.name for arm in run.arms if arm.config and not required_signals(arm.config["losses"])]
+
+def is_rival(row: Row) -> bool:
+    return row["model"] in rivals.NAMES
+
+
+def all_metrics(run: Run) -> list[Row]:
+    """Every metric of every model on every split, the mean over its seeds."""
+    return [
+        {"model": model, "split": split} | {name: round(value["mean"], 4) for name, value in found["all"].items()}
+        for model, splits in run.results.get("evaluated", {}).items()
+        for split, found in splits.items()
+    ]
 
 
 def every_seed(run: Run) -> list[Row]:

@@ -26,6 +26,9 @@ def section(run: Run) -> Section | None:
         blocks.append(Paragraph(measured))
     if not run.results:
         blocks.append(Alert("The models have not been measured yet: these are the dev scores noted in training."))
+    blocks += [Alert(text) for text in warnings_of(run, rows)]
+    if metrics := models.all_metrics(run):
+        blocks.append(Table("All metrics", metrics, folded=True))
     if len(seeds := models.every_seed(run)) > len(rows):
         blocks.append(Table("Every seed", seeds, folded=True))
     blocks += _by_cost(run, rows)
@@ -40,21 +43,48 @@ def sentence(run: Run, rows: list[Row]) -> str:
             return "No student has a score yet."
         return f"The teacher reaches {models.score_text(teacher, _split(run, teacher))} {run.metric}; no student yet."
     split = _split(run, best)
-    parts = [f"The student {best['model']} reaches {models.score_text(best, split)} {split} {run.metric}"]
-    if teacher is not None and teacher is not best and teacher.get(split):
-        kept = 100 * best[split] / teacher[split]
-        parts[0] += f", {kept:.1f} % of the teacher's {models.score_text(teacher, split)}"
-    if costs := _costs(best, teacher):
-        parts.append(f"it is {costs}")
-    if gained := _gained(run, rows, best, split):
-        parts.append(gained)
-    return "; ".join(parts) + "."
+    parts = [_way(run, rows, best), _costs(best, teacher), _gained(run, rows, best, split)]
+    return "; ".join(part for part in parts if part) + "."
+
+
+def _way(run: Run, rows: list[Row], best: Row) -> str:
+    """The student's score, and its share of the way from labels alone (or the most frequent class) to the teacher."""
+    split, teacher, found = _split(run, best), models.teacher_of(rows), best.get("way")
+    said = f"The student {best['model']} reaches {models.score_text(best, split)} {split} {run.metric}"
+    if teacher is None or teacher is best or not teacher.get(split):
+        return said
+    start = next((row for row in rows if found and row["model"] == found["start"]), None)
+    if not found or start is None:
+        return f"{said}, the teacher {models.score_text(teacher, split)}"
+    name = start["model"] if models.is_rival(start) else "labels alone"
+    low, high = found["low"], found["high"]
+    interval = "" if low is None else f" (95 % interval {100 * low:.0f} to {100 * high:.0f} %)"
+    return (
+        f"{said}: {100 * found['share']:.0f} %{interval} of the way from {name}, {models.score_text(start, split)}, "
+        f"to the teacher, {models.score_text(teacher, split)}"
+    )
+
+
+def warnings_of(run: Run, rows: list[Row]) -> list[str]:
+    """What a reader must know before he ships the student: a simpler model that does as well."""
+    best, teacher = headline(run, rows), models.teacher_of(rows)
+    if best is None:
+        return []
+    split = _split(run, best)
+    beaten = [row for row in rows if models.is_rival(row) and row.get(split, -1) >= best[split]]
+    said = [
+        f"The student {best['model']} ({models.score_text(best, split)}) is not better than {row['model']} "
+        f"({models.score_text(row, split)})."
+        for row in beaten
+    ]
+    above = [row for row in rows if models.is_rival(row) and teacher and row.get(split, -1) >= teacher.get(split, 2)]
+    return said + [f"The teacher is not better than {row['model']} ({models.score_text(row, split)})." for row in above]
 
 
 def headline(run: Run, rows: list[Row]) -> Row | None:
     """The student to speak of: the best distilled one by its dev score (the test score must not choose)."""
     plain = models.labels_only(run)
-    students = [row for row in rows if row is not models.teacher_of(rows)]
+    students = [row for row in rows if row is not models.teacher_of(rows) and not models.is_rival(row)]
     distilled = [row for row in students if row["model"] not in plain]
     return max(distilled or students, key=_dev, default=None)
 
@@ -82,7 +112,7 @@ def _gained(run: Run, rows: list[Row], best: Row, split: str) -> str:
 def _costs(best: Row, teacher: Row | None) -> str:
     size, speed = models.smaller(best, teacher), models.faster(best, teacher)
     said = [f"{times(size)} × smaller" if size else "", f"{times(speed)} × faster on one text" if speed else ""]
-    return " and ".join(part for part in said if part)
+    return f"it is {' and '.join(part for part in said if part)}" if any(said) else ""
 
 
 def _facts(run: Run, rows: list[Row]) -> tuple[tuple[str, str], ...]:
@@ -91,8 +121,8 @@ def _facts(run: Run, rows: list[Row]) -> tuple[tuple[str, str], ...]:
         return ()
     split = _split(run, best)
     facts = [(f"{100 * best[split]:.1f} %", f"{split} {run.metric} of {best['model']}")]
-    if teacher is not None and teacher.get(split):
-        facts.append((f"{100 * best[split] / teacher[split]:.1f} %", "of the teacher's score"))
+    if found := best.get("way"):
+        facts.append((f"{100 * found['share']:.0f} %", f"of the way from {found['start']} to the teacher"))
     if size := models.smaller(best, teacher):
         facts.append((f"{times(size)} ×", "smaller than the teacher"))
     if speed := models.faster(best, teacher):

@@ -30,7 +30,7 @@ def section(run: Run) -> Section | None:
         return None
     task, report = run.cache.task, run.cache.report
     try:
-        frame = open_frame(run.path / "teacher")
+        frame = open_frame(run.cache_path)
         tables = summary(frame, task)
         blocks = VIEWS[task.kind](frame, task) if task.kind in VIEWS else []
     except PotstillError as error:

@@ -56,10 +56,11 @@ def originals(texts=TEXTS, **values):
     return [Example(example_id("classify", text), text, label=i % 2, **values) for i, text in enumerate(texts)]
 
 
-def run(out, examples=None, excluded=(), *, task=TASK, made_from=None, **options):
+def run(out, examples=None, excluded=(), *, task=TASK, made_from=None, progress=None, **options):
     config = AugmentConfig(**{"tagger": "none", "workers": 1, "chunk_rows": 3} | options)
     examples = originals() if examples is None else examples
-    return expand(config, task, examples, excluded, out, made_from=made_from or {"train": "1"}, progress=Silent())
+    origins = made_from or {"train": "1"}
+    return expand(config, task, examples, excluded, out, made_from=origins, progress=progress or Silent())
 
 
 def rows_of(out):

@@ -1,4 +1,4 @@
-"""The rows of RECIPE 1, for ever: another digest here means that RECIPE in `augment/draw.py` must rise."""
+"""The rows of RECIPE 2, for ever: another digest here means that RECIPE in `augment/draw.py` must rise."""
 
 import hashlib
 from dataclasses import astuple
@@ -27,6 +27,7 @@ TEXTS = [
     *("the plot never wakes up , and neither did i !", "far too long for so thin a story", "it is not bad at all"),
     *("  two  blanks ", f"one {MASK} word", "Straße in GROSS", "a a a a", "ab c abc", "...", "it is NOT bad at all ."),
 ]
+SCRIPTS = ["नमस्ते दुनिया, cafe\u0301 👍🏽 ok!", "สวัสดี เก้าอี้ดี", "映画はホテルで good😀fun (ok)."]
 ZH = ["酒店的服务很好，房间也很干净。", "房间太小，早餐也不好吃。", "下次还会再来，Wi-Fi 很快。"]
 LEAKS = ["Wonderful", "the plot", "strasse", "a  a", "房间", "cast"]
 
@@ -48,25 +49,27 @@ CASES = {
     "pairs, none": (PAIRS, pairs(TEXTS), {"tagger": "none"}),
     "pairs, own": (PAIRS, pairs(TEXTS), {"tagger": "own"}),
     "pairs, own, one draw": (PAIRS, pairs(TEXTS), {"tagger": "own", "n_iter": 1, "pair_cycle": ("AB",)}),
+    "scripts": (TASK, singles(SCRIPTS), {"tagger": "own", "p_mask": 0.2, "p_pos": 0.4}),
     "Chinese": (TASK, singles(ZH), {"tagger": "jieba", "language": "zh"}),
     "Chinese, none": (TASK, singles(ZH), {"tagger": "none", "language": "zh", "n_iter": 5}),
 }
 DIGESTS = {
-    "none": (95, "3125cb3e8d7d5ea9"),
-    "none, one draw": (19, "16e6d1267e2d663d"),
-    "own": (147, "3faf51358fda6667"),
-    "own, one draw": (20, "fc68bac431303172"),
-    "own, many hits": (208, "04249b1e6feb223a"),
-    "pairs, none": (120, "a15b30e66c392929"),
-    "pairs, own": (157, "e95da4fefc2f12bc"),
-    "pairs, own, one draw": (24, "e9b53c3fdad8b35a"),
-    "Chinese": (48, "c4073a1db0215e48"),
-    "Chinese, none": (13, "7a340f60410a8cd3"),
+    "none": (108, "aee880d644952b63"),
+    "none, one draw": (21, "1d289ee65b4e3da8"),
+    "own": (139, "04f6996ab5ba49a8"),
+    "own, one draw": (26, "687520e05b8f32ff"),
+    "own, many hits": (185, "1e65468cd6460cfc"),
+    "pairs, none": (118, "801fc8f24fb62f7f"),
+    "pairs, own": (148, "f3f8d6722a55adef"),
+    "pairs, own, one draw": (24, "b9523d47bae10a4e"),
+    "scripts": (56, "41d2b96bba27d10f"),
+    "Chinese": (46, "ca0922823bd06b5e"),
+    "Chinese, none": (13, "0fe35d159f6c3f43"),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_ids_texts_and_order_of_the_rows_are_those_of_the_first_release(tmp_path, case):
+def test_ids_texts_and_order_of_the_rows_are_those_of_the_recipe(tmp_path, case):
     task, examples, options = CASES[case]
     config = AugmentConfig(**{"workers": 1, "chunk_rows": 4} | options)
     expand(config, task, examples, singles(LEAKS), tmp_path, made_from={}, progress=Silent())
@@ -74,4 +77,4 @@ def test_ids_texts_and_order_of_the_rows_are_those_of_the_first_release(tmp_path
     rows = list(read_examples(tmp_path)[1])
     for row in rows:
         digest.update(repr(astuple(row)).encode("utf-8"))
-    assert (RECIPE, len(rows), digest.hexdigest()[:16]) == (1, *DIGESTS[case])
+    assert (RECIPE, len(rows), digest.hexdigest()[:16]) == (2, *DIGESTS[case])

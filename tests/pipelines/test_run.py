@@ -64,7 +64,12 @@ class Rooms:
             for split in sources
         }
 
-    def bench(self, *, models: Mapping[str, Path], source: Any, threads: int, progress: Any) -> dict:
+    def rivals(self, *, sources: Mapping[str, Any], **_: Any) -> dict:
+        self.calls.append("rivals")
+        one = {"rival": {"accuracy": 0.6}, "all": {"accuracy": {"mean": 0.6, "std": 0.0}}}
+        return {"most frequent class": dict.fromkeys(sources, one)}
+
+    def bench(self, *, models: Mapping[str, Path], source: Any, threads: int, **_: Any) -> dict:
         self.calls.append("bench")
         return {name: {"name": name, "parameters": 10, "megabytes": 0.5} for name in models}
 
@@ -72,7 +77,7 @@ class Rooms:
 @pytest.fixture
 def rooms(monkeypatch: pytest.MonkeyPatch) -> Rooms:
     made = Rooms()
-    for name in ("teach", "augment", "cache", "train", "evaluate", "bench"):
+    for name in ("teach", "augment", "cache", "train", "evaluate", "rivals", "bench"):
         monkeypatch.setattr(phases, name, getattr(made, name))
     monkeypatch.setattr("pipelines.report.write.write_report", lambda run: run / "report.html")
     return made
@@ -107,7 +112,7 @@ def words(made: recipe.Recipe) -> dict[str, str]:
     return {step.name: state.word for step, state in plan_of(made)}
 
 
-ALL = ["encoder", "examples", "teacher", "student-labels", "student-distilled", "evaluate", "bench"]
+ALL = ["encoder", "examples", "teacher", "student-labels", "student-distilled", "evaluate", "rivals", "bench"]
 
 
 def test_all_phases_run_in_order_once_and_a_second_run_does_nothing(rooms: Rooms, files: Path) -> None:
@@ -260,12 +265,12 @@ def test_the_final_table_has_the_teacher_first_and_every_arm(
     rooms: Rooms, files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = execute(loaded(files), Console(quiet=True), runner=here)
-    assert [row["model"] for row in found["rows"]] == ["teacher", "labels", "distilled"]
-    assert found["rows"][1]["of_teacher"] == pytest.approx(0.9)
+    assert [row["model"] for row in found["rows"]] == ["teacher", "labels", "distilled", "most frequent class"]
+    assert found["rows"][2]["way"]["share"] == pytest.approx(0.7)  # from 0.6 by 0.21 of the 0.3 to 0.9
     stored = json.loads((files / "run" / "results.json").read_text())
     assert stored["metric"] == "accuracy" and stored["rows"][2]["parameters"] == 10
     out = capsys.readouterr().out
-    assert "90.00" in out and "81.00" in out and "of teacher %" in out
+    assert "90.00" in out and "81.00" in out and "of the way %" in out
 
 
 def test_the_resolved_recipe_lies_in_the_run_and_gives_the_same_run(rooms: Rooms, files: Path) -> None:

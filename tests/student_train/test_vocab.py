@@ -41,6 +41,34 @@ def test_words_are_lower_case_and_chinese_characters_stand_alone() -> None:
     assert words_of("酒店very好!") == ["酒", "店", "very", "好", "!"]
 
 
+def test_a_word_is_one_word_in_every_form_and_script() -> None:
+    assert words_of("Cafe\u0301 CAFÉ ｃａｆé नमस्ते 👍🏽 wonder\u00adful \u200b!") == [
+        *("café", "café", "café", "नमस्ते", "👍🏽", "wonderful", "!")
+    ]
+    assert words_of("映画はホテル") == ["映", "画", "は", "ホテル"]
+
+
+def test_students_of_before_keep_the_words_they_were_trained_with(tmp_path: Path) -> None:
+    """Their vocabulary names no rule: rule 1 cut a word at a combining mark."""
+    store.write_json(tmp_path / "vocabulary.json", {"kind": "words", "words": ["cafe", "café"], "longest": 9})
+    old = load_vocabulary(tmp_path)
+    assert isinstance(old, Words) and old.rule == 1
+    assert rows(old.encode(["cafe\u0301 CAFÉ", f"{MASK} cafe"], None)[0]) == [[2, UNKNOWN, 3], [UNKNOWN, 2]]
+    assert old.digest() == store.digest_of(["words", ("cafe", "café"), 9])
+    old.save(tmp_path / "again")
+    assert load_vocabulary(tmp_path / "again") == old
+
+
+def test_new_students_say_by_which_rule_their_words_are_cut(tmp_path: Path) -> None:
+    made = build_words(["cafe\u0301"], min_count=1, longest=9)
+    made.save(tmp_path)
+    assert store.read_json(tmp_path / "vocabulary.json")["rule"] == 2
+    assert load_vocabulary(tmp_path) == made and rows(made.encode(["CAFÉ"], None)[0]) == [[2]]
+    store.write_json(tmp_path / "vocabulary.json", {"kind": "words", "rule": 3, "words": [], "longest": 9})
+    with pytest.raises(PotstillError, match="rule 3"):
+        load_vocabulary(tmp_path)
+
+
 def test_words_are_numbered_by_how_often_and_then_by_spelling() -> None:
     made = build_words(["b a c", "B c", "b d"], min_count=1, longest=9)
     assert made.words == ("b", "c", "a", "d")
