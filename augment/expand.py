@@ -47,6 +47,7 @@ def expand(
     out: Path,
     *,
     made_from: dict[str, str],
+    files: Callable[[], list[dict[str, Any]]] = list,
     share: Share = ALL,
     progress: Progress,
 ) -> Manifest:
@@ -57,6 +58,7 @@ def expand(
     excluded   dev and test rows; whatever equals one of them (`data.words.normalised`) is dropped and counted
     made_from  role -> hash of every input file, the excluded ones too: together with the config it tells whether a
                finished directory is this one (returned as it is) or another (refused: STALE)
+    files      tells, after the last row, what the files were read as; kept in the report
     share      with which chunks this process begins, where several work in `out` (see `augment.crew`)
 
     An interrupted run goes on with the chunks that are missing. Ids, order and content of the rows depend on
@@ -74,7 +76,7 @@ def expand(
     pool = Pool(config.workers or cores(), preload=PRELOADS.get(config.tagger))
     warm_up = partial(pool.warm, warm, config.tagger, config.language)
     read = partial(gather, task=task, examples=examples, excluded=excluded, rows=config.chunk_rows)
-    read = partial(read, symmetric=config.symmetric, on_second=warm_up)
+    read = partial(read, symmetric=config.symmetric, files=files, on_second=warm_up)
     try:
         with stoppable("finished chunks are kept") as stop, attending(root, partial(tidy, root, unfinished)):
             if not (out / NAME).exists():
@@ -150,9 +152,10 @@ def _finished(out: Path, identity: dict[str, Any]) -> Manifest:
 def _report(gathered: Gathered, work: Work, multiplicity: Multiplicity, repeated: int) -> dict[str, Any]:
     """Put the counts of all stages together."""
     dropped = Counter(gathered.dropped) + dropped_rows(work, gathered.chunks) + Counter(duplicate=repeated)
-    return {
+    counts = {
         "read": gathered.read,
         **multiplicity.report(),
         "dropped": dict(dropped.most_common()),
         "seen": gathered.seen,
     }
+    return counts | ({"files": gathered.files} if gathered.files else {})

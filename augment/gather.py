@@ -6,7 +6,8 @@ ones are known only at the end, so they are written and their bit says that they
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -35,6 +36,7 @@ class Gathered:
 
     seen  how many originals equal a dev or test pair the other way round (SWAPPED), or have letters of a script without
           blanks (by its name)
+    files what each file was read as
     """
 
     read: int
@@ -42,6 +44,7 @@ class Gathered:
     chunks: int
     dropped: dict[str, int]
     seen: dict[str, int]
+    files: list[dict[str, Any]] = field(default_factory=list)
 
 
 def gather(
@@ -52,10 +55,12 @@ def gather(
     *,
     rows: int,
     symmetric: bool = False,
+    files: Callable[[], list[dict[str, Any]]] = list,
     on_second: Callable[[], None],
 ) -> None:
     """Write the originals, in order, in chunks of `rows`, and last a note of what was read.
 
+    files: called after the last row, tells what the files were read as
     on_second: called when a second chunk is there, that is when there will be work for more than one process.
     """
     work, progress = crew.work, crew.progress
@@ -81,9 +86,8 @@ def gather(
         bits, kept, conflicts = deduper.finish()
     store.write_bytes(work.kept, bits.tobytes())
     dropped += Counter(duplicate_original=deduper.rows - kept - conflicts, conflicting_label=conflicts)
-    store.write_json(
-        work.gathered_note, vars(Gathered(kept + dropped.total(), kept, count, dict(dropped), dict(+seen)))
-    )
+    note = Gathered(kept + dropped.total(), kept, count, dict(dropped), dict(+seen), files())
+    store.write_json(work.gathered_note, vars(note))
     progress.finish()
 
 

@@ -26,6 +26,14 @@ A value comes from four places, the later one wins: the default, a recipe (`--re
 bundled one), the option, `--set key=value`. The resolved values are kept beside every output in `potstill.toml`.
 Progress and messages go to stderr, results to stdout.
 """
+ABOUT_COLUMNS = """What is not said is found out from the file. One line on stderr says for each file what it was
+read as: format, delimiter, columns, rows, classes.
+
+Columns are named, or numbered from 0. `--text title+description` joins columns to one text, with a blank between. Two
+texts are a pair where `--pair` says so, or where the header has well-known names for one. An option holds for every
+file of the command; what holds for one file alone stands behind its name: `FILE::text=2,label=0`, with `text`, `pair`,
+`label`, `format`, `header` (yes or no) and `delimiter`. Files under gzip (`.csv.gz`) are read too.
+"""
 PANELS = {COLUMNS: "train", MANY: "cache", COMMON: "train"}  # what commands share -> one that has it
 TABLE = ["| | |", "|---|---|"]
 CODES = {
@@ -87,7 +95,8 @@ def _panel(title: str, item: Any) -> str:
     """Document the options that several commands share."""
     options = [option for option in item.params if getattr(option, "rich_help_panel", None) == title]
     rows = [f"| {_names_of(option)} | {_cell(option.help)} |" for option in options]
-    return "\n".join([f"## {title}", "", *TABLE, *rows, ""])
+    about = [ABOUT_COLUMNS] if title == COLUMNS else []
+    return "\n".join([f"## {title}", "", *about, *TABLE, *rows, ""])
 
 
 def _names_of(option: Any) -> str:

@@ -1,6 +1,6 @@
 """Files as a person names them → sources, examples and tasks for the phases."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -8,10 +8,13 @@ from pathlib import Path
 from data import manifest
 from data.errors import NO_INPUT, PotstillError
 from data.example import Example
-from data.readers.examples import infer_task, read
+from data.progress import Progress
+from data.readers.examples import find_task, read
 from data.readers.rows import format_of
+from data.readers.said import FileReport
 from data.readers.source import Source
 from data.tasks.task import Task
+from pipelines.addresses import OF_A_FILE, said_of, with_said
 
 DEMO = "demo:"  # demo:train, demo:dev, demo:test and demo:unlabelled are the embedded reviews
 DEMO_TEACHER = "demo"
@@ -22,9 +25,11 @@ REMOTE = ("hf:", "disk:")
 class Reading:
     """How to read the files of one dataset, and what task they are for; what is not said is found out from the file.
 
-    text, pair, label  column names, or 0-based numbers where there is no header
+    text, pair, label  column names, or 0-based numbers; several with + between make one text, joined by a blank
     format             tsv, csv, jsonl, parquet, text or hub; else by the ending of the name
     header             whether the first line of a TSV or CSV file names its columns
+    delimiter          what stands between two cells: comma, semicolon, tab, pipe or one character
+    skip_bad           leave out rows that cannot be used, and count them; else the first one is refused
     kind               classify or regress
     labels             the classes, in the order of the logits
     label_names        what the ids in the label column mean: `A`, `B` for 0, 1, or `1=A`, `2=B`
@@ -35,29 +40,48 @@ class Reading:
     label: str | None = None
     format: str | None = None
     header: bool | None = None
+    delimiter: str | None = None
+    skip_bad: bool = False
     kind: str | None = None
     labels: tuple[str, ...] | None = None
     label_names: tuple[str, ...] | None = None
 
     def source(self, path: str) -> Source:
-        """Make a labelled source. Plain text has no columns, so none are asked of it."""
-        made = Source(
-            locate(path), self.format, self.text, self.pair, self.label, self.header, label_names=self.label_names
-        )
+        """Make a labelled source of `FILE` or `FILE::text=2,label=0`: what is said of the file alone wins.
+
+        Plain text has no columns, so none are asked of it.
+        """
+        said = said_of(path)[1]
+        general = {name: getattr(self, name) for name in (*OF_A_FILE, "skip_bad", "label_names")}
+        made = Source(locate(path), **(general | said))
         plain = replace(made, text=None, pair=None, label=None)
-        return plain if format_of(plain) == "text" else made
+        return plain if format_of(plain) == "text" and not said else made
 
     def unlabelled(self, path: str) -> Source:
         """Make a source whose labels are not looked at; a file of another ending is read as its own ending says."""
-        return replace(self.source(path), label=None)
+        return replace(self.source(path), label="")
 
-    def task(self, train: Source) -> Task:
-        """Find out what the labelled file is for."""
-        return infer_task(train, kind=self.kind, labels=self.labels)
+    def address(self, source: Source, *, unlabelled: bool = False) -> str:
+        """Write a source as a path, with what was said of this file alone behind it."""
+        general = self.unlabelled(str(source.path)) if unlabelled else self.source(str(source.path))
+        own = {name: getattr(source, name) for name in OF_A_FILE if getattr(source, name) != getattr(general, name)}
+        return with_said(str(source.path), own)
+
+    def task(self, train: Source, progress: Progress | None = None) -> Task:
+        """Find out what the labelled file is for; say what was decided that a user might not expect."""
+        task, column = find_task(train, kind=self.kind, labels=self.labels)
+        if progress:
+            for note in column.notes:
+                progress.note(f"{train.path}: {note}")
+        return task
 
 
 def locate(path: str) -> str | Path:
-    """Turn a name into a place: `demo:train` into the embedded file, a dataset address or a path into itself."""
+    """Turn a name into a place: `demo:train` into the embedded file, a dataset address or a path into itself.
+
+    What is said of the file's columns (`FILE::text=2`) is no part of its place.
+    """
+    path = said_of(path)[0]
     if path.startswith(DEMO):
         from data.demo_data import demo_files
 
@@ -79,9 +103,16 @@ def locate_teacher(name: str) -> str:
     return str(demo_teacher())
 
 
-def texts_of(sources: Sequence[Source], task: Task, *, split: str) -> Iterator[Example]:
-    """Stream several files one after the other; the columns of the first are checked at once."""
-    return chain.from_iterable(read(source, task, split=split) for source in sources)
+def texts_of(
+    sources: Sequence[Source],
+    task: Task,
+    *,
+    split: str,
+    role: str = "",
+    tell: Callable[[FileReport], object] | None = None,
+) -> Iterator[Example]:
+    """Stream several files one after the other; `tell` hears what was read of each, as `role`."""
+    return chain.from_iterable(read(source, task, split=split, role=role, tell=tell) for source in sources)
 
 
 def sealed(directory: Path) -> manifest.Manifest:

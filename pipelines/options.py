@@ -40,6 +40,16 @@ class Columns:
         bool | None,
         typer.Option("--header/--no-header", help="Whether line 1 names the columns.", rich_help_panel=COLUMNS),
     ] = None
+    delimiter: Annotated[
+        str | None,
+        typer.Option(
+            "--delimiter", metavar="NAME", help="Between cells: comma, semicolon, tab, pipe.", rich_help_panel=COLUMNS
+        ),
+    ] = None
+    skip_bad: Annotated[
+        bool | None,
+        typer.Option("--skip-bad", help="Leave out rows that cannot be used, and count them.", rich_help_panel=COLUMNS),
+    ] = None
     kind: Annotated[
         str | None,
         typer.Option("--kind", metavar="KIND", help="Kind of task: classify or regress.", rich_help_panel=COLUMNS),

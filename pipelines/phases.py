@@ -6,7 +6,6 @@ the numbers). The rooms are imported when a phase begins, so that `--help` is fa
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,8 @@ from data.manifest import NAME as MANIFEST
 from data.manifest import Manifest, check_files
 from data.progress import Progress
 from data.readers.examples import columns_of as columns_in
+from data.readers.examples import read
+from data.readers.said import Heard
 from data.readers.source import Source
 from data.share import ALL, Share
 from data.tasks.task import Task
@@ -49,7 +50,7 @@ def teach(*, config: "TeachConfig", files: Files, model: str, out: Path, progres
     from student_train.teach import teach as run
 
     assert files.dev is not None
-    task = files.reading.task(files.train)
+    task = files.reading.task(files.train, progress)
     manifest = run(config, task, files.train, files.dev, locate_teacher(model), out, progress=progress)
     settings.save(out, {"data": table_of(files), "teach": {"model": model} | configs.as_dict(config)})
     return manifest
@@ -62,17 +63,20 @@ def augment(*, config: "AugmentConfig", files: Files, out: Path, share: Share = 
     """
     from augment.expand import expand
 
-    task = files.reading.task(files.train)
+    task, heard = files.reading.task(files.train, progress), Heard(progress)
 
     def examples() -> Iterator[Example]:
-        yield from texts_of([files.train], task, split="train")
-        yield from texts_of(files.unlabelled, task, split="unlabelled")
+        yield from texts_of([files.train], task, split="train", tell=heard)
+        yield from texts_of(files.unlabelled, task, split="unlabelled", tell=heard)
 
     def excluded() -> Iterator[Example]:
-        return texts_of(files.exclude, task, split="unlabelled")
+        return texts_of(files.exclude, task, split="unlabelled", role="exclude", tell=heard)
 
     origins = _origins(files)
-    manifest = expand(config, task, examples, excluded, out, made_from=origins, share=share, progress=progress)
+    manifest = expand(
+        config, task, examples, excluded, out, made_from=origins, files=heard.values, share=share, progress=progress
+    )
+    heard.recall(manifest.report)
     settings.save(out, {"data": table_of(files), "augment": configs.as_dict(config)})
     return manifest
 
@@ -186,7 +190,7 @@ def bench(
     places, tasks = find_plain(models, Reading())
     about = {places[name]: task for name, task in tasks.items()}
     task = Task("classify", pair=columns_in(source).pair is not None)  # only texts are read: any kind will do
-    rows = list(islice(texts_of([source], task, split="unlabelled"), BENCH_TEXTS))
+    rows = list(read(source, task, split="unlabelled", role="texts", first=BENCH_TEXTS, tell=Heard(progress)))
     pairs = [row.pair or "" for row in rows] if task.pair else None
     texts = [row.text for row in rows]
     measured = run(list(places.values()), texts=texts, pairs=pairs, tasks=about, threads=threads, progress=progress)
@@ -199,12 +203,13 @@ def bench(
 
 def table_of(files: Files) -> dict[str, Any]:
     """Write files as the [data] table of a recipe."""
-    table: dict[str, Any] = {"train": str(files.train.path)}
+    address = files.reading.address
+    table: dict[str, Any] = {"train": address(files.train)}
     if files.dev:
-        table["dev"] = str(files.dev.path)
+        table["dev"] = address(files.dev)
     for name, sources in (("unlabelled", files.unlabelled), ("exclude", files.exclude)):
         if sources:
-            table[name] = [str(source.path) for source in sources]
+            table[name] = [address(source, unlabelled=True) for source in sources]
     return table | configs.as_dict(files.reading)
 
 

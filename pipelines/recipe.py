@@ -21,6 +21,7 @@ from augment.config import AugmentConfig
 from data import config as configs
 from data.errors import PotstillError
 from data.readers.source import Source
+from pipelines.addresses import OF_A_FILE, with_said
 from pipelines.inputs import DEMO, REMOTE, Reading, locate_teacher
 from pipelines.recipe_files import find_recipe, read_recipe
 from pipelines.settings import make_reading
@@ -41,6 +42,9 @@ class RunTable:
 @dataclass(frozen=True)
 class FilesTable:
     """The files of [data]. Relative paths start at `root`, and that at the working directory.
+
+    Columns of one file alone stand behind its name, "test.csv::text=2,label=0", or in a table in its place,
+    {path = "test.csv", text = 2, label = 0}.
 
     train, dev    labelled files
     test          labelled file for the final table
@@ -167,10 +171,25 @@ def _build(cls: Any, tables: Mapping[str, Any], table: str, name: str) -> Any:
 def _data(table: Mapping[str, Any], name: str) -> tuple[FilesTable, Reading]:
     known = {each.name for each in fields(Reading)}
     reading = make_reading({key: value for key, value in table.items() if key in known})
-    rest = {key: value for key, value in table.items() if key not in known}
+    rest = {key: _addressed(value, name) for key, value in table.items() if key not in known}
     if missing := [key for key in ("train", "dev") if not rest.get(key)]:
         raise PotstillError(f"recipe {name} [data]: {missing[0]} is missing", hint=f"--set data.{missing[0]}=FILE")
     return configs.build(FilesTable, rest, where=f"recipe {name} [data]"), reading
+
+
+def _addressed(value: Any, name: str) -> Any:
+    """Write a file that has a table of its own as a name with its columns behind it."""
+    if isinstance(value, (list, tuple)):
+        return [_addressed(item, name) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    said = {key: str(item) if type(item) is int else item for key, item in value.items() if key != "path"}
+    if not isinstance(value.get("path"), str) or not said.keys() <= set(OF_A_FILE):
+        known = ", ".join(OF_A_FILE)
+        raise PotstillError(
+            f"recipe {name} [data]: {dict(value)} is no file", hint=f'{{path = "FILE", text = 2}}; keys: path, {known}'
+        )
+    return with_said(value["path"], said)
 
 
 def _teacher(tables: Mapping[str, Any], name: str) -> tuple[str, TeachConfig | None]:

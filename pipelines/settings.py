@@ -33,7 +33,7 @@ def reading(columns: Columns, defaults: Defaults) -> Reading:
 
 def make_reading(values: Mapping[str, Any]) -> Reading:
     """Build a `Reading`; labels may be one string with commas, names of ids a file of them, columns numbers."""
-    plain = {key: str(value) if isinstance(value, int) and key != "header" else value for key, value in values.items()}
+    plain = {key: str(value) if type(value) is int else value for key, value in values.items()}
     for key in ("labels", "label_names"):
         if isinstance(plain.get(key), str):
             plain[key] = read_names(plain[key]) if key == "label_names" else split_names(plain[key])

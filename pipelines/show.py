@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from data.manifest import Manifest
+from data.readers.said import KEY, FileReport
 from pipelines.console import Console, cell
 
 HIDDEN = ("versions",)  # kept in the manifest, of no use on the screen
@@ -19,8 +20,14 @@ def show_manifest(console: Console, out: Path, manifest: Manifest) -> None:
         facts["megabytes"] = sum(part.bytes for part in manifest.parts) / 1e6
     if manifest.rows:
         facts["rows"] = manifest.rows
-    report = {name: value for name, value in manifest.report.items() if name not in HIDDEN}
+    report = {name: value for name, value in manifest.report.items() if name not in (*HIDDEN, KEY)}
     show_report(console, f"{manifest.kind}: {out}", report, facts=facts)
+
+
+def show_files(console: Console, manifest: Manifest) -> None:
+    """Show what the files were read as, a line each."""
+    for values in manifest.report.get(KEY, []):
+        console.say(FileReport.from_dict(values).line)
 
 
 def show_report(console: Console, title: str, report: Mapping[str, Any], *, facts: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from data.errors import PotstillError
 from data.example import Example
 from data.progress import Progress
 from data.readers.examples import read
+from data.readers.said import Heard
 from data.readers.source import Source
 from data.tasks.task import Task
 from student_train.opened import Opened, open_model, places
@@ -52,6 +53,7 @@ def evaluate_all(
     """
     found: dict[str, dict[str, Measured]] = {}
     said: Answers = {}
+    heard = Heard(progress)
     for name in sorted(models, key=lambda name: name != teacher):
         seeds, about = places(models[name]), (tasks or {}).get(name)
         found[name] = {file: {} for file in sources}
@@ -59,7 +61,7 @@ def evaluate_all(
         for place in seeds:
             opened = open_model(place, about)
             for file, source in sources.items():
-                logits, labels, metrics = _measure(opened, source)
+                logits, labels, metrics = _measure(opened, source, heard)
                 on_answers(name, file, place.name, opened.task.rules.predict(logits), labels)
                 if name == teacher:
                     said[file] = logits, opened.task
@@ -71,17 +73,17 @@ def evaluate_all(
     return {name: {file: _with_spread(seeds) for file, seeds in found[name].items()} for name in models}
 
 
-def labelled(source: Source, task: Task) -> list[Example]:
+def labelled(source: Source, task: Task, *, tell: Heard | None = None) -> list[Example]:
     """The labelled rows of a file; a file without any is refused."""
-    examples = [example for example in read(source, task, split="test") if example.label is not None]
+    examples = [example for example in read(source, task, split="test", tell=tell) if example.label is not None]
     if not examples:
         raise PotstillError(f"{source.path} has no labelled row to measure on", hint="name its label column: --label")
     return examples
 
 
-def _measure(opened: Opened, source: Source) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
+def _measure(opened: Opened, source: Source, heard: Heard) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
     """A model's logits [N, C] on the labelled rows of a file, their labels [N] and the task's metrics."""
-    rows = labelled(source, opened.task)
+    rows = labelled(source, opened.task, tell=heard)
     pairs = [row.pair or "" for row in rows] if opened.task.pair else None
     logits = opened.logits([row.text for row in rows], pairs)
     labels = np.array([row.label for row in rows])

@@ -10,6 +10,7 @@ from data.config import as_dict
 from data.errors import BAD_DATA, PotstillError
 from data.examples import describe
 from data.manifest import NAME, Manifest, open_sealed, read_manifest, write_manifest
+from data.readers.said import KEY
 from data.tasks.task import Task
 from student_train.card import card
 from student_train.checkpoint import WEIGHTS
@@ -42,8 +43,10 @@ def fold_many(directories: list[Path], origins: dict[str, str]) -> Manifest:
     main = students[0].task.rules.main_metric
     values = [student.report["dev"] for student in students]
     best = max(range(len(values)), key=lambda number: values[number][main])
+    own = [{name: value for name, value in student.report.items() if name != KEY} for student in students]
     report = {
-        "seeds": {directory.name: student.report for directory, student in zip(directories, students, strict=True)},
+        KEY: students[0].report.get(KEY, []),
+        "seeds": {directory.name: numbers for directory, numbers in zip(directories, own, strict=True)},
         "dev": {name: spread([value[name] for value in values]) for name in values[0]},
         "best": directories[best].name,
     }

@@ -21,6 +21,7 @@ from data.identity import is_scratch, of_model, of_source
 from data.manifest import NAME, Manifest, open_sealed, read_manifest, write_manifest
 from data.progress import Progress
 from data.readers.examples import read
+from data.readers.said import KEY, Heard
 from data.readers.source import Source
 from data.tasks.task import Task
 from student_train.config import TeachConfig, what_only
@@ -45,7 +46,8 @@ def teach(
 
     A finished directory of the same config and data is returned as it is; another one's is refused (STALE).
     """
-    examples = list(read(dev, task, split="dev"))
+    heard = Heard(progress)
+    examples = list(read(dev, task, split="dev", tell=heard))
     if all(example.label is None for example in examples):
         raise PotstillError(f"{dev.path} has no labelled row to choose by", hint="--dev FILE with a label column")
     origins = {
@@ -54,12 +56,13 @@ def teach(
         "model": of_model(model),
     }
     if (manifest := find_finished(out, "encoder", as_dict(config), origins)) is not None:
+        heard.recall(manifest.report)
         tidy(out)
         return manifest
     with writing(out):
         if find_finished(out, "encoder", as_dict(config), origins) is None:  # who was here before may have finished it
             set_damaged_aside(out, "encoder", progress=progress)
-            _teach(config, (task, examples, origins), train, model, out, progress=progress)
+            _teach(config, (task, examples, origins), train, model, out, heard=heard, progress=progress)
         clear(out)
     return read_manifest(out, "encoder")
 
@@ -71,18 +74,20 @@ def _teach(
     model: str,
     out: Path,
     *,
+    heard: Heard,
     progress: Progress,
 ) -> None:
     """Keep the training rows, fine-tune and seal."""
     (task, _, origins), started = about, time.monotonic()
     torch.set_num_threads(config.threads or torch.get_num_threads())
-    parts = write_parts(out / "examples", read(train, task, split="train"), task)
+    parts = write_parts(out / "examples", read(train, task, split="train", tell=heard), task)
     write_manifest(out / "examples", Manifest("examples", task, tuple(parts), {"train": origins["train"]}))
     network, tokenizer = _open_model(model, config, task, out / "examples")
     fitted = _train(config, network, tokenizer, about, out, progress=progress)
     seconds = round(time.monotonic() - started, 1)
+    numbers = fitted.numbers | {"seconds": seconds, KEY: heard.values()}
     with sealing(out) as stage:
-        _seal(stage, network, tokenizer, config, (task, origins), fitted.numbers | {"seconds": seconds})
+        _seal(stage, network, tokenizer, config, (task, origins), numbers)
         write_curve(stage, fitted.curve)
 
 

@@ -25,6 +25,7 @@ from data.identity import hash_file
 from data.manifest import Manifest, read_manifest, write_manifest
 from data.progress import Progress
 from data.readers.examples import read
+from data.readers.said import KEY, Heard
 from data.readers.source import Source
 from data.schema import split_signal
 from student_train.checkpoint import clear_training, save_weights
@@ -61,7 +62,8 @@ def train(
     config = resolve(config, reader)
     check_losses(config.losses, reader.task)
     reader = replace(reader, ensemble=ensemble_of(config, reader)).with_columns(needed_columns(config, caches))
-    examples = list(read(dev, reader.task, split="dev"))
+    heard = Heard(progress)
+    examples = list(read(dev, reader.task, split="dev", tell=heard))
     origins = {_role(number): cache.root for number, cache in enumerate(caches, 1)}
     origins["dev"] = store.digest_of([[e.id, e.label] for e in examples])
     if config.vectors:
@@ -76,7 +78,7 @@ def train(
         missing = [job for job in jobs if find_all(job[1], [job], origins) is None]
         if missing:
             refuse_damaged_files(config, teacher, caches[0])
-            _train_missing(missing, reader, examples, origins, out / FOLDER, progress=progress)
+            _train_missing(missing, reader, examples, origins, out / FOLDER, heard=heard, progress=progress)
         clear(out)
         if len(jobs) > 1:
             write_manifest(out, fold_many(targets, origins))
@@ -90,6 +92,7 @@ def _train_missing(
     origins: dict[str, str],
     encoded: Path,
     *,
+    heard: Heard,
     progress: Progress,
 ) -> None:
     """Train the students that are not there yet. They share the vocabulary, the encoded dev set and encoded rows."""
@@ -103,7 +106,7 @@ def _train_missing(
     for config, target in jobs:
         with nullcontext() if target == encoded.parent else writing(target):
             set_damaged_aside(target, "student", progress=progress)
-            train_one(config, reader, vocabulary, dev, (target, origins, encoded), progress=progress)
+            train_one(config, reader, vocabulary, dev, (target, origins, encoded), heard=heard, progress=progress)
 
 
 def train_one(
@@ -113,11 +116,12 @@ def train_one(
     dev: Labelled,
     place: tuple[Path, dict[str, str], Path],
     *,
+    heard: Heard,
     progress: Progress,
 ) -> None:
     """Train the student of one seed, or go on where it was broken off.
 
-    place: (directory, origins, where encoded rows are kept)
+    place: (directory, origins, where encoded rows are kept);  heard: what the dev file was read as
     """
     out, origins, encoded = place
     device = choose_device(config.device)
@@ -143,7 +147,7 @@ def train_one(
         encoded=encoded,
     )
     fitted = fit(what, config, (shape, table), (reader, vocabulary, dev), out, progress=progress)
-    result = fitted.numbers | {"seconds": round(time.monotonic() - started, 1)}
+    result = fitted.numbers | {"seconds": round(time.monotonic() - started, 1), KEY: heard.values()}
     at_the_end = result | {"dev": result["last_dev"], "best_step": result["steps"]}
     with sealing(out) as stage:
         students = ((stage / LAST_STEP, at_the_end, fitted.last), (stage, result, fitted.best))

@@ -7,6 +7,7 @@ READERS: dict[str, Callable[[Source], Iterator[Row]]] = {
     "tsv": tsv.read_rows,
     "csv": quoted.read_rows,
     "jsonl": jsonl.read_rows,
+    "json": jsonl.read_rows,
     "parquet": parquet.read_rows,
     "text": text.read_rows,
     "hub": hub.read_rows,

@@ -1,58 +1,35 @@
 """Which column holds the text, the second text and the label: by name, or by looking at the first rows."""
 
+import difflib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from data.errors import BAD_DATA, PotstillError
-from data.readers.source import Row, Source
+from data.readers.known import KNOWN, LABELS, PAIRS, TEXTS
+from data.readers.source import JOIN, Row, Source, joined_parts
 
 SAMPLE = 200  # rows looked at
 SHORT = 30  # a label is not longer (characters)
 FEW = 20  # distinct labels a guess believes in
 
-# Names of common datasets (GLUE, SNLI, QNLI, SetFit, IMDB, Amazon, Yelp, …), compared without regard to case.
-PAIRS = (
-    ("sentence1", "sentence2"),
-    ("question1", "question2"),
-    ("premise", "hypothesis"),
-    ("#1 string", "#2 string"),
-    ("question", "sentence"),
-    ("text1", "text2"),
-    ("text_a", "text_b"),
-    ("sentence_a", "sentence_b"),
-    ("text", "pair"),
-)
-TEXTS = ("sentence", "text", "review", "content", "document", "sentence1", "question", "comment", "tweet", "utterance")
-LABELS = (
-    "label",
-    "labels",
-    "gold_label",
-    "quality",
-    "is_duplicate",
-    "score",
-    "class",
-    "sentiment",
-    "rating",
-    "target",
-    "polarity",
-    "similarity_score",
-    "relatedness_score",
-    "stars",
-    "category",
-    "intent",
-)
-KNOWN = frozenset(TEXTS + LABELS + tuple(name for pair in PAIRS for name in pair))
-
 
 @dataclass(frozen=True)
 class Columns:
-    """Keys of `Row.values`; `pair` and `label` are None where the source has none."""
+    """Keys of `Row.values`; `pair` and `label` are None where the source has none.
+
+    text, pair  one column, or several that are joined by a blank: `title+description`
+    guessed     neither the user nor a header named them: they were chosen by what stands in them
+    texts, pairs  the single columns of text and pair
+    """
 
     text: str
     pair: str | None = None
     label: str | None = None
+    guessed: bool = field(default=False, compare=False)
+    texts: tuple[str, ...] = field(default=(), compare=False)
+    pairs: tuple[str, ...] = field(default=(), compare=False)
 
 
 def has_header(source: Source, first: Sequence[str]) -> bool:
@@ -65,27 +42,46 @@ def has_header(source: Source, first: Sequence[str]) -> bool:
 
 
 def header_names(source: Source, first: Sequence[str]) -> list[str]:
-    """Clean the names of a header line; two equal names are refused."""
-    names = [cell.strip() for cell in first]
+    """Clean the names of a header line; a column without one is named by its number, two equal names are refused."""
+    names = [cell.strip() or str(index) for index, cell in enumerate(first)]
     for name in names:
         if names.count(name) > 1:
             raise PotstillError(f"{source.at(1)}: two columns are named {name!r}", code=BAD_DATA)
     return names
 
 
-def resolve(source: Source, sample: Sequence[Row]) -> Columns:
-    """Find the columns of a source from what the user named, well-known names and the first rows."""
-    if not sample:
+def resolve(source: Source, sample: Sequence[Row], *, pair: bool = False) -> Columns:
+    """Find the columns of a source from what the user named, well-known names and the first rows.
+
+    pair: whether two texts are asked for; else two columns of texts without header are joined to one.
+    """
+    rows = [row for row in sample if row.fault is None]
+    if not rows:
+        if sample and sample[0].fault:
+            raise sample[0].fault.error
         raise PotstillError(f"{source.path} holds no rows", code=BAD_DATA)
-    names = list(sample[0].values)
-    for option, name in (("text", source.text), ("pair", source.pair), ("label", source.label)):
-        if name is not None and name not in names:
-            raise PotstillError(f"{source.path} has no column {name!r} for --{option}", hint=_listing(names))
+    names = list(rows[0].values)
+    numbered = names[0] == "0" and all(name.isdigit() for name in names)
+    if numbered and source.header is None and source.asked:
+        _refuse_header_as_row(source, rows)
+    source = replace(
+        source,
+        text=_find(source, "text", source.text, names),
+        pair=_find(source, "pair", source.pair, names),
+        label=_find(source, "label", source.label, names) if source.label else source.label,
+    )
     if len(names) == 1:
-        return Columns(names[0])
-    if names[0] == "0" and all(name.isdigit() for name in names):
-        return _by_content(source, names, sample)
-    return _by_name(source, names)
+        found = Columns(names[0])
+    else:
+        found = _by_content(source, names, rows, pair) if numbered else _by_name(source, names, rows)
+    if source.label == "":
+        found = replace(found, label=None)
+    return replace(found, texts=_single(found.text, names), pairs=_single(found.pair, names) if found.pair else ())
+
+
+def _single(column: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Cut a joined column into its parts; a name that has a + itself stays one."""
+    return (column,) if column in names else joined_parts(column)
 
 
 def label_like(values: Sequence[Any]) -> bool:
@@ -107,17 +103,46 @@ def number(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _by_name(source: Source, names: list[str]) -> Columns:
+def _find(source: Source, option: str, said: str | None, names: list[str]) -> str | None:
+    """Find what the user named: a column, its 0-based number, or several of either with + between."""
+    if said is None or said in names:
+        return said
+    parts = (said,) if option == "label" else joined_parts(said)
+    found = [_numbered(part, names) for part in parts]
+    if None not in found:
+        return JOIN.join(part for part in found if part)
+    missing = next(part for part, name in zip(parts, found, strict=True) if name is None)
+    close = (difflib.get_close_matches(missing, names, 1) or names)[0]
+    raise PotstillError(
+        f"{source.path} has no column {missing!r} for --{option}",
+        hint=_listing(names, f"--{option} {close}; for this file alone {source.path}::{option}={close}"),
+    )
+
+
+def _numbered(part: str, names: list[str]) -> str | None:
+    if part in names:
+        return part
+    at = int(part) if part.isascii() and part.isdigit() and len(part) < 6 else len(names)
+    return names[at] if at < len(names) else None
+
+
+def _by_name(source: Source, names: list[str], rows: Sequence[Row]) -> Columns:
     free = {name.casefold(): name for name in names if name not in source.asked}
     text, pair = source.text, source.pair
     if text is None:
         text, pair = _known_texts(free, pair)
-    label = source.label or free.get("label") or _only(free, LABELS, "label", names)
+    label = source.label or free.get("label")
+    if not label and (source.label is None or text is None):
+        label = _only(source, free, LABELS, "label", names)
     if text is None:
         left = [name for name in names if name not in (label, pair)]
-        text = left[0] if len(left) == 1 else _only(free, TEXTS, "text", names)
+        text = left[0] if len(left) == 1 else _only(source, free, TEXTS, "text", names)
     if text is None:
-        raise PotstillError(f"{source.path}: which column holds the text?", hint=_listing(names))
+        wordy = [name for name in left if _wordy([row.values[name] for row in rows])] or left or names
+        joined = f"; several make one text: --text {JOIN.join(wordy)}" if len(wordy) > 1 else ""
+        raise PotstillError(
+            f"{source.path}: which column holds the text?", hint=_listing(names, f"--text {wordy[0]}{joined}")
+        )
     return Columns(text, pair, label)
 
 
@@ -129,29 +154,38 @@ def _known_texts(free: Mapping[str, str], pair: str | None) -> tuple[str | None,
     return None, pair
 
 
-def _only(free: Mapping[str, str], known: Sequence[str], option: str, names: list[str]) -> str | None:
+def _only(source: Source, free: Mapping[str, str], known: Sequence[str], option: str, names: list[str]) -> str | None:
     found = [free[name] for name in known if name in free]
     if len(found) > 1:
+        text = source.text or next((name for name in names if name not in found), found[0])
         raise PotstillError(
-            f"which column holds the {option}: {' or '.join(found)}? Say --{option} NAME", hint=_listing(names)
+            f"{source.path}: which column holds the {option}: {' or '.join(found)}?",
+            hint=_listing(names, f"--text {text} --label {found[0]}" if option == "label" else f"--text {found[0]}"),
         )
     return found[0] if found else None
 
 
-def _by_content(source: Source, names: list[str], sample: Sequence[Row]) -> Columns:
+def _by_content(source: Source, names: list[str], rows: Sequence[Row], pair: bool) -> Columns:
     """Choose among numbered columns: the label is the one with few short values, the texts are the wordy ones."""
-    values = {name: [row.values[name] for row in sample] for name in names}
+    values = {name: [row.values[name] for row in rows] for name in names}
     label = source.label
-    if label is None:
+    if label is None or not (label or source.text):
         label = _label_column({name: values[name] for name in names if name not in source.asked}, source, names)
-    texts = [source.text] if source.text else [name for name in names if name != label and _wordy(values[name])]
-    if source.pair:
-        texts = [*(name for name in texts if name != source.pair), source.pair]
-    if not 1 <= len(texts) <= 2:
-        raise PotstillError(f"{source.path}: which of {len(names)} columns holds the text?", hint=_listing(names))
+    if source.text:
+        return Columns(source.text, source.pair, label or None, guessed=source.label is None and label is not None)
+    wordy = [name for name in names if name != label and _wordy(values[name])]
+    texts = wordy if pair and len(wordy) == 2 else _with_blanks(wordy, values)
+    texts = [name for name in texts if name != source.pair]
+    if not 1 <= len(texts) <= (1 if source.pair else 2):
+        joined = JOIN.join(texts or wordy or names[:1])
+        raise PotstillError(
+            f"{source.path}: which of {len(names)} columns holds the text?", hint=_listing(names, f"--text {joined}")
+        )
     if label is not None and source.header is None and not source.asked:
-        _refuse_unseen_header(source, label, values[label], names)
-    return Columns(texts[0], texts[1] if len(texts) == 2 else None, label)
+        _refuse_unseen_header(source, label, texts[0], rows)
+    if source.pair or (pair and len(texts) == 2):
+        return Columns(texts[0], source.pair or texts[1], label, guessed=True)
+    return Columns(JOIN.join(texts), None, label, guessed=True)
 
 
 def _label_column(values: Mapping[str, list[Any]], source: Source, names: list[str]) -> str | None:
@@ -161,7 +195,7 @@ def _label_column(values: Mapping[str, list[Any]], source: Source, names: list[s
     if len(found) > 1:
         raise PotstillError(
             f"{source.path}: no header, and columns {' and '.join(found)} may both be the label",
-            hint=_listing(names),
+            hint=_listing(names, f"--label {found[0]}"),
             code=BAD_DATA,
         )
     return found[0] if found else None
@@ -171,16 +205,35 @@ def _wordy(values: Sequence[Any]) -> bool:
     return any(number(str(value)) is None for value in values)
 
 
-def _refuse_unseen_header(source: Source, label: str, values: list[Any], names: list[str]) -> None:
+def _with_blanks(wordy: list[str], values: Mapping[str, list[Any]]) -> list[str]:
+    """Of several wordy columns leave out those of single words (ids, names of users), if any has more than that."""
+    several = [name for name in wordy if any(" " in str(value).strip() for value in values[name])]
+    return several or wordy
+
+
+def _refuse_unseen_header(source: Source, label: str, text: str, rows: Sequence[Row]) -> None:
     """A header of unknown names would become a row with a class of its own: ask instead."""
-    if len(values) >= 10 and values[0] not in values[1:] and number(str(values[0])) is None:
+    first, *others = (row.values[label] for row in rows)
+    if len(others) >= 9 and first not in others and number(str(first)) is None:
         raise PotstillError(
-            f"{source.at(1)}: is this a header or a row? {values[0]!r} stands in its column {label} only once",
-            hint=f"a header: --text NAME --label NAME; a row: --text N --label N ({_listing(names)})",
+            f"{source.at(rows[0].line)}: is this a header or a row? {first!r} stands in its column {label} only once",
+            hint=f"a header: --text {rows[0].values[text]} --label {first}; a row: --text {text} --label {label}",
             code=BAD_DATA,
         )
 
 
-def _listing(names: list[str]) -> str:
+def _refuse_header_as_row(source: Source, rows: Sequence[Row]) -> None:
+    """Columns asked for by number have no header: a first row of well-known names would become a text or a class."""
+    for column in source.asked:
+        first, *others = (str(row.values.get(column, "")).strip() for row in rows)
+        if others and first.casefold() in KNOWN and first not in others:
+            raise PotstillError(
+                f"{source.at(rows[0].line)}: is this a header or a row? {first!r} stands in its column {column}",
+                hint="a header: --header; a row: --no-header",
+                code=BAD_DATA,
+            )
+
+
+def _listing(names: list[str], say: str) -> str:
     numbered = names[0] == "0"
-    return f"columns: {', '.join(names)}{' (no header)' if numbered else ''}; options: --text, --pair, --label"
+    return f"columns: {', '.join(names)}{' (no header)' if numbered else ''}; say {say}"

@@ -5,24 +5,27 @@ cannot be stored as UTF-8, a label the task does not know.
 """
 
 from collections.abc import Callable, Iterator
-from itertools import chain, islice
+from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from data.errors import BAD_DATA, PotstillError
-from data.example import MASK, Example, Label, example_id
+from data.example import Example, Label, example_id
 from data.label_cells import Tally
 from data.label_names import id_names, label_reader
 from data.labels import NOTHING, LabelColumn, decide
 from data.readers.class_names import class_names
-from data.readers.columns import SAMPLE, Columns, resolve
-from data.readers.rows import rows_of
-from data.readers.source import Row, Source
+from data.readers.columns import Columns
+from data.readers.opened import Opened, open_source
+from data.readers.said import FileReport, FileTally
+from data.readers.source import JOIN, SKIP, Row, Source
+from data.readers.texts import Unusable, text_of
 from data.tasks.task import Task
 
 
-def columns_of(source: Source) -> Columns:
-    """Find which columns hold text, pair and label."""
-    return _opened(source)[0]
+def columns_of(source: Source, *, pair: bool = False) -> Columns:
+    """Find which columns hold text, pair and label; pair: whether two texts are asked for."""
+    return _opened(source, pair=pair)[0]
 
 
 def infer_task(source: Source, *, kind: str | None = None, labels: tuple[str, ...] | None = None) -> Task:
@@ -49,7 +52,7 @@ def find_task(
         if not (labels or kind == "regress"):
             raise PotstillError(
                 f"{source.path} has no label column: its task cannot be told",
-                hint=f"columns: {', '.join(next(rows).values)}; say --label NAME",
+                hint=_label_hint(columns, next(rows)),
                 code=BAD_DATA,
             )
         return task, LabelColumn(NOTHING, unlabelled=sum(1 for _ in rows))
@@ -60,63 +63,92 @@ def find_task(
     return Task(kind or found.kind, found.classes, pair), found
 
 
-def read(source: Source, task: Task, *, split: str) -> Iterator[Example]:
+def read(
+    source: Source,
+    task: Task,
+    *,
+    split: str,
+    role: str = "",
+    first: int = 0,
+    tell: Callable[[FileReport], object] | None = None,
+) -> Iterator[Example]:
     """Stream a source as examples of `task`. With split "unlabelled", labels are not looked at.
 
     The columns are found and checked at once, the rows as they are drawn.
+
+    role   what the file is for, as the report says it; else the split
+    first  read only so many rows; 0: all
+    tell   called with what was read, once all rows are drawn
     """
-    columns, rows = _opened(source)
-    if task.pair != (columns.pair is not None):
-        has = f"pairs of texts ({columns.text}, {columns.pair})" if columns.pair else f"one text ({columns.text}) a row"
-        wants = "pairs of texts" if task.pair else "one text a row"
-        names = ", ".join(map(str, next(rows).values))
-        raise PotstillError(
-            f"{source.path} has {has}, the task has {wants}", hint=f"columns: {names}; options: --text, --pair"
-        )
-    label = None if split == "unlabelled" else columns.label
+    opened = open_source(source, pair=task.pair)
+    if task.pair != (opened.columns.pair is not None):
+        raise _other_texts(source, opened.columns, opened.names)
+    label = None if split == "unlabelled" else opened.columns.label
+    opened = replace(opened, columns=replace(opened.columns, label=label))
     ids = {name: str(number) for number, name in enumerate(class_names(source, label))} if label else {}
     parse = label_reader(task, id_names(source.label_names or ()), ids)
-    return _examples(source, task, Columns(columns.text, columns.pair, label), rows, (split, parse))
+    tally = FileTally(task)
+    examples = islice(_examples(source, task.kind, opened, (split, parse), tally), first or None)
+
+    def told() -> Iterator[Example]:
+        yield from examples
+        if tell:
+            tell(tally.report(source, {"role": role or split, "first": first} | opened.described()))
+
+    return told()
 
 
-def _opened(source: Source) -> tuple[Columns, Iterator[Row]]:
-    """Open a source once: its columns and all its rows (so a pipe can be read too)."""
-    rows = rows_of(source)
-    sample = list(islice(rows, SAMPLE))
-    return resolve(source, sample), chain(sample, rows)
+def _opened(source: Source, *, pair: bool = False) -> tuple[Columns, Iterator[Row]]:
+    """Open a source once: its columns and all its rows that can be used."""
+    opened = open_source(source, pair=pair)
+    return opened.columns, (row for row in opened.rows if row.fault is None)
+
+
+def _label_hint(columns: Columns, row: Row) -> str:
+    """Name a column that may be the label's; a file with texts alone has none."""
+    others = [name for name in row.values if name not in (*columns.texts, *columns.pairs)]
+    say = f"say --label {others[-1]}" if others else "no column besides the text"
+    return f"columns: {', '.join(row.values)}; {say}"
+
+
+def _other_texts(source: Source, columns: Columns, names: list[str]) -> PotstillError:
+    """Make the error of a file with one text a row for a task of pairs, or the other way round."""
+    listed = f"columns: {', '.join(map(str, names))}"
+    if columns.pair:
+        has, wants = f"pairs of texts ({columns.text}, {columns.pair})", "one text a row"
+        hint = f"{listed}; joined to one text: --text {columns.text}{JOIN}{columns.pair}"
+    else:
+        others = [name for name in names if name not in (columns.text, columns.label)]
+        has, wants = f"one text ({columns.text}) a row", "pairs of texts"
+        hint = f"{listed}; say --text {columns.text} --pair {others[0]}" if others else f"{listed}: no second text"
+    return PotstillError(f"{source.path} has {has}, the task has {wants}", hint=hint)
 
 
 def _examples(
-    source: Source, task: Task, columns: Columns, rows: Iterator[Row], how: tuple[str, Callable[[Any], Label | None]]
+    source: Source,
+    kind: str,
+    opened: Opened,
+    how: tuple[str, Callable[[Any], Label | None]],
+    tally: FileTally,
 ) -> Iterator[Example]:
-    """how: the split of the rows, and the function that reads a label."""
-    kind, (split, parse) = task.kind, how
-    for row in rows:
-        text = _text(source, row, columns.text)
-        pair = None if columns.pair is None else _text(source, row, columns.pair)
-        label = None if columns.label is None else _label(source, row, columns.label, parse)
+    """Make examples of rows, and count them; with `skip_bad`, rows that cannot be used are counted only.
+
+    how: the split of the rows, and the function that reads a label
+    """
+    columns, (split, parse) = opened.columns, how
+    for row in opened.rows:
+        if row.fault is not None:
+            tally.skip(row.fault)
+            continue
+        try:
+            text = text_of(source, row, columns.texts)
+            pair = None if columns.pair is None else text_of(source, row, columns.pairs)
+            label = None if columns.label is None else _label(source, row, columns.label, parse)
+        except Unusable as error:
+            tally.skip(error.bad)
+            continue
+        tally.add(label)
         yield Example(example_id(kind, text, pair), text, pair, None, label, split)
-
-
-def _text(source: Source, row: Row, column: str) -> str:
-    value = row.values[column]
-    if not isinstance(value, str):
-        raise _wrong(source, row, column, f"holds {value!r}, expected a text")
-    text = value.strip()
-    if not text:
-        raise _wrong(source, row, column, "is empty, expected a text")
-    if MASK in text:
-        raise _wrong(source, row, column, f"holds {MASK}, which stands for a masked word")
-    if not text.isascii():
-        _check_storable(source, row, column, text)
-    return text
-
-
-def _check_storable(source: Source, row: Row, column: str, text: str) -> None:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise _wrong(source, row, column, f"holds half a character ({text[error.start]!r})") from None
 
 
 def _label(source: Source, row: Row, column: str, parse: Callable[[Any], Any]) -> Any:
@@ -124,16 +156,16 @@ def _label(source: Source, row: Row, column: str, parse: Callable[[Any], Any]) -
         return parse(row.values[column])
     except ValueError as error:
         what, *hint = error.args
-        raise _wrong(source, row, column, str(what), *hint) from None
+        message = f", column {column!r} {what}"
+        raise Unusable(source.bad(row.line, "unknown label", message, hint="; ".join([*hint, SKIP]))) from None
 
 
 def _count(source: Source, column: str, rows: Iterator[Row]) -> Tally:
     """Count the cells of the label column; a list is refused with its line."""
     found = Tally()
     for row in rows:
-        _label(source, row, column, found.add)
+        try:
+            _label(source, row, column, found.add)
+        except Unusable:  # counted when it is read
+            continue
     return found
-
-
-def _wrong(source: Source, row: Row, column: str, what: str, hint: str = "") -> PotstillError:
-    return PotstillError(f"{source.at(row.line)}, column {column!r} {what}", hint=hint, code=BAD_DATA)

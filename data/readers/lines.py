@@ -1,31 +1,63 @@
-"""A text file as numbered lines: bytes → (line number, text).
+"""A text file as numbered lines: bytes → (line number, text). Files packed by gzip are unpacked, whatever their name.
 
 Lines end at "\\n" and nowhere else: `str.splitlines` would also cut at U+0085 and U+2028, which stand inside real
-texts. Bytes are decoded line by line, so that bad encoding is reported with its line.
+texts. Bytes are decoded line by line, so that bad encoding is reported with its line. Memory is one line: one of more
+than `LONGEST` bytes is refused, so that a few kilobytes of gzip do not unpack to gigabytes.
 """
 
 import codecs
+import gzip
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from data.errors import BAD_DATA, NO_INPUT, NO_PERMISSION, PotstillError
-from data.readers.source import Source
+from data.readers.source import SKIP, Source
 
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+GZIP = b"\x1f\x8b"
+DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)  # what reading broken gzip data raises
+LONGEST = 16 << 20  # bytes of one line, or of one cell: a longer one is no text but a broken file
 
 
 def numbered_lines(source: Source) -> Iterator[tuple[int, str]]:
-    """Stream (1-based number, line without its end) of a UTF-8 file, with or without a byte order mark."""
-    with open_file(source) as stream:
-        for number, raw in enumerate(stream, start=1):
+    """Stream (1-based number, line without its end) of a UTF-8 file, with or without a byte order mark.
+
+    With `source.skip_bad`, bytes that are not UTF-8 come as lone surrogates, and the text that holds them is skipped.
+    """
+    with opened(source) as stream:
+        yield from lines_of(source, stream)
+
+
+def lines_of(source: Source, stream: BinaryIO) -> Iterator[tuple[int, str]]:
+    """Stream the numbered lines of an opened file."""
+    number = 0
+    try:
+        for number, raw in enumerate(iter(partial(stream.readline, LONGEST + 1), b""), start=1):
             if number == 1:
-                raw = _without_mark(source, raw)
+                raw = without_mark(source, raw)
+            if len(raw) > LONGEST:
+                raise _too_long(source, number)
             try:
                 line = raw.decode("utf-8")
             except UnicodeDecodeError as error:
-                raise _bad_encoding(source, number, raw, error) from None
+                if not source.skip_bad:
+                    raise bad_encoding(source, number, raw, error) from None
+                line = raw.decode("utf-8", "surrogateescape")
             yield number, line.removesuffix("\n").removesuffix("\r")
+    except DAMAGED as error:
+        raise damaged(source, f"line {number}", error) from None
+
+
+@contextmanager
+def opened(source: Source) -> Iterator[BinaryIO]:
+    """Open a file for reading bytes, through gzip if its first two bytes say so. It can be peeked into."""
+    with open_file(source) as stream:
+        packed = stream.peek(2)[:2] == GZIP  # type: ignore[attr-defined]
+        yield cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if packed else stream
 
 
 def open_file(source: Source) -> BinaryIO:
@@ -41,9 +73,20 @@ def open_file(source: Source) -> BinaryIO:
         ) from None
     except PermissionError:
         raise PotstillError(f"{path} may not be read", code=NO_PERMISSION) from None
+    except ValueError as error:  # a null byte in the name
+        raise PotstillError(f"{path!s:.200} names no file: {error}", code=NO_INPUT) from None
 
 
-def _without_mark(source: Source, first: bytes) -> bytes:
+def damaged(source: Source, where: str, error: Exception) -> PotstillError:
+    """Make the error of gzip data that is cut off or damaged after some place."""
+    return PotstillError(
+        f"{source.path}: the gzip data is cut off or damaged after {where} ({error})",
+        hint="fetch or make the file again",
+        code=BAD_DATA,
+    )
+
+
+def without_mark(source: Source, first: bytes) -> bytes:
     if first.startswith(UTF16):
         raise PotstillError(
             f"{source.at(1)}: the file is UTF-16, expected UTF-8",
@@ -53,10 +96,18 @@ def _without_mark(source: Source, first: bytes) -> bytes:
     return first.removeprefix(codecs.BOM_UTF8)
 
 
-def _bad_encoding(source: Source, number: int, raw: bytes, error: UnicodeDecodeError) -> PotstillError:
+def bad_encoding(source: Source, number: int, raw: bytes, error: UnicodeDecodeError) -> PotstillError:
     return PotstillError(
         f"{source.at(number)}: byte {raw[error.start]:#04x} at position {error.start} is not UTF-8",
-        hint=f"convert the file first, e.g. iconv -f LATIN1 -t UTF-8 {source.path}",
+        hint=f"convert the file first, e.g. iconv -f LATIN1 -t UTF-8 {source.path}; or {SKIP}",
+        code=BAD_DATA,
+    )
+
+
+def _too_long(source: Source, number: int) -> PotstillError:
+    return PotstillError(
+        f"{source.at(number)}: more than {LONGEST:,} bytes in one line",
+        hint="a text file with line ends is expected; split or remove that line",
         code=BAD_DATA,
     )
 

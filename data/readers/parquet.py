@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from data import parquet_guard
 from data.errors import BAD_DATA, PotstillError
 from data.examples import GROUP_ROWS
-from data.readers.columns import LABELS
+from data.readers.known import KNOWN, LABELS
 from data.readers.lines import open_file
 from data.readers.named import name_of, names_of
 from data.readers.source import Row, Source
@@ -28,7 +28,7 @@ def read_rows(source: Source) -> Iterator[Row]:
     """Stream the rows of a Parquet file; `Row.line` counts rows from 1. Errors: BAD_DATA, a value over `LONGEST`."""
     path = Path(source.path)
     open_file(source).close()
-    names, shared = _columns(path)
+    names, shared = _columns(source)
     words, listed = read_names(source), _listed_labels(source)
     number = 0
     with parquet_guard.opened(path, read_dictionary=shared) as file:
@@ -62,17 +62,25 @@ def _listed_labels(source: Source) -> dict[str, list[str]]:
     return {name: ["…"] for name in lists if name == source.label or name.casefold() in LABELS}
 
 
-def _columns(path: Path) -> tuple[list[str], list[str]]:
-    """The columns to read; and those of texts in a dictionary, kept as one: decoded, a row may repeat a megabyte."""
+def _columns(source: Source) -> tuple[list[str], list[str]]:
+    """The columns to read; and those of texts in a dictionary, kept as one: decoded, a row may repeat a megabyte.
+
+    Of two columns of one name neither is read, and they are refused where one of them may be asked for.
+    """
+    path = Path(source.path)
     try:
         with parquet_guard.opened(path) as file:
             schema = file.schema_arrow
     except PotstillError as error:
         raise PotstillError(f"{path} is not a Parquet file: {error.message}", code=BAD_DATA) from None
-    names = [field.name for field in schema if _plain(field.type)]
-    if not names:
+    plain = [field for field in schema if _plain(field.type)]
+    single = {field.name: field for field in plain if schema.names.count(field.name) == 1}
+    for field in plain:
+        if field.name not in single and (field.name in source.asked or field.name.casefold() in KNOWN):
+            raise PotstillError(f"{path}: two columns are named {field.name!r}", code=BAD_DATA)
+    if not single:
         raise PotstillError(f"{path} has no column of texts or numbers: {', '.join(schema.names)}")
-    return names, [name for name in names if _text(schema.field(name).type)]
+    return list(single), [name for name, field in single.items() if _text(field.type)]
 
 
 def _slice_rows(path: Path, file: pq.ParquetFile, group: int, names: list[str]) -> int:

@@ -10,7 +10,15 @@ from data.readers.hub import PREFIXES
 from data.readers.lines import numbered_lines
 from data.readers.source import Row, Source
 
-ENDINGS = {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+ENDINGS = {
+    ".tsv": "tsv",
+    ".csv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".parquet": "parquet",
+}
+PACKED = ".gz"  # a text file under gzip is read as what its name says before this
 PEEK = 20  # lines of a .txt file looked at
 
 
@@ -27,13 +35,15 @@ def format_of(source: Source) -> str:
         return source.format
     if str(source.path).startswith(PREFIXES):
         return "hub"
-    ending = Path(source.path).suffix.lower()
+    name = Path(source.path).name.lower()
+    ending = Path(name.removesuffix(PACKED)).suffix
     if ending == ".txt":
-        return "tsv" if _tabbed(source) else "text"
-    if ending not in ENDINGS:
+        return "tsv" if source.delimiter or _tabbed(source) else "text"
+    if ending not in ENDINGS or (ENDINGS[ending] == "parquet" and name.endswith(PACKED)):
         known = ", ".join([*ENDINGS, ".txt"])
         raise PotstillError(
-            f"{source.path}: no known ending ({known})", hint=f"say --format, one of {', '.join(READERS)}"
+            f"{source.path}: no known ending ({known}; all but .parquet also with {PACKED} behind)",
+            hint=f"--format tsv, or another of {', '.join(READERS)}",
         )
     return ENDINGS[ending]
 

@@ -1,8 +1,14 @@
-"""Which file (or dataset) to read, and one row of it as every reader hands it on."""
+"""Which file (or dataset) to read, one row of it as every reader hands it on, and a row that cannot be used."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
+
+from data.errors import BAD_DATA, PotstillError
+
+JOIN = "+"  # `title+description`: two columns that make one text
+SKIP = "--skip-bad leaves such rows out and counts them"
 
 
 @dataclass(frozen=True)
@@ -11,9 +17,12 @@ class Source:
 
     path    a file, or `hf:NAME[:config][@split]`, or `disk:PATH[@split]` (a dataset written by `save_to_disk`)
     format  key of `READERS`; None: from the ending of the name
-    text, pair, label  column names, or 0-based numbers where there is no header; None: from well-known names
+    text, pair, label  column names, or 0-based numbers; several with + between make one text; None: found out;
+                       label "": the label is not wanted, even where it is found
     header  whether the first line of a TSV or CSV file names its columns; None: find out
     label_names  what the ids in the label column mean: `A`, `B` for 0, 1, or `1=A`, `2=B`; None: the file's metadata
+    delimiter  what stands between two cells: comma, semicolon, tab, pipe or one character; None: find out
+    skip_bad   leave out rows that cannot be used, and count them; else the first one is refused
     """
 
     path: Path | str
@@ -23,19 +32,64 @@ class Source:
     label: str | None = None
     header: bool | None = None
     label_names: tuple[str, ...] | None = None
+    delimiter: str | None = None
+    skip_bad: bool = False
 
     @property
     def asked(self) -> tuple[str, ...]:
-        """The columns the user named."""
-        return tuple(name for name in (self.text, self.pair, self.label) if name is not None)
+        """The columns the user named, each part of a joined one by itself."""
+        named = (name for name in (self.text, self.pair, self.label) if name)
+        return tuple(part for name in named for part in joined_parts(name))
 
     def at(self, line: int) -> str:
         """Name a line of this source in an error message."""
         return f"{self.path}, line {line}"
 
+    def bad(self, line: int, reason: str, message: str, *, hint: str = SKIP) -> "BadRow":
+        """Refuse a row that cannot be used; with `skip_bad` return why, for `Row.fault`."""
+        error = PotstillError(f"{self.at(line)}{message}", hint=hint, code=BAD_DATA)
+        if not self.skip_bad:
+            raise error
+        return BadRow(line, reason, error)
+
+
+def joined_parts(name: str) -> tuple[str, ...]:
+    """Cut `title+description` into its columns; `C+` is one column."""
+    parts = tuple(name.split(JOIN))
+    return parts if all(parts) else (name,)
+
+
+class BadRow(NamedTuple):
+    """A row that is left out: its line, why in a word or two (rows are counted by it), and the error it would be."""
+
+    line: int
+    reason: str
+    error: PotstillError
+
 
 class Row(NamedTuple):
-    """One row: its 1-based line (or row number, in formats without lines) and column name -> raw value."""
+    """One row: its 1-based line (or row number, in formats without lines) and column name -> raw value.
+
+    fault: why the row cannot be used, with `skip_bad`; it has no values then.
+    """
 
     line: int
     values: dict[str, Any]
+    fault: BadRow | None = None
+
+
+class Rows(Iterator[Row]):
+    """Rows of a reader that has found something out about its file: `about`, words for a person (`CSV`, `semicolon`).
+
+    The words are complete once the rows are drawn.
+    """
+
+    def __init__(self, rows: Iterator[Row], about: list[str]) -> None:
+        self.rows = rows
+        self.about = about
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Row:
+        return next(self.rows)

@@ -27,7 +27,7 @@ def inspect(
     Example: potstill inspect runs/x/teacher
     """
     from pipelines.inputs import sealed
-    from pipelines.show import show_manifest
+    from pipelines.show import show_files, show_manifest
 
     manifest = sealed(directory)
     facts = {"kind": manifest.kind, "rows": manifest.rows, "task": manifest.task.kind, "root": manifest.root}
@@ -38,6 +38,7 @@ def inspect(
 
         tables = summary(open_frame(directory), manifest.task)
     show_manifest(console, directory, manifest)
+    show_files(console, manifest)
     for title, rows in tables.items():
         console.table(rows, title=title)
     following = NEXT.get(manifest.kind, "potstill --help").format(directory)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from data import store
-from pipelines.report import agreement, augmentation, chain, costs, learning, result, teacher
+from pipelines.report import agreement, augmentation, chain, costs, files, learning, result, teacher
 from pipelines.report.document import Page, Section
 from pipelines.report.gather import Run, gather
 from pipelines.report.markdown import to_markdown
@@ -39,6 +39,7 @@ def page_of(run: Run) -> Page:
         teacher.section(run),
         agreement.section(run),
         costs.section(run),
+        files.section(run),
         chain.section(run, links),
     ]
     alerts = (*chain.alerts_of(links), *(f"{problem}." for problem in run.problems))

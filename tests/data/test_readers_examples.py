@@ -116,9 +116,13 @@ def test_pairs_and_single_texts_are_not_mixed_up(file: Path) -> None:
     pairs = source(file, "sentence1\tsentence2\tlabel\na\tb\t1\n")
     with pytest.raises(PotstillError, match=r"has pairs of texts \(sentence1, sentence2\), the task has one text"):
         read(pairs, SENTIMENT, split="dev")
+    task = Task("classify", ("0", "1"), pair=True)
     with pytest.raises(PotstillError, match=r"has one text \(text\) a row, the task has pairs") as error:
-        read(source(file, labelled(["1"])), Task("classify", ("0", "1"), pair=True), split="dev")
-    assert "--pair" in error.value.hint
+        read(source(file, "text\tmore\tlabel\na\tb\t1\n"), task, split="dev")
+    assert error.value.hint.endswith("say --text text --pair more")
+    with pytest.raises(PotstillError, match=r"has one text \(text\) a row, the task has pairs") as error:
+        read(source(file, labelled(["1"])), task, split="dev")
+    assert "--" not in error.value.hint  # no option makes a second text
 
 
 def test_columns_are_checked_before_the_first_row_is_drawn(file: Path) -> None:

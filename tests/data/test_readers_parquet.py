@@ -44,3 +44,15 @@ def test_a_missing_file_is_no_input(tmp_path: Path) -> None:
     with pytest.raises(PotstillError, match="is not there") as error:
         list(read_rows(Source(tmp_path / "t.parquet")))
     assert error.value.code == NO_INPUT
+
+
+def test_two_columns_of_one_name_are_refused_where_one_may_be_asked_for(tmp_path: Path) -> None:
+    columns = [pa.array(["a"]), pa.array([1]), pa.array([2])]
+    pq.write_table(pa.table(columns, names=["text", "label", "label"]), tmp_path / "t.parquet")
+    with pytest.raises(PotstillError, match="two columns are named 'label'") as error:
+        list(read_rows(Source(tmp_path / "t.parquet")))
+    assert error.value.code == BAD_DATA
+    pq.write_table(pa.table(columns, names=["text", "x", "x"]), tmp_path / "t.parquet")
+    assert [row.values for row in read_rows(Source(tmp_path / "t.parquet"))] == [{"text": "a"}]
+    with pytest.raises(PotstillError, match="two columns are named 'x'"):
+        list(read_rows(Source(tmp_path / "t.parquet", label="x")))

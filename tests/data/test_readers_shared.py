@@ -66,7 +66,16 @@ def test_no_row_is_lost_and_all_are_labelled(name: str) -> None:
 def test_quotes_stay_in_the_texts() -> None:
     odd = [row for row in examples("mnli/train.tsv") + examples("mnli/dev.tsv") if _odd(row.text) or _odd(row.pair)]
     assert len(odd) > 100  # rows that default CSV quoting would run together
-    assert any('"""' in row.text + (row.pair or "") for row in examples("qqp/train.tsv"))
+
+
+def test_quoting_is_taken_off_where_every_quote_is_written_as_quoting_writes_it() -> None:
+    """QQP comes from a quoted table: all 378 cells with a quote begin and end with one and double those inside."""
+    rows = examples("qqp/train.tsv")
+    assert any(row.pair == '"Marriage is an institution." What does this mean?' for row in rows)
+    said = list(read(Source(SHARED / "qqp/train.tsv", format="tsv"), PAIRS, split="train"))
+    assert len(said) == len(rows)
+    assert any('"""' in row.text + (row.pair or "") for row in said)  # as GLUE's own readers leave it
+    assert sum(old != new for old, new in zip(said, rows, strict=True)) > 300
 
 
 def test_sst2_has_duplicates_and_leaks_that_ids_show() -> None:

@@ -1,5 +1,6 @@
 """Plain text, and which reader a name leads to."""
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,10 @@ def test_every_line_is_a_text_and_blank_lines_are_passed_over(tmp_path: Path) ->
         ("a.CSV", "csv"),
         ("a.jsonl", "jsonl"),
         ("a.ndjson", "jsonl"),
+        ("a.json", "json"),
+        ("a.csv.gz", "csv"),
+        ("a.TSV.GZ", "tsv"),
+        ("a.jsonl.gz", "jsonl"),
         ("a.parquet", "parquet"),
         ("hf:stanfordnlp/sst2", "hub"),
         ("disk:runs/saved@train", "hub"),
@@ -43,13 +48,21 @@ def test_a_txt_file_is_tsv_only_if_every_line_has_a_tab(tmp_path: Path, content:
     assert format_of(Source(tmp_path / "a.txt")) == found
 
 
+def test_a_txt_file_under_gzip_is_looked_into(tmp_path: Path) -> None:
+    (tmp_path / "a.txt.gz").write_bytes(gzip.compress(b"1\tgood\n0\tbad\n"))
+    assert format_of(Source(tmp_path / "a.txt.gz")) == "tsv"
+    (tmp_path / "a.parquet.gz").write_bytes(b"")
+    with pytest.raises(PotstillError, match="no known ending"):
+        format_of(Source(tmp_path / "a.parquet.gz"))
+
+
 def test_a_said_format_wins() -> None:
     assert format_of(Source("a.tsv", format="csv")) == "csv"
 
 
 def test_an_unknown_ending_or_format_lists_the_known_ones() -> None:
     with pytest.raises(PotstillError, match=r"no known ending \(.tsv, .csv, .jsonl") as error:
-        format_of(Source("squad/dev.json"))
+        format_of(Source("train.xlsx"))
     assert "--format" in error.value.hint
     with pytest.raises(PotstillError, match="unknown format 'xlsx'") as error:
         format_of(Source("a.xlsx", format="xlsx"))
