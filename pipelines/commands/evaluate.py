@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from data.errors import PotstillError
-from data.readers.source import Source
 from pipelines.console import Console
 from pipelines.options import Columns, Common, Defaults
+
+if TYPE_CHECKING:
+    from data.readers.source import Source
 
 
 def evaluate(
@@ -55,7 +57,7 @@ def evaluate(
     )
 
 
-def rivals_beside(student: Path, sources: Mapping[str, Source], console: Console) -> dict[str, Any]:
+def rivals_beside(student: Path, sources: "Mapping[str, Source]", console: Console) -> dict[str, Any]:
     """Measure the rivals of a student on the same files, where its examples and cache lie in its run."""
     from pipelines import phases
     from pipelines.report.sealed import find_sealed, learned_from
