@@ -61,6 +61,8 @@ def resolve(source: Source, sample: Sequence[Row], *, pair: bool = False) -> Col
             raise sample[0].fault.error
         raise PotstillError(f"{source.path} holds no rows", code=BAD_DATA)
     names = list(rows[0].values)
+    if not names:
+        raise PotstillError(f"{source.at(rows[0].line)}: an object without keys, expected columns", code=BAD_DATA)
     numbered = names[0] == "0" and all(name.isdigit() for name in names)
     if numbered and source.header is None and source.asked:
         _refuse_header_as_row(source, rows)

@@ -84,7 +84,7 @@ def test_a_recipe_has_a_table_for_a_file(tmp_path: Path) -> None:
         (tmp_path / f"{name}.csv").write_text("text,label\na,1\n")
     recipe = recipes.from_tables(tables, name="r")
     assert recipe.source(recipe.files.train) == Source(tmp_path / "train.csv", text="1", label="0")
-    assert recipe.unlabelled(recipe.files.exclude[1]) == Source(tmp_path / "b.csv", text="body", header=True)
+    assert recipe.unlabelled(recipe.files.exclude[1]) == Source(tmp_path / "b.csv", text="body", label="", header=True)
     (tmp_path / "r.toml").write_text(toml.write(recipe.tables()))
     assert recipes.load(str(tmp_path / "r.toml")).files == recipe.files
     for wrong in ({"text": 1}, {"path": "a.csv", "kind": "regress"}):
