@@ -4,6 +4,8 @@ An unknown key or a value of the wrong type is refused with the list of known ke
 """
 
 import dataclasses
+import math
+import os
 import tomllib
 import types
 import typing
@@ -12,8 +14,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from data.errors import NO_INPUT, USAGE, PotstillError
+from data.untrusted import open_regular
 
 Config = TypeVar("Config")
+MAX_TOML = 1 << 20  # bytes; the bundled recipes have one or two thousand
+MAX_DEPTH = 32  # tables in each other; recipes have three
+LARGEST = 1 << 63
 
 
 def build(cls: type[Config], values: Mapping[str, Any], *, where: str) -> Config:
@@ -40,13 +46,23 @@ def as_dict(config: Any) -> dict[str, Any]:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file into nested tables."""
+    """Read a TOML file into nested tables; one of megabytes, or of a hundred tables in each other, is no recipe."""
+    if not path.exists():
+        raise PotstillError(f"recipe {path} is not there", code=NO_INPUT)
+    with os.fdopen(open_regular(path), "rb") as stream:
+        content = stream.read(MAX_TOML + 1)
+    if len(content) > MAX_TOML:
+        raise PotstillError(f"{path} has more than {MAX_TOML:,} bytes, too many for a recipe")
     try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise PotstillError(f"recipe {path} is not there", code=NO_INPUT) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise PotstillError(f"{path} is not valid TOML: {error}", code=USAGE) from None
+        tables = tomllib.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:  # of which TOMLDecodeError, and an int of 5,000 digits
+        raise PotstillError(f"{path} is not valid TOML: {str(error)[:200]}", code=USAGE) from None
+    level: list[Any] = [tables]
+    for _ in range(MAX_DEPTH):
+        level = [item for value in level if isinstance(value, dict) for item in value.values()]
+    if level:
+        raise PotstillError(f"{path} holds more than {MAX_DEPTH} tables in each other", code=USAGE)
+    return tables
 
 
 def apply_settings(table: Mapping[str, Any], settings: list[str]) -> dict[str, Any]:
@@ -57,6 +73,8 @@ def apply_settings(table: Mapping[str, Any], settings: list[str]) -> dict[str, A
         if not sign or not key.strip():
             raise PotstillError(f"--set {setting!r} is not key=value", hint="e.g. --set augment.n_iter=10")
         *parents, last = key.strip().split(".")
+        if len(parents) > MAX_DEPTH:
+            raise PotstillError(f"--set {key[:40]}…: a key of {len(parents) + 1} parts")
         target = result
         for name in parents:
             target = target.setdefault(name, {})
@@ -68,9 +86,10 @@ def apply_settings(table: Mapping[str, Any], settings: list[str]) -> dict[str, A
 
 def _toml_value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        values = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
         return text
+    return values["value"] if len(values) == 1 else text
 
 
 def _deep_copy(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,13 +119,19 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
         return {str(key): _convert(item, args[1], where) for key, item in value.items()}
     if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
         return build(hint, value, where=where)  # type: ignore[arg-type]
+    if type(value) is int and abs(value) >= LARGEST:
+        raise PotstillError(f"{where} has a number of {value.bit_length()} bits; 63 are the most")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise PotstillError(f"{where} = {value} is not a finite number")
+    if isinstance(value, str) and "\0" in value:
+        raise PotstillError(f"{where} holds a NUL character")
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if hint is Path and isinstance(value, str):
         return Path(value)
     if isinstance(hint, type) and isinstance(value, hint) and (hint is bool) == isinstance(value, bool):
         return value
-    raise PotstillError(f"{where} = {value!r} is not {_name(hint)}")
+    raise PotstillError(f"{where} = {_shown(value)} is not {_name(hint)}")
 
 
 def _convert_union(value: Any, options: tuple[Any, ...], where: str) -> Any:
@@ -117,7 +142,16 @@ def _convert_union(value: Any, options: tuple[Any, ...], where: str) -> Any:
             return _convert(value, option, where)
         except PotstillError:
             continue
-    raise PotstillError(f"{where} = {value!r} is not {' or '.join(_name(option) for option in options)}")
+    raise PotstillError(f"{where} = {_shown(value)} is not {' or '.join(_name(option) for option in options)}")
+
+
+def _shown(value: Any) -> str:
+    """A value for an error; Python itself writes no int of 5,000 digits, and no list of a thousand lists."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):
+        return "a value too large to show"
+    return text if len(text) <= 80 else text[:79] + "…"
 
 
 def _name(hint: Any) -> str:

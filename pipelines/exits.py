@@ -29,7 +29,7 @@ def ending_of(error: BaseException) -> Ending:
         return Ending(error.message, error.hint, error.code)
     if isinstance(error, KeyboardInterrupt):
         return Ending("interrupted", "run the same command again: it goes on where it stopped", TRY_AGAIN)
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _of_memory(str(error))):
         return Ending("out of memory", "use a smaller batch or fewer workers", INTERNAL)
     if isinstance(error, OSError):
         return _from_system(error)
@@ -37,6 +37,11 @@ def ending_of(error: BaseException) -> Ending:
         return Ending(error.format_message().rstrip("."), _help_of(error), USAGE)  # type: ignore[attr-defined]
     hint = "this is a bug of potstill; the same command with --debug shows where"
     return Ending(f"{type(error).__name__}: {error}", hint, INTERNAL)
+
+
+def _of_memory(message: str) -> bool:
+    """Tell what torch's allocators say; the CPU's raises a plain RuntimeError."""
+    return any(words in message.lower() for words in ("out of memory", "can't allocate memory", "not enough memory"))
 
 
 def is_usage_mistake(error: BaseException) -> bool:

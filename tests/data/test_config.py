@@ -1,5 +1,6 @@
 """Strict configs: what is taken, what is converted, what is refused."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -122,3 +123,45 @@ def test_toml_files_are_read_and_broken_ones_refused(tmp_path: Path) -> None:
         path.write_bytes(broken)
         with pytest.raises(PotstillError, match="is not valid TOML"):
             read_toml(path)
+
+
+HOSTILE = {
+    "arrays in each other": "a = " + "[" * 100_000 + "]" * 100_000,
+    "inline tables in each other": "a = " + "{a=" * 50_000 + "1" + "}" * 50_000,
+    "a key of 1,000 parts": "a" + ".a" * 1_000 + " = 1",
+    "a number of 5,000 digits": "a = " + "9" * 5_000,
+    "no UTF-8": b"a = '\xff'",
+    "megabytes": "# " + "x" * (1 << 21),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_hostile_recipe_is_refused_with_a_sentence(case: str, tmp_path: Path) -> None:
+    content, path = HOSTILE[case], tmp_path / "recipe.toml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(PotstillError) as caught:
+        read_toml(path)
+    assert caught.value.code == USAGE and len(str(caught.value)) < 600
+
+
+def test_a_directory_or_a_pipe_is_no_recipe(tmp_path: Path) -> None:
+    with pytest.raises(PotstillError, match="is not a file"):
+        read_toml(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(PotstillError, match="is not a file"):
+        read_toml(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *("steps=" + "9" * 5_000, "steps=" + "9" * 4_000, "steps=0x" + "f" * 5_000, "rate=" + "9" * 4_000),
+        *("rate=1e400", "rate=nan", "rate=-inf", "layers=[" + "9" * 30 + "]", "losses.kl=nan", "layers=[1e400]"),
+        *("steps=" + "[" * 50_000 + "]" * 50_000, "inner" + ".a" * 1_000 + "=1", "steps=1\nrate=2", 'name="a\\u0000"'),
+    ],
+    ids=lambda setting: setting[:24],
+)
+def test_a_hostile_setting_is_refused_with_a_sentence(setting: str) -> None:
+    with pytest.raises(PotstillError) as caught:
+        build(Config, apply_settings({"name": "x"}, [setting]), where="--set")
+    assert caught.value.code == USAGE and len(str(caught.value)) < 600
