@@ -39,12 +39,13 @@ from student_train.history import write_curve
 from student_train.losses.table import Options, check_losses, required_signals
 from student_train.measure import Labelled, encode_labelled
 from student_train.models.shape import Shape
-from student_train.models.table import choose_model
+from student_train.models.table import build_model, choose_model
 from student_train.optim import USUAL_RATES
 from student_train.precision import choose_device, choose_precision
 from student_train.reader import Reader, open_caches
+from student_train.room import refuse_too_large
 from student_train.signals import chosen_columns
-from student_train.start import build_vocabulary, refuse_damaged_files, starting_table
+from student_train.start import RANDOM_WIDTH, build_vocabulary, refuse_damaged_files, starting_table
 from student_train.students import fold_many, is_sealed, seal_one
 from student_train.vocab import Subwords, Words
 
@@ -125,17 +126,19 @@ def train_one(
     """
     out, origins, encoded = place
     device = choose_device(config.device)
-    table = starting_table(config, vocabulary, reader, seed=config.seeds[0])
     shape = Shape(
         model=config.model,
         vocabulary=vocabulary.size,
-        dimensions=table.shape[1],
+        dimensions=config.dimensions or RANDOM_WIDTH,
         hidden=config.hidden,
         dense=config.dense,
         classes=reader.task.width,
         dropout=config.dropout,
         multichannel=config.multichannel,
     )
+    refuse_too_large(lambda: build_model(shape), device, hint="smaller ones: --set train.hidden=150")
+    table = starting_table(config, vocabulary, reader, seed=config.seeds[0])
+    shape = replace(shape, dimensions=table.shape[1])
     started = time.monotonic()
     what = Fit(
         losses=config.losses,
