@@ -59,7 +59,7 @@ $(FOR_DEMO): $(SOURCES)
 # After this one the demo has all that it needs, too.
 $(FOR_DEV): $(SOURCES)
 	@$(call venv)
-	$(INSTALL) -e '.[demo,ray,s3,zh,hf,dev]'
+	$(INSTALL) -e '.[demo,ray,s3,zh,hf,sentencepiece,dev]'
 	@touch $(FOR_DEMO) $@
 
 # A venv without pip is what a Python without ensurepip leaves behind: it is made again over the old one.

@@ -7,6 +7,7 @@ is run in a process of its own on texts made to hurt it; one that runs out of ti
 
 import base64
 import functools
+import importlib.util
 import json
 import re
 import subprocess
@@ -60,6 +61,23 @@ def check_tokenizer(path: Path) -> None:
     if reasons := sorted(set(odd(values))):
         state = path.stat()
         _try(path, (state.st_size, state.st_mtime_ns), "; ".join(reasons)[:300])
+
+
+def check_tokenizers(path: Path) -> None:
+    """Check a model directory's tokenizer.json, and that what stands in its place can be converted to one."""
+    if (path / "tokenizer.json").exists():
+        return check_tokenizer(path / "tokenizer.json")
+    models = sorted(file.name for file in path.glob("*.model"))
+    try:
+        there = all(importlib.util.find_spec(name) for name in ("sentencepiece", "google.protobuf"))
+    except ModuleNotFoundError:  # of the parent package
+        there = False
+    if models and not there:
+        raise PotstillError(
+            f"{path} has no tokenizer.json but {models[0]}, which takes the sentencepiece library to read",
+            hint="pip install 'potstill[sentencepiece]'",
+        )
+    return None
 
 
 def odd(values: dict[str, Any]) -> Iterator[str]:

@@ -77,6 +77,13 @@ class Encoded:
         return Encoded.laid(flat, lengths, flat_types)
 
     @staticmethod
+    def filled(flat: np.ndarray, lengths: np.ndarray, types: np.ndarray | None = None) -> "Encoded":
+        """Rows of these lengths that lie one behind the other; an empty row becomes the single id 0."""
+        at = (np.cumsum(lengths) - lengths)[lengths == 0]
+        types = None if types is None else np.insert(types, at, 0).astype(np.int32)
+        return Encoded.laid(np.insert(flat, at, 0), np.maximum(lengths, 1), types)
+
+    @staticmethod
     def laid(flat: np.ndarray, lengths: np.ndarray, types: np.ndarray | None = None) -> "Encoded":
         """Rows of these lengths that lie one behind the other."""
         lengths = lengths.astype(np.int64, copy=False)

@@ -119,6 +119,6 @@ def open_encoded(directory: Path, reader: Reader, vocabulary: Vocabulary, *, say
         counts=tuple(group.count for group in reader.groups),
         size=vocabulary.size,
         sides=2 if reader.task.pair and not vocabulary.joint else 1,
-        segments=reader.task.pair and vocabulary.joint,
+        segments=vocabulary.segments,
         say=say,
     )

@@ -8,7 +8,9 @@ import torch
 from torch import nn
 
 from data import store
+from data.encoding import feed_of
 from data.errors import BAD_DATA, NO_INPUT, PotstillError
+from data.families import position_limit
 from data.manifest import NAME, open_sealed, read_manifest
 from data.model_files import read_headers
 from data.tasks.task import Task
@@ -67,10 +69,11 @@ def _open_encoder(directory: Path, task: Task, longest: int) -> Opened:
 
     model, tokenizer = load_encoder(str(directory), task)
     _check_head(directory, model)
-    longest = longest or _longest(model, tokenizer)
+    longest = longest or min(LONGEST, position_limit(model.config.to_dict(), tokenizer.model_max_length) or LONGEST)
+    feed = feed_of(tokenizer, model, longest)
     files = [*directory.glob("*.safetensors"), directory / "config.json", directory / "tokenizer.json"]
     size = sum(file.stat().st_size for file in files if file.is_file())
-    return Opened(Transformer(model).eval(), Joint(tokenizer.backend_tokenizer, longest), task, size)
+    return Opened(Transformer(model, feed).eval(), Joint(feed), task, size)
 
 
 def _check_head(directory: Path, model: nn.Module) -> None:
@@ -84,9 +87,3 @@ def _check_head(directory: Path, model: nn.Module) -> None:
             hint="fine-tune it first: potstill teach TRAIN --dev DEV -m MODEL -o DIR",
             code=BAD_DATA,
         )
-
-
-def _longest(model: nn.Module, tokenizer: object) -> int:
-    """Longest text in sub-words that both tokenizer and positions allow, `LONGEST` at most."""
-    limits = (getattr(tokenizer, "model_max_length", None), getattr(model.config, "max_position_embeddings", None))
-    return min([LONGEST, *(int(limit) for limit in limits if limit and limit > 0)])

@@ -1,10 +1,13 @@
 """In which numbers the matrix products of a training step run. Weights, losses and sums stay float32."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+from torch import nn
 
 from data.errors import PotstillError
+from student_train.batch import Inputs
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -35,6 +38,29 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return torch.bfloat16 if fast else torch.float32
+
+
+def precision_that_suits(
+    model: nn.Module, inputs: Inputs, precision: torch.dtype, device: torch.device, *, say: Callable[[str], None]
+) -> torch.dtype:
+    """Take float32 where a model fails on a few rows in less, or gives no finite scores there; say so."""
+    if precision == torch.float32:
+        return precision
+    training = model.training
+    model.eval()  # without dropout: nothing is drawn
+    try:
+        with products_in(precision, device):
+            logits = model(inputs.to(device)).logits.float()
+        logits.sum().backward()
+        reason = "" if bool(logits.isfinite().all()) else "its scores are not finite"
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[0][:120]
+    model.zero_grad()
+    model.train(training)
+    if not reason:
+        return precision
+    say(f"the model cannot be computed in {str(precision).removeprefix('torch.')} ({reason}): float32 is taken")
+    return torch.float32
 
 
 def products_in(precision: torch.dtype, device: torch.device) -> AbstractContextManager:

@@ -4,19 +4,22 @@ out/  model.safetensors config.json tokenizer.json …   a plain Hugging Face di
       examples/                                        the training rows, as the loop streams them
 """
 
-import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from data import store
 from data.config import as_dict
+from data.encoding import feed_of
 from data.errors import PotstillError
 from data.example import Example
 from data.examples import describe, write_parts
+from data.families import position_limit
 from data.identity import is_scratch, of_model, of_source
 from data.manifest import NAME, Manifest, open_sealed, read_manifest, write_manifest
 from data.progress import Progress
@@ -24,9 +27,10 @@ from data.readers.examples import read
 from data.readers.said import KEY, Heard
 from data.readers.source import Source
 from data.tasks.task import Task
+from student_train.batch import pad_inputs
 from student_train.config import TeachConfig, what_only
 from student_train.directory import clear, sealing, tidy, writing
-from student_train.encoder import load_encoder, new_encoder
+from student_train.encoder import load_to_teach, new_encoder
 from student_train.finished import find_finished, set_damaged_aside
 from student_train.fit import Fit, Fitted, run
 from student_train.history import write_curve
@@ -34,7 +38,7 @@ from student_train.losses.table import Options
 from student_train.measure import encode_labelled
 from student_train.models.transformer import Transformer
 from student_train.optim import Optimizer
-from student_train.precision import choose_device, choose_precision
+from student_train.precision import choose_device, choose_precision, precision_that_suits
 from student_train.reader import open_examples
 from student_train.vocab import Joint
 
@@ -82,7 +86,7 @@ def _teach(
     torch.set_num_threads(config.threads or torch.get_num_threads())
     parts = write_parts(out / "examples", read(train, task, split="train", tell=heard), task)
     write_manifest(out / "examples", Manifest("examples", task, tuple(parts), {"train": origins["train"]}))
-    network, tokenizer = _open_model(model, config, task, out / "examples")
+    network, tokenizer = _open_model(model, config, task, out / "examples", say=progress.note)
     fitted = _train(config, network, tokenizer, about, out, progress=progress)
     seconds = round(time.monotonic() - started, 1)
     numbers = fitted.numbers | {"seconds": seconds, KEY: heard.values()}
@@ -102,13 +106,16 @@ def _train(
 ) -> Fitted:
     """Run the loop; the network holds its best weights afterwards."""
     task, examples, origins = about
-    vocabulary = Joint(tokenizer.backend_tokenizer, config.max_length)
+    feed = feed_of(tokenizer, network, config.max_length)
+    vocabulary = Joint(feed)
     device = choose_device(config.device)
-    wrapped = Transformer(network).to(device)
+    wrapped = Transformer(network, feed).to(device)
+    texts, say = ["a", "The quick brown fox jumps over the lazy dog."], progress.note
+    trial = pad_inputs(vocabulary.encode(texts, texts if task.pair else None), np.arange(len(texts)))
     what = Fit(
         losses={"ce": 1.0},
         options=Options(task),
-        precision=choose_precision(config.precision, device),
+        precision=precision_that_suits(wrapped, trial, choose_precision(config.precision, device), device, say=say),
         device=device,
         seed=config.seed,
         key=store.digest_of([what_only(config), origins]),
@@ -137,7 +144,9 @@ def _seal(
     write_manifest(out, Manifest("encoder", task, parts, origins, as_dict(config), report))
 
 
-def _open_model(model: str, config: TeachConfig, task: Task, examples: Path) -> tuple[Any, Any]:
+def _open_model(
+    model: str, config: TeachConfig, task: Task, examples: Path, *, say: Callable[[str], None]
+) -> tuple[Any, Any]:
     """The network with a fresh head for the task, and its tokenizer; the head's start depends on the seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -145,9 +154,9 @@ def _open_model(model: str, config: TeachConfig, task: Task, examples: Path) -> 
             return new_encoder(model.partition(":")[2] or "4x256", task, examples, longest=config.max_length)
         if (Path(model) / NAME).is_file():
             open_sealed(Path(model), "encoder")  # else a damaged teacher would be fine-tuned
-        network, tokenizer = load_encoder(model, task)
-    longest = min(tokenizer.model_max_length, getattr(network.config, "max_position_embeddings", None) or math.inf)
-    if config.max_length > longest:
+        network, tokenizer = load_to_teach(model, task, say=say)
+    longest = position_limit(network.config.to_dict(), tokenizer.model_max_length)
+    if longest and config.max_length > longest:
         raise PotstillError(
             f"max_length {config.max_length} is above the {longest} positions of {model}",
             hint=f"--set teach.max_length={longest}",

@@ -10,12 +10,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from tokenizers import Tokenizer
 
 from data import store
+from data.encoding import Feed, encode
 from data.errors import NO_INPUT, PotstillError
 from data.example import MASK
 from data.tokenizer_files import check_tokenizer
@@ -39,6 +40,10 @@ class Vocabulary(Protocol):
     def joint(self) -> bool:
         """Whether rows are the sub-words that a cross-encoder with this tokenizer reads, special tokens and all."""
 
+    @property
+    def segments(self) -> bool:
+        """Whether rows come with segment numbers (token types)."""
+
     def encode(self, texts: list[str], pairs: list[str] | None) -> list[Encoded]:
         """Encode N rows: one `Encoded` per side (one in all for a joint encoding)."""
 
@@ -60,6 +65,7 @@ class Words:
     longest: int
     rule: int = RULE
     joint = False
+    segments = False
 
     @property
     def size(self) -> int:
@@ -94,6 +100,7 @@ class Subwords:
     mask: str
     longest: int
     joint = False
+    segments = False
 
     @property
     def size(self) -> int:
@@ -124,24 +131,24 @@ class Subwords:
 class Joint:
     """Both texts in one row with the tokenizer's special tokens and segment numbers, as a cross-encoder reads them."""
 
-    tokenizer: Tokenizer
-    longest: int
+    feed: Feed
     joint = True
 
     @property
     def size(self) -> int:
-        return self.tokenizer.get_vocab_size(with_added_tokens=True)
+        return self.feed.backend.get_vocab_size(with_added_tokens=True)
+
+    @property
+    def segments(self) -> bool:
+        return self.feed.types
 
     def encode(self, texts: list[str], pairs: list[str] | None) -> list[Encoded]:
-        rows: Any = texts if pairs is None else list(zip(texts, pairs, strict=True))
-        self.tokenizer.enable_truncation(self.longest)
-        self.tokenizer.no_padding()
-        encoded = self.tokenizer.encode_batch(rows)
-        types = [row.type_ids for row in encoded] if pairs is not None else None
-        return [Encoded.of([row.ids for row in encoded], types)]
+        rows = encode(self.feed, texts, pairs)
+        return [Encoded.filled(rows.ids, rows.lengths, rows.types)]
 
     def digest(self) -> str:
-        return store.digest_of(["joint", _spelled(self.tokenizer), self.longest])
+        feed = self.feed
+        return store.digest_of(["joint", _spelled(feed.backend), feed.backend.truncation, feed.mask, feed.types])
 
     def save(self, directory: Path) -> None:
         raise NotImplementedError("a teacher's directory keeps its tokenizer in Hugging Face's own form")

@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from data.encoding import TRUNCATED, Feed, Tokens, encodings, spelled, tokenise
 from data.errors import BAD_DATA, PotstillError
-from data.example import MASK
-from teacher_cache.tokens import TRUNCATED, Tokeniser, Tokens, tokenise
 
 NOWHERE = -1
 
@@ -35,25 +34,26 @@ class Words:
 
 
 def tokenise_words(
-    tokeniser: Tokeniser, texts: Sequence[str], words: Sequence[Sequence[str]], contexts: Sequence[str] | None = None
+    feed: Feed, texts: Sequence[str], words: Sequence[Sequence[str]], contexts: Sequence[str] | None = None
 ) -> tuple[Tokens, Words]:
     """Cut texts into sub-words and find their words in them.
 
     words: of each text; with `contexts`, the second texts, the words of these, and scores are of spans (start, end).
     Words stand in the text in their order, whatever is between them. Errors: a word that does not (BAD_DATA).
     """
-    tokens = tokenise(tokeniser, texts, contexts)
+    tokens = tokenise(feed, texts, contexts)
     said = texts if contexts is None else contexts
     good = np.flatnonzero(tokens.lengths)
-    encodings = dict(zip(good.tolist(), _encode(tokeniser, texts, contexts, good.tolist()), strict=True))
+    asked = [texts[row] for row in good], None if contexts is None else [contexts[row] for row in good]
+    cut_again = dict(zip(good.tolist(), encodings(feed, *asked, offsets=True), strict=True))
     places = []
     for row, (text, names) in enumerate(zip(said, words, strict=True)):
-        if row not in encodings:
+        if row not in cut_again:
             places.append(np.full((len(names), 2), NOWHERE))
             continue
-        shown, plain = _masked(tokeniser, text), [_masked(tokeniser, name) for name in names]
+        shown, plain = spelled(feed, text), [spelled(feed, name) for name in names]
         cut = tokens.status[row] == TRUNCATED
-        places.append(align(encodings[row], shown, find_words(shown, plain), 0 if contexts is None else 1, cut=cut))
+        places.append(align(cut_again[row], shown, find_words(shown, plain), 0 if contexts is None else 1, cut=cut))
     flat = np.concatenate(places).astype(np.int64) if places else np.zeros((0, 2), np.int64)
     starts = np.concatenate([[0], np.cumsum([len(names) for names in words], dtype=np.int64)])
     return tokens, Words(flat[:, 0], flat[:, 1], starts, ends=contexts is not None)
@@ -115,19 +115,3 @@ def words_of(words: Words, rows: slice) -> Words:
     starts = words.starts[rows.start : rows.stop + 1]
     flat = slice(int(starts[0]), int(starts[-1]))
     return Words(words.first[flat], words.last[flat], starts - starts[0], words.ends)
-
-
-def _encode(
-    tokeniser: Tokeniser, texts: Sequence[str], contexts: Sequence[str] | None, rows: Sequence[int]
-) -> list[Any]:
-    """Encode again with offsets, which the fast way of `tokenise` does not keep."""
-    first = [_masked(tokeniser, texts[row]) for row in rows]
-    if contexts is None:
-        return tokeniser.backend.encode_batch(first)
-    return tokeniser.backend.encode_batch(
-        list(zip(first, [_masked(tokeniser, contexts[row]) for row in rows], strict=True))
-    )
-
-
-def _masked(tokeniser: Tokeniser, text: str) -> str:
-    return text.replace(MASK, tokeniser.mask or MASK)

@@ -14,11 +14,12 @@ RULE = "length-sorted-8/one-thread-each"  # named in the plan: another rule is a
 LEAST = 8  # a batch may end early once it holds budget / LEAST
 
 
-def plan_batches(lengths: np.ndarray, budget: int) -> list[np.ndarray]:
+def plan_batches(lengths: np.ndarray, budget: int, *, alone: bool = False) -> list[np.ndarray]:
     """Cut rows into batches: longest first, so that a batch too large for the memory shows at once.
 
     lengths: int [N], sub-words of each row; rows of length 0 (rejected ones) are in no batch.
-    budget: most sub-words of one batch, padding included; a longer row goes alone.
+    budget: most sub-words of one batch, padding included; a longer row goes by itself.
+    alone: a batch ends at every change of length, so that nothing is padded.
     Returns row numbers, int64, one array a batch, the longest row first; rows of equal length keep their order.
     """
     order = np.argsort(-lengths, kind="stable")
@@ -29,7 +30,7 @@ def plan_batches(lengths: np.ndarray, budget: int) -> list[np.ndarray]:
     while start < len(order):
         longest = -int(falling[start])
         most = start + max(1, budget // longest)
-        least = min(start + max(1, budget // LEAST // longest), len(order))
+        least = min(start + max(1, 0 if alone else budget // LEAST // longest), len(order))
         change = int(np.searchsorted(falling, falling[least - 1], side="right"))
         end = min(most, change)
         batches.append(order[start:end])

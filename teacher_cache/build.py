@@ -75,7 +75,7 @@ def expected(job: Job, there: Plan) -> Plan:
         examples=job.source.root,
         teacher=job.files.files,
         signals=job.columns,
-        dtype=there.dtype if job.config.dtype == "auto" else job.config.dtype,
+        dtype=there.dtype if plans.agreed(job.config, there).dtype == "auto" else job.config.dtype,
         max_length=job.config.max_length,
         token_budget=job.config.token_budget or there.token_budget,
     )

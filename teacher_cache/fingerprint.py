@@ -10,12 +10,13 @@ from typing import Any
 
 from data import store
 from data.errors import BAD_DATA, PotstillError
+from data.families import position_limit
 from data.identity import model_content
 from data.manifest import NAME, open_sealed
 from data.model_files import TOKENIZER_CONFIG, check_model, find_model
 from data.model_sizes import CONFIG, DEPTHS, WIDTHS
 from data.tasks.task import Task
-from data.tokenizer_files import check_tokenizer
+from data.tokenizer_files import check_tokenizers
 from data.untrusted import read_json, refusing
 
 
@@ -55,8 +56,7 @@ def inspect_teacher(teacher: str | Path) -> TeacherFiles:
     """
     path = find_model(teacher, role="teacher")
     config = check_model(path)
-    if (path / "tokenizer.json").exists():
-        check_tokenizer(path / "tokenizer.json")
+    check_tokenizers(path)
     with refusing(f"{path / CONFIG} has labels that cannot be read"):
         labels, outputs = read_labels(config)
     files = model_content(path)
@@ -66,7 +66,7 @@ def inspect_teacher(teacher: str | Path) -> TeacherFiles:
         files=files,
         config=config,
         width=_first(config, WIDTHS, path),
-        depth=_first(config, DEPTHS, path),
+        depth=_depth(config, path),
         labels=labels,
         outputs=outputs,
         positions=_positions(path, config),
@@ -115,6 +115,15 @@ def check_labels(files: TeacherFiles, task: Task) -> None:
         )
 
 
+def _depth(config: dict[str, Any], path: Path) -> int:
+    """Number of layers; Funnel names that of each of its blocks."""
+    blocks, repeats = config.get("block_sizes"), config.get("block_repeats")
+    if config.get("model_type") == "funnel" and isinstance(blocks, list) and all(type(size) is int for size in blocks):
+        times = repeats if isinstance(repeats, list) and len(repeats) == len(blocks) else [1] * len(blocks)
+        return sum(size * int(each) for size, each in zip(blocks, times, strict=True))
+    return _first(config, DEPTHS, path)
+
+
 def _first(config: dict[str, Any], names: tuple[str, ...], path: Path) -> int:
     for name in names:
         if isinstance(config.get(name), int):
@@ -125,7 +134,4 @@ def _first(config: dict[str, Any], names: tuple[str, ...], path: Path) -> int:
 def _positions(path: Path, config: dict[str, Any]) -> int:
     tokenizer = path / TOKENIZER_CONFIG
     stated = read_json(tokenizer).get("model_max_length") if tokenizer.exists() else None
-    limits = [
-        value for value in (stated, config.get("max_position_embeddings")) if isinstance(value, int) and value > 0
-    ]
-    return min((value for value in limits if value < 1 << 30), default=0)
+    return position_limit(config, stated)

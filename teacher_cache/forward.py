@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from data.encoding import NONFINITE, Tokens, pad
 from data.schema import split_signal
 from teacher_cache.attention import watched
 from teacher_cache.batching import padded_tokens, plan_batches
@@ -21,7 +22,6 @@ from teacher_cache.extract import ATTENTION, check_range, extract
 from teacher_cache.first_token import first_token_only, first_token_serves
 from teacher_cache.lanes import lanes_of, side_by_side
 from teacher_cache.machine import cpu_threads
-from teacher_cache.tokens import NONFINITE, Tokens, pad
 
 Buffers = dict[str, torch.Tensor]  # column -> [all places, width] on the device
 Starts = dict[str, np.ndarray]  # column -> place where each row begins, int64 [N + 1]
@@ -33,13 +33,21 @@ class Forward:
     columns    name -> width
     filler     id of the padding token
     budget     sub-words of a batch
+    alone      rows of another length cannot be in its batch (see `data.encoding.Feed`)
     per_word   the model scores every sub-word, and its logits are kept as they come, [S, C]
     """
 
     def __init__(
-        self, model: Any, columns: dict[str, int], filler: int, budget: int, *, per_word: bool = False
+        self,
+        model: Any,
+        columns: dict[str, int],
+        filler: int,
+        budget: int,
+        *,
+        per_word: bool = False,
+        alone: bool = False,
     ) -> None:
-        self.model, self.columns, self.filler, self.budget = model, columns, filler, budget
+        self.model, self.columns, self.filler, self.budget, self.alone = model, columns, filler, budget, alone
         self.per = {name: split_signal(name)[0].per for name in columns} | ({"logits": "token"} if per_word else {})
         self.attention = any(name.partition(".")[0] in ATTENTION for name in columns)
         self.first = not per_word and first_token_serves(model, columns)
@@ -52,7 +60,7 @@ class Forward:
         lengths = tokens.lengths
         starts = {name: _starts(per, lengths) for name, per in self.per.items()}
         buffers = {name: self._buffer(name, int(starts[name][-1])) for name in self.columns}
-        batches = plan_batches(lengths, self.budget)
+        batches = plan_batches(lengths, self.budget, alone=self.alone)
         with self.ready(self.model) as lanes:
             fill = functools.partial(self._fill, self.model, tokens, buffers=buffers, starts=starts)
             for rows in side_by_side(fill, batches, lanes):
@@ -107,7 +115,7 @@ class Forward:
         broken = _not_finite(buffers, starts, tokens.lengths)
         if len(broken):
             with self.ready(self._exact):
-                for places in plan_batches(tokens.lengths[broken], self.budget):
+                for places in plan_batches(tokens.lengths[broken], self.budget, alone=self.alone):
                     self._fill(self._exact, tokens, broken[places], buffers=buffers, starts=starts, check=True)
         for row in _not_finite(buffers, starts, tokens.lengths) if len(broken) else []:
             status[row] = NONFINITE

@@ -12,6 +12,7 @@ import torch
 from data.errors import PotstillError
 from teacher_cache.config import CacheConfig
 from teacher_cache.fingerprint import TeacherFiles
+from teacher_cache.teacher import has_sdpa
 
 CPU_BUDGET = 4_096  # sub-words of a batch: a few MB of activations, near the caches
 GPU_BUDGETS = (65_536, 32_768, 16_384, 8_192, 4_096)  # the largest that fits; more gains nothing
@@ -39,7 +40,7 @@ def choose(config: CacheConfig, files: TeacherFiles, *, settled: dict[str, Any] 
     return Machine(
         device=device,
         dtype=dtype,
-        attention=given.get("attention") or choose_attention(gpu, dtype),
+        attention=_attention(given.get("attention") or choose_attention(gpu, dtype), files),
         token_budget=given.get("token_budget") or (gpu_budget(_free(device), files) if gpu else CPU_BUDGET),
     )
 
@@ -69,6 +70,11 @@ def choose_attention(gpu: bool, dtype: str) -> str:
     (3,260 against 3,350).
     """
     return "eager" if not gpu and dtype == "bfloat16" else "sdpa"
+
+
+def _attention(kernel: str, files: TeacherFiles) -> str:
+    """The kernel that a teacher's family has: some have eager only."""
+    return kernel if kernel == "eager" or has_sdpa(files) else "eager"
 
 
 def bound_caches() -> None:

@@ -6,7 +6,7 @@ attention kernel), compared with a warning.
 
 import importlib.metadata
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from data import store
 from data.errors import BAD_DATA, STALE, PotstillError
 from data.schema import SCHEMA_VERSION
 from teacher_cache.commits import QUARANTINE
+from teacher_cache.config import CacheConfig
 from teacher_cache.windows import batching_rule
 
 NAME = "PLAN.json"
@@ -83,6 +84,12 @@ def read_plan(directory: Path) -> Plan | None:
         raise PotstillError(f"{directory / NAME} was edited", hint=MEND.format(directory), code=BAD_DATA)
     refuse_difference(directory, identity, plan.identity)
     return plan
+
+
+def agreed(config: CacheConfig, there: Plan | None) -> CacheConfig:
+    """A config in which an arithmetic that the teacher did not take, when the cache was begun, is left open again."""
+    asked = there.provenance.get("asked_dtype") if there else None
+    return replace(config, dtype="auto") if config.dtype == asked else config
 
 
 def put_plan(directory: Path, plan: Plan) -> bool:

@@ -4,13 +4,13 @@ Each row goes through alone, in the cache's arithmetic on the CPU: neither batch
 with the run that made it.
 """
 
-import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from data.encoding import OK, TRUNCATED, feed_of, tokenise
 from data.examples import take_rows
 from data.manifest import read_manifest
 from data.progress import Progress
@@ -18,8 +18,7 @@ from teacher_cache import plan as plans
 from teacher_cache.job import Job, open_job
 from teacher_cache.repair import config_of, notes_of, place_of
 from teacher_cache.shard import answer
-from teacher_cache.teacher import load_model, load_tokenizer
-from teacher_cache.tokens import OK, TRUNCATED, prepare, tokenise
+from teacher_cache.teacher import has_sdpa, load_model, load_tokenizer
 from teacher_cache.verify import Finding
 
 Ask = Callable[[str, str | None], np.ndarray]
@@ -63,14 +62,15 @@ def recompute(directory: Path, *, rows: int, teacher: str | None, seed: int, pro
 def _asker(job: Job) -> Ask:
     """The teacher as a function: text, pair -> logits [C]."""
     tokenizer = load_tokenizer(job.files)
-    model = load_model(job.files, device="cpu", dtype=job.config.dtype, attention="sdpa")
-    types = "token_type_ids" in inspect.signature(model.forward).parameters
-    tokeniser = prepare(tokenizer, job.config.max_length, types=types)
+    model = load_model(
+        job.files, device="cpu", dtype=job.config.dtype, attention="sdpa" if has_sdpa(job.files) else "eager"
+    )
+    feed = feed_of(tokenizer, model, job.config.max_length)
     widths = {"logits": job.source.task.width}
 
     def ask(text: str, pair: str | None) -> np.ndarray:
-        tokens = tokenise(tokeniser, [text], None if pair is None else [pair])
-        return answer(model, tokens, widths, filler=tokeniser.pad, budget=job.config.token_budget).columns["logits"][0]
+        tokens = tokenise(feed, [text], None if pair is None else [pair])
+        return answer(model, tokens, widths, filler=feed.pad, budget=job.config.token_budget).columns["logits"][0]
 
     return ask
 

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from data import store
+from data.encoding import NONFINITE
 from data.errors import NO_INPUT, STALE, PotstillError
 from data.examples import read_groups, take_rows
 from data.manifest import Part
@@ -19,7 +20,6 @@ from data.progress import Progress
 from teacher_cache import plan as plans
 from teacher_cache.commits import read_all
 from teacher_cache.plan import Plan
-from teacher_cache.tokens import NONFINITE
 
 # What of a plan does not decide the answer to one row, but for its last bits.
 NOT_OF_A_ROW = ("examples", "batching", "token_budget", "reuse", "signals")

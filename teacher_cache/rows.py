@@ -10,13 +10,13 @@ import numpy as np
 import pyarrow as pa
 
 from data import store
+from data.encoding import Feed, Tokens, concatenate, tokenise
 from data.errors import BAD_DATA, PotstillError
 from data.examples import hash_ids, read_groups
 from data.stop import Stop
 from teacher_cache.job import Job
 from teacher_cache.reuse import Found
 from teacher_cache.shard import vectors_of
-from teacher_cache.tokens import Tokeniser, Tokens, concatenate, tokenise
 from teacher_cache.windows import per_token
 
 PIECE = 512  # rows joined at a time where answers grow with the length of the text: some 50 MB a layer
@@ -36,7 +36,7 @@ class Rows:
     places: np.ndarray | None = None
 
 
-def read_rows(job: Job, index: int, tokeniser: Tokeniser, found: Found | None, stop: Stop | None = None) -> Rows:
+def read_rows(job: Job, index: int, feed: Feed, found: Found | None, stop: Stop | None = None) -> Rows:
     """Read one examples part and cut it into sub-words, row group by row group; rows that are found need no cutting."""
     source, pair = job.source.parts[index], job.source.task.pair
     ids, groups, tokens, places, digest = [], [], [], [], hashlib.sha256()
@@ -50,7 +50,7 @@ def read_rows(job: Job, index: int, tokeniser: Tokeniser, found: Found | None, s
             places.append(found.places(table["id"]))
             table = table.filter(pa.array(places[-1] < 0))
         pairs = table["pair"].to_pylist() if pair else None
-        tokens.append(tokenise(tokeniser, table["text"].to_pylist(), pairs))
+        tokens.append(tokenise(feed, table["text"].to_pylist(), pairs))
     if digest.hexdigest() != source.ids:
         raise PotstillError(f"{job.examples / source.name} holds other rows than its manifest says", code=BAD_DATA)
     return Rows(pa.concat_arrays(ids), groups, concatenate(tokens), np.concatenate(places) if places else None)

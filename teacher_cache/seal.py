@@ -8,6 +8,7 @@ from typing import Any
 
 from data import config as configs
 from data import store
+from data.encoding import OK, TRUNCATED
 from data.errors import BAD_DATA, PotstillError
 from data.manifest import Manifest, Part
 from teacher_cache import plan as plans
@@ -15,7 +16,6 @@ from teacher_cache.commits import Commit
 from teacher_cache.job import Job
 from teacher_cache.keep import FOLDER, KEPT
 from teacher_cache.plan import LIBRARIES, Plan
-from teacher_cache.tokens import OK, TRUNCATED
 
 ALWAYS_ALLOWED = 10  # rows without an answer that no share forbids, so that a small data set may have some
 

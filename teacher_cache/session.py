@@ -7,7 +7,6 @@ another shard, so any process on any machine may do any of them, twice or at the
 i, and `write_shard` writes one window of answers while the next is computed.
 """
 
-import inspect
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ import torch
 
 from data import store
 from data.claims import Claim, claim
+from data.encoding import Feed, feed_of
 from data.examples import part_name
 from data.stop import Stop
 from teacher_cache.commits import Commit, commit_shard, read_commit
@@ -33,7 +33,6 @@ from teacher_cache.reuse import Donor, Found
 from teacher_cache.rows import Rows, merge, read_rows
 from teacher_cache.shard import Tally, answer_windows, write_shard
 from teacher_cache.teacher import load_model
-from teacher_cache.tokens import Tokeniser, prepare
 
 LEAST_BUDGET = 64  # sub-words; a batch that does not fit at this size will not fit
 
@@ -60,7 +59,7 @@ class Session:
     job: Job
     plan: Plan
     model: Any
-    tokeniser: Tokeniser
+    feed: Feed
     found: Found | None = None
 
 
@@ -70,9 +69,8 @@ def open_session(job: Job, settled: Settled, donors: Sequence[Donor] = ()) -> Se
     model = load_model(job.files, device=machine.device, dtype=machine.dtype, attention=machine.attention)
     if not kept(job.out):
         keep(job.out, model, tokenizer, job.files)
-    types = "token_type_ids" in inspect.signature(model.forward).parameters
-    tokeniser = prepare(tokenizer, job.config.max_length, types=types)
-    return Session(job, settled.plan, model, tokeniser, Found(donors) if donors else None)
+    feed = feed_of(tokenizer, model, job.config.max_length)
+    return Session(job, settled.plan, model, feed, Found(donors) if donors else None)
 
 
 def process_shard(
@@ -139,7 +137,7 @@ def claimed(session: Session, missing: Iterable[int]) -> Generator[tuple[int, Cl
 
 
 def _read(session: Session, index: int, stop: Stop | None = None) -> Rows:
-    return read_rows(session.job, index, session.tokeniser, session.found, stop)
+    return read_rows(session.job, index, session.feed, session.found, stop)
 
 
 def write(session: Session, index: int, rows: Rows, tmp: Path, *, budget: int, on_batch: OnBatch) -> Tally:
@@ -167,7 +165,8 @@ def _write_fresh(session: Session, schema: pa.Schema, rows: Rows, tmp: Path, bud
         rows.tokens,
         session.job.widths,
         rows.groups,
-        filler=session.tokeniser.pad,
+        filler=session.feed.pad,
+        alone=session.feed.alone,
         budget=budget,
         on_batch=on_batch,
     )

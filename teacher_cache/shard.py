@@ -15,10 +15,10 @@ import numpy as np
 import pyarrow as pa
 
 from data import store
+from data.encoding import Tokens
 from data.schema import count_numbers, split_signal
 from teacher_cache.align import Words, to_words, words_of
 from teacher_cache.forward import Forward
-from teacher_cache.tokens import Tokens
 from teacher_cache.windows import plan_windows, rows_of
 
 OnBatch = Callable[[int], None]
@@ -65,16 +65,20 @@ def answer(
     *,
     filler: int,
     budget: int,
+    alone: bool = False,
     on_batch: OnBatch = lambda rows: None,
     words: Words | None = None,
 ) -> Answers:
     """Put all rows through the model, in batches of `budget` sub-words, with all answers in memory.
 
-    columns: name -> width. filler: id of the padding token. on_batch: called with the rows of each finished batch.
+    columns: name -> width. filler: id of the padding token. alone: rows of another length cannot be in a batch.
+    on_batch: called with the rows of each finished batch.
     words: where the words of each row are, for logits per word of a model that scores every sub-word.
     Rows whose answer is not finite are done again in float32; what is still not finite gets status `nonfinite`.
     """
-    return _answer(Forward(model, columns, filler, budget, per_word=words is not None), tokens, words, on_batch)
+    return _answer(
+        Forward(model, columns, filler, budget, per_word=words is not None, alone=alone), tokens, words, on_batch
+    )
 
 
 def answer_windows(
@@ -85,11 +89,12 @@ def answer_windows(
     *,
     filler: int,
     budget: int,
+    alone: bool = False,
     on_batch: OnBatch = lambda rows: None,
     words: Words | None = None,
 ) -> Iterator[Answers]:
     """Put a shard through the model window by window; one window is in memory. See `answer` and `plan_windows`."""
-    forward = Forward(model, columns, filler, budget, per_word=words is not None)
+    forward = Forward(model, columns, filler, budget, per_word=words is not None, alone=alone)
     for rows in plan_windows(columns, tokens.lengths, groups):
         yield _answer(forward, rows_of(tokens, rows), words and words_of(words, rows), on_batch)
 

@@ -8,9 +8,15 @@ from typing import Any
 
 import torch
 import transformers
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers import (
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+)
 
 from data.errors import BAD_DATA, PotstillError
+from data.families import OURS
 from data.tasks.task import Task
 from teacher_cache.fingerprint import TeacherFiles, check_labels, inspect_teacher
 from teacher_cache.guard import building, check_ids, refusing
@@ -60,8 +66,11 @@ def load_tokenizer(files: TeacherFiles) -> Any:
 def load_model(files: TeacherFiles, *, device: str, dtype: str, attention: str) -> Any:
     """Load the weights, safetensors only; a head that would be filled with random numbers is refused."""
     with _quiet(), building(files):
+        config = AutoConfig.from_pretrained(files.path, trust_remote_code=False, local_files_only=True)
+        vars(config).update({key: value for key, value in OURS.items() if hasattr(config, key)})
         model, info = AutoModelForSequenceClassification.from_pretrained(
             files.path,
+            config=config,
             dtype=getattr(torch, dtype),
             attn_implementation=attention,
             use_safetensors=True,
@@ -76,6 +85,13 @@ def load_model(files: TeacherFiles, *, device: str, dtype: str, attention: str) 
             code=BAD_DATA,
         )
     return model.to(device).eval()
+
+
+def has_sdpa(files: TeacherFiles) -> bool:
+    """Tell whether a teacher's family computes its attention with torch's fast kernel. Loads no weights."""
+    with _quiet(), refusing(f"{files.path} cannot be loaded"):
+        config = AutoConfig.from_pretrained(files.path, trust_remote_code=False, local_files_only=True)
+        return bool(MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)]._supports_sdpa)
 
 
 @contextmanager

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from data.encoding import Tokens
 from data.schema import count_numbers, split_signal
 from teacher_cache.batching import RULE
-from teacher_cache.tokens import Tokens
 
 # Of answers, as stored. Two windows are alive, one computed and one written: writing 1 GB of hidden states in 8 windows
 # peaked at 423 MiB above the start, in 2 windows at 390.

@@ -20,7 +20,8 @@ from teacher_cache.job import Job, row_set
 from teacher_cache.keep import kept
 from teacher_cache.launch import Launch, fill_by_workers
 from teacher_cache.machine import Machine, bound_caches, choose, cpu_threads
-from teacher_cache.plan import Plan
+from teacher_cache.plan import Plan, agreed
+from teacher_cache.probe import probe
 from teacher_cache.ray_cluster import fill_by_ray
 from teacher_cache.remote import Remote, sending
 from teacher_cache.reuse import find_donors, open_donors
@@ -28,7 +29,7 @@ from teacher_cache.seal import fold_commits
 from teacher_cache.session import Settled, compute, open_session
 from teacher_cache.status import Status
 from teacher_cache.teacher import load_tokenizer
-from teacher_cache.tokens import probe
+from teacher_cache.trial import suit
 
 
 def run(
@@ -70,14 +71,15 @@ def settle(job: Job, there: Plan | None, launch: Launch, progress: Progress, rem
     tokenizer, donors = load_tokenizer(job.files), None
     probed = probe(tokenizer)
     there = there or (remote.read_plan() if remote is not None else None)
-    machine = choose(job.config, job.files, settled=_settled(there))
+    machine = choose(agreed(job.config, there), job.files, settled=_settled(there))
+    machine = machine if there else suit(machine, job, tokenizer, say=progress.note)
     plan = make_plan(job, machine, probed, there)
     if there is None:
         donors = find_donors(launch.reuse, plan, progress)
         plan = replace(plan, reuse=tuple(donor.identity for donor in donors))
         if not (remote.put_plan(plan) if remote is not None else plans.put_plan(job.out, plan)):
             there, donors = remote.read_plan() if remote is not None else plans.read_plan(job.out), None
-            machine = choose(job.config, job.files, settled=_settled(there))
+            machine = choose(agreed(job.config, there), job.files, settled=_settled(there))
             plan = make_plan(job, machine, probed, there)
     if there is not None:
         plans.refuse_difference(job.out, there.identity, plan.identity)
@@ -104,6 +106,7 @@ def make_plan(job: Job, machine: Machine, probed: str, there: Plan | None) -> Pl
             **plans.versions(),
             "device": machine.device,
             "attention": machine.attention,
+            "asked_dtype": there.provenance.get("asked_dtype", "") if there else job.config.dtype,
             "rows": there.provenance.get("rows", "") if there else row_set(job),
             **plans.places(job.examples, job.files.path, job.out),
         },

@@ -98,7 +98,7 @@ def test_make_installs_once_and_again_when_the_versions_change(fresh: Path) -> N
     assert "pip install" in make(fresh, "-n", "demo").stdout
     installed(fresh, ".for-demo")
     assert make(fresh, "-n", "demo").stdout.split() == [".venv/bin/potstill", "demo"]
-    assert "zh,hf,dev" in make(fresh, "-n", "setup").stdout
+    assert "zh,hf,sentencepiece,dev" in make(fresh, "-n", "setup").stdout
     installed(fresh, ".for-dev")
     assert "pip" not in make(fresh, "-n", "test").stdout
     for stamp in (".for-demo", ".for-dev"):

@@ -36,9 +36,9 @@ def forward_only(*, examples: str, teacher: str, rows: int, machine: dict[str, A
 
 def tokenise_only(*, examples: str, teacher: str, rows: int) -> Round:
     """A ceiling: texts to flat arrays of sub-words."""
+    from data.encoding import prepare, tokenise
     from teacher_cache.fingerprint import inspect_teacher
     from teacher_cache.teacher import load_tokenizer
-    from teacher_cache.tokens import prepare, tokenise
 
     _, texts = load_texts(examples, rows)
     tokeniser = prepare(load_tokenizer(inspect_teacher(teacher)), MAX_LENGTH)
@@ -74,10 +74,10 @@ def our_batches(
     examples: str, teacher: str, rows: int, machine: dict[str, Any]
 ) -> Iterator[tuple[dict[str, torch.Tensor], np.ndarray]]:
     """The batches the cache phase makes of these rows, and which rows stand in each."""
+    from data.encoding import pad, prepare, tokenise
     from teacher_cache.batching import plan_batches
     from teacher_cache.fingerprint import inspect_teacher
     from teacher_cache.teacher import load_tokenizer
-    from teacher_cache.tokens import pad, prepare, tokenise
 
     _, texts = load_texts(examples, rows)
     tokeniser = prepare(load_tokenizer(inspect_teacher(teacher)), MAX_LENGTH)

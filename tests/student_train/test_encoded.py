@@ -13,6 +13,7 @@ import torch
 from tokenizers import Tokenizer
 
 from data import store
+from data.encoding import Feed, cutting
 from data.errors import PotstillError
 from data.progress import Silent
 from student_train import row_groups
@@ -51,7 +52,7 @@ def vocabulary_of(kind: str, reader: Reader, tokenizer: Tokenizer) -> Vocabulary
     tokenizer = Tokenizer.from_str(tokenizer.to_str())
     of_tokens: dict[str, Vocabulary] = {
         "subwords": Subwords(tokenizer, tuple(range(5, 40)), "[MASK]", 6),
-        "joint": Joint(tokenizer, 9),
+        "joint": Joint(Feed(cutting(tokenizer, 9), types=True)),
     }
     return of_tokens.get(kind, words)
 

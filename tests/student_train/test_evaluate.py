@@ -78,7 +78,7 @@ def test_an_encoder_without_our_manifest_is_measured_as_what_it_is_said_to_be_fo
     wanted = evaluate(taught.out, taught.dev, progress=Silent())
     found = evaluate_all({"it": plain}, {"dev": taught.dev}, tasks={"it": taught.manifest.task}, progress=Silent())
     assert found["it"]["dev"]["plain"] == wanted
-    assert open_model(plain, taught.manifest.task).vocabulary.longest == 64  # type: ignore[attr-defined]
+    assert open_model(plain, taught.manifest.task).vocabulary.feed.backend.truncation["max_length"] == 64  # type: ignore[attr-defined]
 
 
 def test_an_encoder_without_a_head_of_its_own_is_refused(tmp_path: Path, save_bert: Any) -> None:

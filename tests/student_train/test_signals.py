@@ -9,6 +9,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
+from data.encoding import Feed, cutting
 from data.errors import PotstillError
 from data.progress import Silent
 from student_train import row_groups
@@ -64,7 +65,7 @@ def test_every_signal_stands_beside_its_text_in_every_batch(
 ) -> None:
     numbers = {example.text: i for i, example in enumerate(rows.examples)}
     block_texts = reader.read(list(range(len(reader.groups)))).texts
-    stream = Stream(reader, Joint(tokenizer, 64), batch_size=7, block_groups=99, seed=0)
+    stream = Stream(reader, Joint(Feed(cutting(tokenizer, 64))), batch_size=7, block_groups=99, seed=0)
     seen = []
     for batch in stream.batches(0):
         teacher, [lengths] = batch.teacher, batch.inputs.lengths
@@ -117,7 +118,7 @@ def test_only_the_columns_that_are_needed_are_read(reader: Reader, monkeypatch: 
 
 
 def test_a_student_with_other_sub_words_is_refused_by_the_rows_themselves(reader: Reader, tokenizer: Tokenizer) -> None:
-    for vocabulary in (Words(("good", "bad"), longest=20), Joint(tokenizer, 4)):
+    for vocabulary in (Words(("good", "bad"), longest=20), Joint(Feed(cutting(tokenizer, 4)))):
         with pytest.raises(PotstillError, match=r"sub-words are not the teacher's, which 'hidden\.2' is about"):
             next(Stream(reader, vocabulary, 8, 1, 0).batches(0))
     only = dataclasses.replace(reader, columns=("cls.2",))  # a vector a text is for every student
@@ -130,7 +131,7 @@ def test_equal_counts_of_other_ids_are_refused_too(
     teacher = make_cache(tmp_path, rows, signals={"input_ids": [ids + 1 for ids in said["input_ids"]]})
     reader = dataclasses.replace(open_cache(teacher)[0], columns=("input_ids",))
     with pytest.raises(PotstillError, match="which 'input_ids' is about"):
-        next(Stream(reader, Joint(tokenizer, 64), 8, 1, 0).batches(0))
+        next(Stream(reader, Joint(Feed(cutting(tokenizer, 64))), 8, 1, 0).batches(0))
 
 
 def needs(*signals: str) -> Loss:

@@ -11,6 +11,7 @@ import pytest
 import torch
 from transformers import DistilBertConfig, DistilBertForSequenceClassification
 
+from data.encoding import Feed, feed_of
 from data.errors import BAD_DATA, STALE, TRY_AGAIN, PotstillError
 from data.manifest import read_manifest
 from data.progress import Silent
@@ -45,7 +46,7 @@ def test_what_comes_out_is_a_plain_hugging_face_directory(taught: Any) -> None:
 
 def test_padding_does_not_change_an_encoder_s_answer(taught: Any) -> None:
     network, tokenizer = load_encoder(str(taught.out), ONE)
-    model = Transformer(network).eval()
+    model = Transformer(network, feed_of(tokenizer, network, 64)).eval()
     rows = [tokenizer(text)["input_ids"] for text in ("good", "the plot was very bad")]
     longest = max(len(row) for row in rows)
     ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
@@ -57,7 +58,7 @@ def test_padding_does_not_change_an_encoder_s_answer(taught: Any) -> None:
 def test_encoders_without_segments_take_pairs_too() -> None:
     torch.manual_seed(0)
     config = DistilBertConfig(vocab_size=20, dim=8, n_layers=1, n_heads=2, hidden_dim=16, max_position_embeddings=16)
-    model = Transformer(DistilBertForSequenceClassification(config)).eval()
+    model = Transformer(DistilBertForSequenceClassification(config), Feed(None)).eval()
     ids, lengths = torch.tensor([[2, 5, 3, 6, 3], [2, 5, 3, 3, 0]]), torch.tensor([5, 4])
     plain = model(Inputs((ids,), (lengths,))).logits
     assert torch.equal(
@@ -66,7 +67,7 @@ def test_encoders_without_segments_take_pairs_too() -> None:
 
 
 def test_segments_reach_an_encoder_that_has_them(taught: Any) -> None:
-    model = Transformer(load_encoder(str(taught.out), ONE)[0]).eval()
+    model = Transformer(load_encoder(str(taught.out), ONE)[0], Feed(None, types=True)).eval()
     ids, lengths = torch.tensor([[2, 5, 3, 6, 3]]), torch.tensor([5])
     plain, typed = (model(Inputs((ids,), (lengths,), t)).logits for t in (None, torch.tensor([[0, 0, 0, 1, 1]])))
     assert not torch.equal(plain, typed)

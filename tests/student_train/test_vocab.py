@@ -8,6 +8,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from data import store
+from data.encoding import Feed, cutting
 from data.errors import NO_INPUT, PotstillError
 from data.example import MASK
 from student_train.batch import Encoded
@@ -129,18 +130,19 @@ def test_sub_words_are_cut_at_the_longest(files: Path) -> None:
 
 
 def test_a_joint_encoding_is_what_the_tokenizer_makes_of_the_pair(tokenizer: Tokenizer) -> None:
-    joint = Joint(Tokenizer.from_str(tokenizer.to_str()), longest=20)
+    joint = Joint(Feed(cutting(tokenizer, 20), types=True))
     wanted = tokenizer.encode("good film", "bad")
     side = joint.encode(["good film"], ["bad"])[0]
     assert rows(side) == [wanted.ids]
     assert side.types is not None
     assert side.types.tolist() == wanted.type_ids == [0, 0, 0, 0, 1, 1]
-    assert joint.encode(["good film"], None)[0].types is None
+    alone = joint.encode(["good film"], None)[0].types
+    assert alone is not None and alone.tolist() == [0, 0, 0, 0]  # of one text too: the first of XLNet is 2
     assert joint.size == tokenizer.get_vocab_size()
 
 
 def test_a_joint_encoding_cuts_the_longer_text_and_keeps_the_special_tokens(tokenizer: Tokenizer) -> None:
-    joint = Joint(Tokenizer.from_str(tokenizer.to_str()), longest=6)
+    joint = Joint(Feed(cutting(tokenizer, 6), types=True))
     ids = rows(joint.encode(["good bad film plot scene"], ["actor"])[0])[0]
     assert [tokenizer.id_to_token(number) for number in ids] == ["[CLS]", "good", "bad", "[SEP]", "actor", "[SEP]"]
 

@@ -17,13 +17,13 @@ from transformers import (
     RobertaForTokenClassification,
 )
 
+from data.encoding import Feed, prepare
 from data.errors import PotstillError
 from data.schema import teacher_schema
 from data.tasks import KINDS
 from data.tasks.task import Task
 from teacher_cache.align import find_words, to_words, tokenise_words
 from teacher_cache.shard import answer, answer_windows, write_shard
-from teacher_cache.tokens import Tokeniser, prepare
 from tests.teacher_cache.conftest import bert_tokenizer, roberta_tokenizer
 
 TEXT = "great unseen film 好电影 !"
@@ -32,7 +32,7 @@ SHAPE = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "i
 
 
 @pytest.fixture
-def bert() -> Tokeniser:
+def bert() -> Feed:
     return prepare(bert_tokenizer(), 64)
 
 
@@ -45,11 +45,11 @@ def tag_task(monkeypatch: pytest.MonkeyPatch) -> Iterator[Task]:
     yield Task("tag", ("O", "B", "I"))
 
 
-def pieces(tokeniser: Tokeniser, text: str) -> list[str]:
+def pieces(tokeniser: Feed, text: str) -> list[str]:
     return tokeniser.backend.encode(text).tokens
 
 
-def test_a_word_begins_at_its_first_sub_word_and_ends_at_its_last(bert: Tokeniser) -> None:
+def test_a_word_begins_at_its_first_sub_word_and_ends_at_its_last(bert: Feed) -> None:
     shown = pieces(bert, TEXT)
     tokens, words = tokenise_words(bert, [TEXT], [NAMES])
     assert shown[:9] == ["[CLS]", "great", "u", "##n", "##s", "##e", "##e", "##n", "film"]
@@ -64,13 +64,13 @@ def test_byte_level_sub_words_belong_to_the_word_behind_their_blank() -> None:
     assert words.first.tolist() == [1, 3, 7] and words.last.tolist() == [1, 5, 7]
 
 
-def test_words_finer_than_the_tokenizers_own_are_found(bert: Tokeniser) -> None:
+def test_words_finer_than_the_tokenizers_own_are_found(bert: Feed) -> None:
     _, words = tokenise_words(bert, ["isn't it"], [["is", "n't", "it"]])
     assert pieces(bert, "isn't it") == ["[CLS]", "is", "##n", "[UNK]", "t", "i", "##t", "[SEP]"]
     assert words.first.tolist() == [1, 2, 5] and words.last.tolist() == [1, 4, 6]
 
 
-def test_a_word_that_tokenises_to_nothing_has_no_place(bert: Tokeniser) -> None:
+def test_a_word_that_tokenises_to_nothing_has_no_place(bert: Feed) -> None:
     _, words = tokenise_words(bert, ["a \u200b film"], [["a", "\u200b", "film"]])
     assert words.first.tolist() == [1, -1, 2] and words.last.tolist() == [1, -1, 2]
 
@@ -82,19 +82,19 @@ def test_words_behind_the_cut_have_no_place_and_a_word_cut_in_two_has_no_end() -
     assert words.first.tolist() == [1, 2, -1] and words.last.tolist() == [1, -1, -1]
 
 
-def test_words_of_the_second_text_are_places_in_the_pair(bert: Tokeniser) -> None:
+def test_words_of_the_second_text_are_places_in_the_pair(bert: Feed) -> None:
     _, words = tokenise_words(bert, ["great film ?"], [["a", "film"]], ["a film"])
     assert bert.backend.encode("great film ?", "a film").tokens[4:7] == ["[SEP]", "a", "film"]
     assert words.first.tolist() == [5, 6] and words.ends
 
 
-def test_rejected_rows_keep_their_words(bert: Tokeniser) -> None:
+def test_rejected_rows_keep_their_words(bert: Feed) -> None:
     tokens, words = tokenise_words(bert, ["", "a film"], [["gone"], ["a", "film"]])
     assert tokens.status == ["rejected:empty", "ok"]
     assert words.first.tolist() == [-1, 1, 2] and words.starts.tolist() == [0, 1, 3]
 
 
-def test_a_masked_word_is_a_word(bert: Tokeniser) -> None:
+def test_a_masked_word_is_a_word(bert: Feed) -> None:
     _, words = tokenise_words(bert, ["a ⟦mask⟧ film"], [["a", "⟦mask⟧", "film"]])
     assert words.first.tolist() == [1, 2, 3]
 
@@ -105,7 +105,7 @@ def test_a_word_that_is_not_in_its_text_is_refused() -> None:
         find_words("a film", ["a", "movie"])
 
 
-def test_scores_are_taken_where_the_words_are(bert: Tokeniser) -> None:
+def test_scores_are_taken_where_the_words_are(bert: Feed) -> None:
     tokens, words = tokenise_words(bert, ["great unseen", "!"], [["great", "unseen"], ["!"]])
     scores = np.arange(2.0 * tokens.starts[-1], dtype=np.float32).reshape(-1, 2)
     begin = int(tokens.starts[1])
@@ -143,7 +143,7 @@ def test_a_tagger_s_cached_scores_are_those_of_a_plain_forward_pass(
         np.testing.assert_allclose(stored[row], wanted[first], atol=1e-5)
 
 
-def test_a_span_model_s_ends_are_read_at_the_last_sub_word(bert: Tokeniser) -> None:
+def test_a_span_model_s_ends_are_read_at_the_last_sub_word(bert: Feed) -> None:
     torch.manual_seed(0)
     model = BertForQuestionAnswering(BertConfig(**SHAPE, vocab_size=100, initializer_range=0.3)).eval()
     tokens, words = tokenise_words(bert, ["film ?", "who"], [["unseen", "film"], ["great"]], ["unseen film", "great"])
@@ -167,7 +167,7 @@ def test_words_cut_from_a_row_are_nan_and_the_row_counts_as_answered() -> None:
     assert np.isnan(answers.columns["logits"]).any(axis=1).tolist() == [False, False, True, False]
 
 
-def test_windows_carry_their_words(bert: Tokeniser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_windows_carry_their_words(bert: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("teacher_cache.windows.WINDOW_BYTES", 1)
     torch.manual_seed(0)
     model = BertForTokenClassification(BertConfig(**SHAPE, vocab_size=100, num_labels=3)).eval()

@@ -10,6 +10,7 @@ import pytest
 import torch
 import transformers
 
+from data.encoding import OK, Tokens
 from data.errors import PotstillError
 from data.schema import Sizes
 from teacher_cache.attention import NAME, watched
@@ -18,7 +19,6 @@ from teacher_cache.extract import extract
 from teacher_cache.fingerprint import TeacherFiles
 from teacher_cache.job import open_job, read_sizes
 from teacher_cache.shard import answer
-from teacher_cache.tokens import OK, Tokens
 
 SHAPE = {
     "vocab_size": 40,

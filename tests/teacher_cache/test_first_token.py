@@ -8,9 +8,9 @@ import pytest
 import torch
 import transformers
 
+from data.encoding import OK, Tokens
 from teacher_cache.first_token import FAMILIES, first_token_only, first_token_serves
 from teacher_cache.shard import answer
-from teacher_cache.tokens import OK, Tokens
 from tests.teacher_cache.test_attention import SHAPE
 
 CLASSES = {

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from data.encoding import OK, Tokens
 from teacher_cache.lanes import lanes_of, side_by_side
 from teacher_cache.machine import cpu_threads
 from teacher_cache.shard import answer
-from teacher_cache.tokens import OK, Tokens
 from tests.teacher_cache.test_first_token import make
 
 

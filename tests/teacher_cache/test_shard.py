@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from data.encoding import Tokens, prepare, tokenise
 from data.errors import BAD_DATA, PotstillError
 from data.schema import Sizes, teacher_schema
 from data.tasks.task import Task
@@ -18,7 +19,6 @@ from teacher_cache.batching import RULE
 from teacher_cache.extract import check_range, mean
 from teacher_cache.shard import answer, answer_windows, write_shard
 from teacher_cache.teacher import load_teacher
-from teacher_cache.tokens import Tokens, prepare, tokenise
 from teacher_cache.windows import batching_rule, plan_windows
 
 TEXTS = ["a good movie", "bad", "the film was very dull"]

@@ -9,9 +9,10 @@ import pytest
 from tokenizers import Regex, normalizers
 from transformers import AutoTokenizer
 
+from data.encoding import LONGEST_TEXT, Feed, concatenate, pad, prepare, slices, tokenise
 from data.errors import BAD_DATA, PotstillError
 from data.example import MASK
-from teacher_cache.tokens import LONGEST_TEXT, Tokeniser, concatenate, pad, prepare, probe, slices, tokenise
+from teacher_cache.probe import probe
 
 
 @pytest.fixture(scope="module", params=["bert", "roberta"])
@@ -61,7 +62,7 @@ def test_a_tokenizer_without_mask_token_takes_the_unknown_one(teacher: Path) -> 
 
 def test_a_masked_text_without_any_such_token_is_refused(teacher: Path) -> None:
     known = prepare(AutoTokenizer.from_pretrained(teacher), 64)
-    bare = Tokeniser(known.backend, None, known.pad, known.types)
+    bare = Feed(known.backend, None, known.pad, known.types)
     assert tokenise(bare, ["good"]).status == ["ok"]
     with pytest.raises(PotstillError, match="neither a mask nor an unknown token"):
         tokenise(bare, [f"a {MASK}"])
@@ -120,7 +121,7 @@ def test_slices_end_where_the_next_row_would_be_too_much() -> None:
 def test_rows_are_the_same_however_they_are_sliced(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ready, texts = prepare(tokenizer, 8), ["a good movie", "", "bad", "a very very very very very dull plot", "great"]
     whole = tokenise(ready, texts, ["x"] * 5)
-    monkeypatch.setattr("teacher_cache.tokens.SLICE", 1)
+    monkeypatch.setattr("data.encoding.SLICE", 1)
     sliced = tokenise(ready, texts, ["x"] * 5)
     assert rows(whole) == rows(sliced) and whole.status == sliced.status
     assert whole.types is None or (sliced.types is not None and whole.types.tolist() == sliced.types.tolist())
