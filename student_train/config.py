@@ -12,6 +12,7 @@ LOSS_DEFAULT = {"logit_mse": 1.0}
 HOW_ONLY = frozenset({"threads", "device", "vectors"})
 SCHEDULES = ("constant", "linear", "cosine")
 AT_LEAST_ONE = ("epochs", "batch_size", "block_groups", "hidden", "dense", "max_words", "max_length")
+MOST_THREADS = 1_024  # a hundred thousand leave no process for anybody on the machine
 SHARES = ("warmup", "dropout")
 
 
@@ -138,6 +139,8 @@ def _check(config: TrainConfig | TeachConfig) -> None:
             if not least <= value <= most:
                 above = f"{least} to 1" if name in SHARES else f"{least} or more"
                 raise PotstillError(f"{name} = {value} is not {above}")
+    if config.threads > MOST_THREADS:
+        raise PotstillError(f"threads = {config.threads} is above {MOST_THREADS:,}")
     if config.schedule not in SCHEDULES:
         raise PotstillError(f"no schedule {config.schedule!r}", hint=f"schedules: {', '.join(SCHEDULES)}")
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from data.errors import PotstillError
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+MOST_THREADS = 1_024  # a hundred thousand leave no process for anybody on the machine
 ATTENTIONS = ("auto", "sdpa", "eager")
 # Fields that no stored number depends on but for its last bits: a plan keeps them as provenance, or not at all.
 HOW_ONLY = frozenset({"device", "attention", "threads", "max_bytes", "max_rejected"})
@@ -48,10 +49,12 @@ class CacheConfig:
     def __post_init__(self) -> None:
         _one_of("dtype", self.dtype, DTYPES)
         _one_of("attention", self.attention, ATTENTIONS)
-        if self.device not in ("auto", "cpu", "cuda") and not self.device.removeprefix("cuda:").isdigit():
+        if self.device not in ("auto", "cpu", "cuda") and not self.device.removeprefix("cuda:").isdecimal():
             raise PotstillError(f"device {self.device!r} is unknown", hint="devices: auto, cpu, cuda, cuda:N")
         if self.max_length < 4:
             raise PotstillError(f"max_length {self.max_length} leaves no room for words", hint="e.g. 128")
+        if self.threads > MOST_THREADS:
+            raise PotstillError(f"threads = {self.threads} is above {MOST_THREADS:,}")
         for name in ("student_layers", "token_budget", "max_bytes", "max_rejected", "threads"):
             if getattr(self, name) < 0:
                 raise PotstillError(f"{name} = {getattr(self, name)} is negative")

@@ -35,6 +35,8 @@ BERT_BASE = TeacherFiles(
         ({"device": "gpu"}, "device 'gpu' is unknown\n  devices: auto, cpu, cuda, cuda:N"),
         ({"max_length": 2}, "max_length 2 leaves no room"),
         ({"token_budget": -1}, "token_budget = -1 is negative"),
+        ({"device": "cuda:²"}, "device 'cuda:²' is unknown"),
+        ({"threads": 100_000}, "threads = 100000 is above 1,024"),
     ],
 )
 def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> None:
