@@ -17,7 +17,7 @@ from data.weights import count_numbers, read_header
 
 CONFIG, INDEX = "config.json", "model.safetensors.index.json"
 # The same two numbers under the names that model families gave them.
-WIDTHS = ("hidden_size", "dim", "d_model", "n_embd")
+WIDTHS = ("hidden_size", "dim", "d_model", "n_embd", "emb_dim")
 DEPTHS = ("num_hidden_layers", "n_layers", "num_layers", "n_layer", "encoder_layers")
 MAX_DEPTH = 1_024  # layers that share their weights (ALBERT) are more than the file has tensors
 MAX_OUTPUTS = 1 << 20  # transformers makes a name for each

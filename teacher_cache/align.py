@@ -43,9 +43,9 @@ def tokenise_words(
     """
     tokens = tokenise(feed, texts, contexts)
     said = texts if contexts is None else contexts
-    good = np.flatnonzero(tokens.lengths)
+    good = np.flatnonzero(tokens.lengths).tolist()
     asked = [texts[row] for row in good], None if contexts is None else [contexts[row] for row in good]
-    cut_again = dict(zip(good.tolist(), encodings(feed, *asked, offsets=True), strict=True))
+    cut_again = dict(zip(good, encodings(feed, *asked, offsets=True), strict=True))
     places = []
     for row, (text, names) in enumerate(zip(said, words, strict=True)):
         if row not in cut_again:

@@ -26,7 +26,7 @@ from transformers import (
 from data.errors import PotstillError
 from data.example import Example, example_id
 from data.examples import write_parts
-from data.families import position_limit
+from data.families import LAST, LEFT, PADDABLE, position_limit
 from data.manifest import Manifest, write_manifest
 from data.progress import Silent
 from data.readers.source import Source
@@ -70,6 +70,7 @@ OWN: dict[str, dict[str, Any]] = {
     "deberta": {"relative_attention": True, "pos_att_type": ["c2p", "p2c"], "position_biased_input": False},
     "deberta-v2": {"relative_attention": True, "pos_att_type": ["c2p", "p2c"], "position_biased_input": False},
     "funnel": {"block_sizes": [1, 1]},
+    "gpt_neo": {"attention_types": [[["global", "local"], 1]], "window_size": 8},
     "longformer": {"attention_window": 8},
     "mobilebert": {"intra_bottleneck_size": 16, "true_hidden_size": 16},
     "modernbert": {"local_attention": 8},
@@ -176,6 +177,10 @@ def test_cached_and_measured_is_what_transformers_says_of_one_row(family: str, t
     np.testing.assert_allclose(measured(teacher, TEXTS), wanted, rtol=0, atol=1e-3)
     low, _ = cached(teacher, tmp_path / "low", TEXTS, dtype="bfloat16")
     assert np.isfinite(low).all()
+
+
+def test_what_is_padded_is_tried_here() -> None:
+    assert {*FAST, *SLOW} >= PADDABLE | LAST | LEFT
 
 
 def test_rows_are_fed_alike_whatever_the_batch(tmp_path: Path) -> None:
