@@ -21,11 +21,16 @@ def demo(
     Example: potstill demo
     """
     from pipelines import recipe as recipes
+    from pipelines.report import models, result
+    from pipelines.report.gather import gather
     from pipelines.run import execute
 
     loaded = recipes.load("demo", settings=settings or [], out=out)
     results = execute(loaded, console, force=force)
-    console.say(f"report: {results['report']}")
+    made = gather(loaded.out)
+    rows = models.rows_of(made)
+    for said in (result.sentence(made, rows), *result.warnings_of(made, rows), f"report: {results['report']}"):
+        console.say(said)
     student = loaded.student_dir(list(loaded.arms)[-1])
     following = f'echo "a lovely film" | potstill predict {student}'
     console.done("demo", {"out": loaded.out, **results}, following=following)
