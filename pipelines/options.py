@@ -1,6 +1,7 @@
 """The options that several commands share. Each dataclass spreads into single options (see `pipelines/spread.py`)."""
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -69,6 +70,16 @@ class Columns:
             rich_help_panel=COLUMNS,
         ),
     ] = None
+
+    @property
+    def spelled(self) -> str:
+        """The options that were given, as they are typed, for the next command; a blank stands before each."""
+        given = {name.replace("_", "-"): value for name, value in vars(self).items() if value is not None}
+        flags = {True: "--{}", False: "--no-{}"}
+        return "".join(
+            f" {flags[value].format(name)}" if isinstance(value, bool) else f" --{name} {shlex.quote(value)}"
+            for name, value in given.items()
+        )
 
 
 Force = Annotated[bool, typer.Option("--force", help="Move stale outputs aside (NAME.stale-N) and make them again.")]

@@ -14,7 +14,7 @@ from data import store
 from data.example import Example
 from data.identity import of_source
 from data.manifest import NAME as MANIFEST
-from data.manifest import Manifest, check_files
+from data.manifest import Manifest, check_files, seal_of
 from data.progress import Progress
 from data.readers.examples import columns_of as columns_in
 from data.readers.examples import read
@@ -189,7 +189,9 @@ def bench(
 
     places, tasks = find_plain(models, Reading())
     about = {places[name]: task for name, task in tasks.items()}
-    task = Task("classify", pair=columns_in(source).pair is not None)  # only texts are read: any kind will do
+    seals = [seal for seal in map(seal_of, places.values()) if seal is not None]
+    pair = bool(seals[0]["task"]["pair"]) if seals else columns_in(source).pair is not None
+    task = Task("classify", pair=pair)  # only texts are read: any kind will do
     rows = list(read(source, task, split="unlabelled", role="texts", first=BENCH_TEXTS, tell=Heard(progress)))
     pairs = [row.pair or "" for row in rows] if task.pair else None
     texts = [row.text for row in rows]

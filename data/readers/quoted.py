@@ -4,6 +4,7 @@ The delimiter is a comma, or what the first lines show (`data/readers/dialect.py
 """
 
 import csv
+import shlex
 from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
@@ -115,12 +116,12 @@ class _Feed:
 
 
 def _broken(source: Source, line: int, error: csv.Error) -> BadRow:
-    return source.bad(
-        line,
-        "broken quoting",
-        f": {error}",
-        hint="a quote opened here may never be closed; a file without quoting is read with --format tsv",
-    )
+    if "new-line" in str(error):
+        path = shlex.quote(str(source.path))
+        hint = f"if its lines end as on old Macs: tr '\\r' '\\n' < {path} > FILE.csv"
+        return source.bad(line, "carriage return", ": a carriage return inside a cell without quotes", hint=hint)
+    hint = "a quote opened here may never be closed; a file without quoting is read with --format tsv"
+    return source.bad(line, "broken quoting", f": {error}", hint=hint)
 
 
 def _ragged(source: Source, line: int, cells: Sequence[str], names: Sequence[str]) -> BadRow:

@@ -1,5 +1,6 @@
 """`potstill teach`: fine-tune an encoder from the Hugging Face hub, or from a folder, as the teacher."""
 
+import shlex
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -51,5 +52,6 @@ def teach(
     files = phases.Files(reading, reading.source(train), reading.source(dev))
     manifest = phases.teach(config=config, files=files, model=model, out=out, progress=console.progress)
     show_manifest(console, out, manifest)
-    following = f"potstill augment {train} --exclude {dev} -o {out.parent / 'examples'}"
+    named = f"{shlex.quote(train)} --exclude {shlex.quote(dev)} -o {out.parent / 'examples'}"
+    following = f"potstill augment {named}{columns.spelled}"
     console.done("teach", {"out": out, "root": manifest.root, **manifest.report}, following=following)

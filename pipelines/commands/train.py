@@ -1,5 +1,6 @@
 """`potstill train`: train a student, or several seeds of it, from the teacher's cache."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -73,7 +74,7 @@ def train(
     manifest = phases.train(config=config, teacher=teacher, also=also, dev=source, out=out, progress=console.progress)
     show_manifest(console, out, manifest)
     result = {"out": out, "root": manifest.root, **manifest.report}
-    console.done("train", result, following=f"potstill evaluate {out} {dev}")
+    console.done("train", result, following=f"potstill evaluate {out} {shlex.quote(dev)}{columns.spelled}")
 
 
 def named_weights(text: str) -> dict[str, float]:

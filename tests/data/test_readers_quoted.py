@@ -60,3 +60,10 @@ def test_a_cell_may_be_longer_than_the_csv_modules_own_limit(file: Path) -> None
 def test_an_empty_file_has_no_rows(file: Path) -> None:
     file.write_text("")
     assert list(read_rows(Source(file))) == []
+
+
+def test_lines_of_old_macs_are_named_as_such(file: Path) -> None:
+    file.write_bytes(b"text,label\ra,1\rb,0\r")
+    with pytest.raises(PotstillError, match="line 1: a carriage return inside a cell without quotes") as error:
+        list(read_rows(Source(file)))
+    assert error.value.hint.endswith(f"tr '\\r' '\\n' < {file} > FILE.csv")

@@ -12,6 +12,7 @@ from pipelines import recipe as recipes
 from pipelines import toml
 from pipelines.addresses import said_of, with_said
 from pipelines.inputs import Reading
+from pipelines.options import Columns
 
 TASK = Task("classify", ("0", "1"))
 
@@ -90,3 +91,9 @@ def test_a_recipe_has_a_table_for_a_file(tmp_path: Path) -> None:
     for wrong in ({"text": 1}, {"path": "a.csv", "kind": "regress"}):
         with pytest.raises(PotstillError, match="is no file"):
             recipes.from_tables(tables | {"data": {"train": wrong, "dev": "dev.csv"}}, name="r")
+
+
+def test_the_next_command_is_told_the_columns_that_were_given() -> None:
+    assert Columns().spelled == ""
+    given = Columns(text="1+2", label="the label", delimiter=";", header=False, skip_bad=True, kind="classify")
+    assert given.spelled == (" --text 1+2 --label 'the label' --no-header --delimiter ';' --skip-bad --kind classify")

@@ -127,3 +127,18 @@ def test_one_bad_row_is_refused_or_skipped_and_kept_in_the_report(command: Any, 
     assert said in told.err
     assert said in command("inspect", "x").out
     assert said in command("augment", "f.csv", "--n-iter", "0", "-o", "x", "--skip-bad").err  # finished: not read again
+
+
+@pytest.mark.parametrize("pair", [True, False])
+def test_bench_reads_pairs_where_the_model_does(
+    command: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pair: bool
+) -> None:
+    """Without a header nothing else tells a pair from a title and its text."""
+    (tmp_path / "student").mkdir()
+    write_manifest(tmp_path / "student", Manifest("student", Task("classify", ("bad", "good"), pair)))
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr("student_train.bench.bench", lambda places, **said: asked.update(said) or [{"name": "student"}])
+    (tmp_path / "f.tsv").write_text("".join(f"the title {i}\tthe text {i}\n" for i in range(3)))
+    assert "texts f.tsv: TSV; text = 0" in command("bench", "student", "--on", "f.tsv").err
+    assert asked["texts"][0] == ("the title 0" if pair else "the title 0 the text 0")
+    assert asked["pairs"] == ([f"the text {i}" for i in range(3)] if pair else None)

@@ -141,6 +141,8 @@ def test_a_seed_more_is_trained_beside_the_finished_ones(small: TrainConfig, sen
     train(config, *sentiment, tmp_path / "s", progress=Silent())
     before = content(tmp_path / "s" / "seed-1")
     manifest = train(dataclasses.replace(config, seeds=(0, 1, 2)), *sentiment, tmp_path / "s", progress=Silent())
+    assert [values["role"] for values in manifest.report["files"]] == ["dev"]
+    assert all("files" not in numbers for numbers in manifest.report["seeds"].values())
     assert list(manifest.report["seeds"]) == ["seed-0", "seed-1", "seed-2"]
     assert content(tmp_path / "s" / "seed-1") == before
 

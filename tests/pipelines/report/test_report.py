@@ -327,3 +327,12 @@ def test_drawing_leaves_the_settings_of_matplotlib_as_they_were() -> None:
 
 def test_markdown_says_texts_as_they_are() -> None:
     assert markdown.escape("a|b\n<i>*c*</i> & `d` [e](f)") == (r"a\|b &lt;i&gt;\*c\*&lt;/i&gt; &amp; \`d\` \[e\](f)")
+
+
+def test_what_the_files_were_read_as_is_listed_once(run: Path) -> None:
+    said = {"role": "train", "path": "a.csv", "form": "CSV, semicolon", "columns": {"text": "text"}, "kind": "classify"}
+    path = run / "examples"
+    manifest = read_manifest(path, "examples")
+    write_manifest(path, replace(manifest, report=manifest.report | {"files": [said | {"rows": 3}] * 2}))
+    page = text_of(write_report(run))
+    assert page.count("train a.csv: CSV, semicolon; text = text; classify, one text; 3 rows.") == 1
