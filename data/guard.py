@@ -3,7 +3,8 @@
 Both the augmenter and the teacher's training ask this, and training counts it: one key, so that they agree.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from data.example import Example, example_digests, example_id
@@ -50,3 +51,41 @@ def text_keys(*sides: Iterable[str]) -> list[str]:
     folded = ([normalised(text).encode("utf-8", "surrogatepass") for text in side] for side in sides)
     digits = example_digests("guard", *folded).hex()
     return [digits[start : start + 32] for start in range(0, len(digits), 32)]
+
+
+def without(examples: Iterable[Example], guard: Guard, left_out: Counter[str]) -> Iterator[Example]:
+    """Pass on all rows but the guarded ones, which are counted under `excluded`."""
+    for example in examples:
+        if guard and text_key(example.text, example.pair) in guard.keys:
+            left_out["excluded"] += 1
+        else:
+            yield example
+
+
+class Overlap:
+    """How many dev texts stand among the training rows that it is shown, as they are or as swapped pairs."""
+
+    def __init__(self, dev: Iterable[Example]) -> None:
+        self._wanted = Counter(_folded(example.text, example.pair) for example in dev)
+        self._same: set[tuple[str, ...]] = set()
+        self._swapped: set[tuple[str, ...]] = set()
+
+    def see(self, rows: Iterable[tuple[str, str | None]]) -> None:
+        """Look at some training rows: (text, pair)."""
+        for text, pair in rows:
+            key = _folded(text, pair)
+            if key in self._wanted:
+                self._same.add(key)
+            elif pair is not None and key[::-1] in self._wanted:
+                self._swapped.add(key[::-1])
+
+    def note(self, hint: str) -> str:
+        """Say how many there are, and `hint`, what leaves them out."""
+        count, more = (sum(self._wanted[key] for key in keys) for keys in (self._same, self._swapped - self._same))
+        said = f"{count} of {self._wanted.total()} dev texts stand among the training rows"
+        said += f", {more} more with the texts of the pair swapped" if more else ""
+        return f"{said} ({hint})" if count or more else said
+
+
+def _folded(text: str, pair: str | None) -> tuple[str, ...]:
+    return (normalised(text),) if pair is None else (normalised(text), normalised(pair))

@@ -36,22 +36,28 @@ BENCH_TEXTS = 1024  # rows a model is measured on
 
 @dataclass(frozen=True)
 class Files:
-    """The files of a dataset as sources: what to learn from, what to choose by, what must not come out."""
+    """The files of a dataset as sources: what to learn from, what to choose by, what must not come out.
+
+    symmetric: pairs of `exclude` with their texts swapped must not be learned from either (`teach`)
+    """
 
     reading: Reading
     train: Source
     dev: Source | None = None
     unlabelled: tuple[Source, ...] = ()
     exclude: tuple[Source, ...] = ()
+    symmetric: bool = False
 
 
 def teach(*, config: "TeachConfig", files: Files, model: str, out: Path, progress: Progress) -> Manifest:
     """Fine-tune an encoder as the teacher."""
+    from student_train.teach import KeptOut
     from student_train.teach import teach as run
 
     assert files.dev is not None
-    task = files.reading.task(files.train, progress)
-    manifest = run(config, task, files.train, files.dev, locate_teacher(model), out, progress=progress)
+    task, start = files.reading.task(files.train, progress), locate_teacher(model)
+    kept_out = KeptOut(files.exclude, files.symmetric)
+    manifest = run(config, task, files.train, files.dev, start, out, kept_out=kept_out, progress=progress)
     settings.save(out, {"data": table_of(files), "teach": {"model": model} | configs.as_dict(config)})
     return manifest
 

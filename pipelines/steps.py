@@ -1,6 +1,6 @@
 """A recipe → the steps of its run, in order. The only place that knows which phase reads what of which."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,28 +33,38 @@ def steps_of(recipe: Recipe) -> list[Step]:
 
 def _teach(recipe: Recipe) -> Step:
     train, dev, out = recipe.source(recipe.files.train), recipe.source(recipe.files.dev), recipe.out / "encoder"
-    files = phases.Files(recipe.reading, train, dev)
+    symmetric = recipe.augment.symmetric
+    files = phases.Files(recipe.reading, train, dev, exclude=_kept_out(recipe), symmetric=symmetric)
     arguments = {"config": recipe.teach, "files": files, "model": recipe.teacher, "out": out}
-    inputs = _there({"train": train, "dev": dev}) | {"model": locate_teacher(recipe.teacher)}
-    config = configs.as_dict(recipe.teach) | _meaning(recipe)
+    inputs = _there({"train": train, "dev": dev} | _numbered("exclude", files.exclude))
+    inputs |= {"model": locate_teacher(recipe.teacher)}
+    config = configs.as_dict(recipe.teach) | _meaning(recipe) | {"symmetric": symmetric}
     return Step("teach", out, config, inputs, phases.teach, arguments, HOW_TRAIN)
 
 
 def _augment(recipe: Recipe) -> Step:
     named, out = recipe.files, recipe.out / "examples"
-    kept_out = tuple(dict.fromkeys(path for path in (named.dev, named.test, *named.exclude) if path))
     files = phases.Files(
         recipe.reading,
         recipe.source(named.train),
         unlabelled=tuple(recipe.unlabelled(path) for path in named.unlabelled),
-        exclude=tuple(recipe.unlabelled(path) for path in kept_out),
+        exclude=_kept_out(recipe),
     )
-    inputs = {"train": files.train}
-    inputs |= {f"unlabelled {number}": source for number, source in enumerate(files.unlabelled, 1)}
-    inputs |= {f"exclude {number}": source for number, source in enumerate(files.exclude, 1)}
+    inputs = {"train": files.train} | _numbered("unlabelled", files.unlabelled) | _numbered("exclude", files.exclude)
     config = configs.as_dict(recipe.augment) | _meaning(recipe)
     arguments = {"config": recipe.augment, "files": files, "out": out}
     return Step("augment", out, config, _there(inputs), phases.augment, arguments, HOW_AUGMENT)
+
+
+def _kept_out(recipe: Recipe) -> tuple[Source, ...]:
+    """What neither the teacher nor a student may learn from: dev, test and all that is excluded."""
+    named = recipe.files
+    paths = dict.fromkeys(path for path in (named.dev, named.test, *named.exclude) if path)
+    return tuple(recipe.unlabelled(path) for path in paths)
+
+
+def _numbered(role: str, sources: Sequence[Source]) -> dict[str, Source]:
+    return {f"{role} {number}": source for number, source in enumerate(sources, 1)}
 
 
 def _cache(recipe: Recipe) -> Step:

@@ -5,7 +5,10 @@ out/  model.safetensors config.json tokenizer.json …   a plain Hugging Face di
 """
 
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from data.errors import PotstillError
 from data.example import Example
 from data.examples import describe, write_parts
 from data.families import position_limit
+from data.guard import Guard, Overlap, guard_of, without
 from data.identity import is_scratch, of_model, of_source
 from data.manifest import NAME, Manifest, open_sealed, read_manifest, write_manifest
 from data.progress import Progress
@@ -43,8 +47,34 @@ from student_train.reader import open_examples
 from student_train.vocab import Joint
 
 
+@dataclass(frozen=True)
+class KeptOut:
+    """Texts that the teacher must not learn from (dev, test); symmetric: pairs with their texts swapped neither."""
+
+    sources: tuple[Source, ...] = ()
+    symmetric: bool = False
+
+    def guard(self, task: Task) -> Guard:
+        found = guard_of(chain.from_iterable(read(source, task, split="unlabelled") for source in self.sources))
+        return found.both_ways() if self.symmetric else found
+
+    def digest(self) -> str:
+        return store.digest_of([sorted(of_source(source) for source in self.sources), self.symmetric])
+
+
+NOTHING = KeptOut()
+
+
 def teach(
-    config: TeachConfig, task: Task, train: Source, dev: Source, model: str, out: Path, *, progress: Progress
+    config: TeachConfig,
+    task: Task,
+    train: Source,
+    dev: Source,
+    model: str,
+    out: Path,
+    *,
+    kept_out: KeptOut = NOTHING,
+    progress: Progress,
 ) -> Manifest:
     """Fine-tune `model` (hub name, directory or `scratch[:LAYERSxWIDTH]`) and keep its best evaluation.
 
@@ -59,14 +89,19 @@ def teach(
         "dev": store.digest_of([[example.id, example.label] for example in examples]),
         "model": of_model(model),
     }
+    if kept_out.sources:
+        origins["exclude"] = kept_out.digest()
     if (manifest := find_finished(out, "encoder", as_dict(config), origins)) is not None:
         heard.recall(manifest.report)
         tidy(out)
         return manifest
+    about = (task, examples, origins)
     with writing(out):
         if find_finished(out, "encoder", as_dict(config), origins) is None:  # who was here before may have finished it
             set_damaged_aside(out, "encoder", progress=progress)
-            _teach(config, (task, examples, origins), train, model, out, heard=heard, progress=progress)
+            rows = read(train, task, split="train", tell=heard)
+            _write_rows(rows, about, kept_out.guard(task), out, progress=progress)
+            _teach(config, about, model, out, heard=heard, progress=progress)
         clear(out)
     return read_manifest(out, "encoder")
 
@@ -74,18 +109,15 @@ def teach(
 def _teach(
     config: TeachConfig,
     about: tuple[Task, list[Example], dict[str, str]],
-    train: Source,
     model: str,
     out: Path,
     *,
     heard: Heard,
     progress: Progress,
 ) -> None:
-    """Keep the training rows, fine-tune and seal."""
+    """Fine-tune and seal."""
     (task, _, origins), started = about, time.monotonic()
     torch.set_num_threads(config.threads or torch.get_num_threads())
-    parts = write_parts(out / "examples", read(train, task, split="train", tell=heard), task)
-    write_manifest(out / "examples", Manifest("examples", task, tuple(parts), {"train": origins["train"]}))
     network, tokenizer = _open_model(model, config, task, out / "examples", say=progress.note)
     fitted = _train(config, network, tokenizer, about, out, progress=progress)
     seconds = round(time.monotonic() - started, 1)
@@ -93,6 +125,31 @@ def _teach(
     with sealing(out) as stage:
         _seal(stage, network, tokenizer, config, (task, origins), numbers)
         write_curve(stage, fitted.curve)
+
+
+def _write_rows(
+    train: Iterable[Example],
+    about: tuple[Task, list[Example], dict[str, str]],
+    guard: Guard,
+    out: Path,
+    *,
+    progress: Progress,
+) -> None:
+    """Keep the training rows but for the guarded ones, and say how many dev texts stand among them."""
+    (task, dev, origins), directory = about, out / "examples"
+    left_out: Counter[str] = Counter()
+    overlap = Overlap(dev)
+
+    def rows() -> Iterator[Example]:
+        for example in without(train, guard, left_out):
+            overlap.see([(example.text, example.pair)])
+            yield example
+
+    parts = write_parts(directory, rows(), task)
+    write_manifest(directory, Manifest("examples", task, tuple(parts), {"train": origins["train"]}))
+    if left_out:
+        progress.note(f"{left_out.total()} training rows equal a text of --exclude: left out")
+    progress.note(overlap.note("potstill teach … --exclude DEV leaves them out"))
 
 
 def _train(

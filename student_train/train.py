@@ -41,6 +41,7 @@ from student_train.measure import Labelled, encode_labelled
 from student_train.models.shape import Shape
 from student_train.models.table import build_model, choose_model
 from student_train.optim import USUAL_RATES
+from student_train.overlap import note_overlap
 from student_train.precision import choose_device, choose_precision
 from student_train.reader import Reader, open_caches
 from student_train.room import refuse_too_large
@@ -104,6 +105,7 @@ def _train_missing(
     dev = encode_labelled(examples, reader.task, vocabulary)
     if not len(dev.labels):
         raise PotstillError("the dev file has no labelled row", hint="--dev FILE with a label column")
+    progress.note(note_overlap(examples, reader))
     for config, target in jobs:
         with nullcontext() if target == encoded.parent else writing(target):
             set_damaged_aside(target, "student", progress=progress)

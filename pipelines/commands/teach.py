@@ -39,6 +39,13 @@ def teach(
     defaults: Defaults,
     common: Common,
     console: Console,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option("--exclude", metavar="FILE", help="Texts not to learn from (dev, test); repeatable."),
+    ] = None,
+    symmetric: Annotated[
+        bool, typer.Option("--symmetric", help="Pairs mean the same both ways round: exclude both.")
+    ] = False,
 ) -> None:
     """Fine-tune any Hugging Face encoder as the teacher.
 
@@ -49,7 +56,8 @@ def teach(
 
     config = settings.resolve(TeachConfig, "teach", defaults, vars(options))
     reading = settings.reading(columns, defaults)
-    files = phases.Files(reading, reading.source(train), reading.source(dev))
+    kept_out = tuple(reading.unlabelled(path) for path in exclude or ())
+    files = phases.Files(reading, reading.source(train), reading.source(dev), exclude=kept_out, symmetric=symmetric)
     manifest = phases.teach(config=config, files=files, model=model, out=out, progress=console.progress)
     show_manifest(console, out, manifest)
     named = f"{shlex.quote(train)} --exclude {shlex.quote(dev)} -o {out.parent / 'examples'}"

@@ -7,6 +7,7 @@ import pytest
 from data.errors import NO_INPUT, PotstillError
 from pipelines import recipe
 from pipelines.recipe_files import bundled, find_recipe
+from pipelines.steps import steps_of
 
 TABLES = {
     "data": {"root": "files", "train": "train.tsv", "dev": "dev.tsv", "text": "review", "labels": "bad,good"},
@@ -67,6 +68,19 @@ def test_a_taught_teacher_lies_in_the_run() -> None:
     made = recipe.from_tables(TABLES, name="mine", out=Path("here"))
     assert made.teacher_dir == "here/encoder"
     assert made.teach is not None and made.teach.epochs == 2
+
+
+def test_the_teacher_learns_from_no_row_that_its_students_may_not_learn_from(tmp_path: Path) -> None:
+    files = {name: tmp_path / f"{name}.tsv" for name in ("train", "dev", "test", "more")}
+    for path in files.values():
+        path.write_text("text\tlabel\na\tyes\nb\tno\n")
+    data = {name: str(files[name]) for name in ("train", "dev", "test")} | {"exclude": [str(files["more"])]}
+    made = recipe.from_tables({"data": data, "teach": {"model": "m"}, "augment": {"symmetric": True}}, name="x")
+    steps = {step.name: step for step in steps_of(made)}
+    told = steps["teach"].arguments["files"]
+    assert [source.path for source in told.exclude] == [files[name] for name in ("dev", "test", "more")]
+    assert told.exclude == steps["augment"].arguments["files"].exclude and told.symmetric
+    assert {"exclude 1", "exclude 2", "exclude 3"} <= steps["teach"].inputs.keys()
 
 
 @pytest.mark.parametrize(
