@@ -1,25 +1,57 @@
-"""The numbers a task is judged by. Everything takes and returns numpy; higher is better."""
+"""The numbers a task is judged by. Everything takes and returns numpy; higher is better, but for those of `LOWER`."""
 
 import warnings
 
 import numpy as np
 
+LOWER = ("loss", "mse")  # metrics of which less is better
+OF_CLASS = "f1:"  # `f1:spam` is the F1 of the class spam
 
-def classification(predicted: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Accuracy, F1 (of class 1 for two classes as GLUE reports it, else macro) and Matthews correlation.
 
-    predicted, labels: int [N]. An empty set has no accuracy: NaN.
+def goodness(name: str, value: float) -> float:
+    """A metric's value turned so that more is better: for choosing, never for showing."""
+    return -value if name in LOWER else value
+
+
+def classification(
+    predicted: np.ndarray, labels: np.ndarray, *, classes: int, positive: int | None = None
+) -> dict[str, float]:
+    """Accuracy, F1, macro F1 and Matthews correlation.
+
+    predicted, labels: int [N] of the task's classes 0 … `classes` - 1. `macro_f1` is the mean F1 of all of the task's
+    classes, whichever of them occur here: one that neither occurs nor is answered counts 0. `f1` is that of the class
+    `positive`; where none is named, of class 1 if there are two classes (as GLUE reports it), else the macro mean.
+    An empty set has no metric: NaN.
     """
     from sklearn import metrics
 
     if not len(labels):
-        return {"accuracy": float("nan"), "f1": float("nan"), "mcc": float("nan")}
-    two = set(np.unique(labels)) | set(np.unique(predicted)) <= {0, 1}
+        return dict.fromkeys(("accuracy", "f1", "macro_f1", "mcc"), float("nan"))
+    each = metrics.f1_score(labels, predicted, labels=range(classes), average=None, zero_division=0)
+    macro, positive = float(each.mean()), 1 if positive is None and classes == 2 else positive
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # one class and one answer: no matrix of confusions, a correlation of 0
+        mcc = float(metrics.matthews_corrcoef(labels, predicted))
     return {
         "accuracy": float(metrics.accuracy_score(labels, predicted)),
-        "f1": float(metrics.f1_score(labels, predicted, average="binary" if two else "macro", zero_division=0)),
-        "mcc": float(metrics.matthews_corrcoef(labels, predicted)),
+        "f1": macro if positive is None else float(each[positive]),
+        "macro_f1": macro,
+        "mcc": mcc,
     }
+
+
+def f1_of(predicted: np.ndarray, labels: np.ndarray, number: int) -> float:
+    """F1 of one class: 2 · hits / (answers of it + rows of it); 0 where it has neither. predicted, labels: int [N]."""
+    answered, true = predicted == number, labels == number
+    return float(2 * (answered & true).sum() / max(1, answered.sum() + true.sum()))
+
+
+def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Mean of -log p[y]; no probability counts as less than 1e-12. probabilities: [N, C]; labels: int [N]."""
+    if not len(labels):
+        return float("nan")
+    given = probabilities[np.arange(len(labels)), labels.astype(np.int64)]
+    return float(-np.log(np.maximum(given, 1e-12)).mean())
 
 
 def correlation(predicted: np.ndarray, labels: np.ndarray) -> dict[str, float]:

@@ -1,6 +1,9 @@
 """How a phase tells whoever runs it how far it is. The rooms never print: they are handed one of these."""
 
+import time
 from typing import Protocol
+
+LATE = 5.0  # seconds
 
 
 class Progress(Protocol):
@@ -17,6 +20,28 @@ class Progress(Protocol):
 
     def note(self, message: str) -> None:
         """Say one line that is worth keeping in a log."""
+
+
+class Late:
+    """A piece of work inside another one that is shown only if it takes longer than `LATE` seconds."""
+
+    def __init__(self, progress: Progress, name: str, *, total: int, unit: str) -> None:
+        self._progress, self._name, self._total, self._unit = progress, name, total, unit
+        self._begun, self._done, self._shown = time.monotonic(), 0, False
+
+    def advance(self, amount: int) -> None:
+        """Report `amount` more units done."""
+        self._done += amount
+        if not self._shown and time.monotonic() - self._begun > LATE:
+            self._progress.start(self._name, total=self._total, unit=self._unit)
+            self._shown, amount = True, self._done
+        if self._shown:
+            self._progress.advance(amount)
+
+    def finish(self) -> None:
+        """End it, where it was shown."""
+        if self._shown:
+            self._progress.finish()
 
 
 class Silent:

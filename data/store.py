@@ -144,6 +144,13 @@ def temporary(path: Path) -> Iterator[Path]:
         tmp.unlink(missing_ok=True)
 
 
+def follow_umask(path: Path) -> None:
+    """Give a file that a library wrote (safetensors: 0600) the mode that any new file gets here."""
+    with temporary(path) as tmp:
+        tmp.touch()
+        path.chmod(tmp.stat().st_mode & 0o777)
+
+
 def move(path: Path, folder: Path) -> Path | None:
     """Move a file aside, under a name that is free there; None where another process moved it before."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -40,7 +40,7 @@ def run(arguments: Sequence[str]) -> int:
     if "--debug" in arguments:
         os.environ["POTSTILL_DEBUG"] = "1"  # the phases' own processes look here
     try:
-        app(args=list(arguments), prog_name="potstill", standalone_mode=False)
+        code = app(args=list(arguments), prog_name="potstill", standalone_mode=False)
         sys.stdout.flush()
     except (BrokenPipeError, ReaderGone):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
@@ -55,7 +55,7 @@ def run(arguments: Sequence[str]) -> int:
             sys.stderr.write(traceback.format_exc())
         complain(ending, as_json="--json" in arguments)
         return ending.code
-    return OK
+    return code or OK  # a command that has said itself what is wrong ends by typer.Exit
 
 
 def _help_was_shown(error: BaseException) -> bool:

@@ -33,6 +33,7 @@ class Reading:
     kind               classify or regress
     labels             the classes, in the order of the logits
     label_names        what the ids in the label column mean: `A`, `B` for 0, 1, or `1=A`, `2=B`
+    positive           the class that F1 is of
     """
 
     text: str | None = None
@@ -45,6 +46,7 @@ class Reading:
     kind: str | None = None
     labels: tuple[str, ...] | None = None
     label_names: tuple[str, ...] | None = None
+    positive: str | None = None
 
     def source(self, path: str) -> Source:
         """Make a labelled source of `FILE` or `FILE::text=2,label=0`: what is said of the file alone wins.
@@ -73,7 +75,7 @@ class Reading:
         if progress:
             for note in column.notes:
                 progress.note(f"{train.path}: {note}")
-        return task
+        return replace(task, positive=self.positive or "")
 
 
 def locate(path: str) -> str | Path:

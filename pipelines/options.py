@@ -70,6 +70,10 @@ class Columns:
             rich_help_panel=COLUMNS,
         ),
     ] = None
+    positive: Annotated[
+        str | None,
+        typer.Option("--positive", metavar="CLASS", help="Class that F1 is of.", rich_help_panel=COLUMNS),
+    ] = None
 
     @property
     def spelled(self) -> str:
@@ -82,6 +86,14 @@ class Columns:
         )
 
 
+BestBy = Annotated[
+    str | None,
+    typer.Option("--best-by", metavar="METRIC", help="Dev metric to choose by: accuracy, macro_f1, f1:CLASS, loss…"),
+]
+ClassWeights = Annotated[
+    str | None,
+    typer.Option("--class-weights", metavar="CLASS=W,…", help="`balanced`, or what a row of a class counts."),
+]
 Force = Annotated[bool, typer.Option("--force", help="Move stale outputs aside (NAME.stale-N) and make them again.")]
 Settings = Annotated[
     list[str] | None,

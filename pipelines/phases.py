@@ -162,8 +162,10 @@ def evaluate(
     from student_train.evaluate import evaluate_all
 
     places, tasks = find_plain(models, reading or Reading(), next(iter(sources.values())))
-    kept = Kept()
-    found = evaluate_all(places, sources, tasks=tasks, teacher=teacher, on_answers=kept.note, progress=progress)
+    kept, positive = Kept(), (reading.positive if reading else None) or ""
+    found = evaluate_all(
+        places, sources, tasks=tasks, teacher=teacher, on_answers=kept.note, positive=positive, progress=progress
+    )
     if keep_in is not None:
         kept.write(keep_in, places, sources, found)
     return found

@@ -193,5 +193,5 @@ def _spread_out(scores: np.ndarray, classes: np.ndarray, width: int) -> np.ndarr
 
 
 def _scored(logits: np.ndarray, held: Texts, task: Task) -> dict[str, Any]:
-    metrics = task.rules.metrics(logits, held.targets)
+    metrics = task.measure(logits, held.targets)
     return {SEED: metrics, "all": {name: {"mean": value, "std": 0.0} for name, value in metrics.items()}}

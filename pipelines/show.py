@@ -16,6 +16,8 @@ def show_manifest(console: Console, out: Path, manifest: Manifest) -> None:
     facts: dict[str, Any] = {"task": manifest.task.kind}
     if manifest.task.labels:
         facts["labels"] = ", ".join(manifest.task.labels)
+    if manifest.task.positive_class and "dev" in manifest.report:
+        facts["f1 is of"] = manifest.task.positive_class
     if manifest.parts:
         facts["megabytes"] = sum(part.bytes for part in manifest.parts) / 1e6
     if manifest.rows:

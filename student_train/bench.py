@@ -3,8 +3,10 @@
 Arms are interleaved round by round on the same texts and threads, so a busy machine slows all of them alike.
 """
 
+import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +37,42 @@ def bench(
 
     parameters, embedding_parameters, megabytes (files needed to answer), p50_ms and p95_ms of single texts,
     rows_per_second in batches of 256. Both times include tokenisation. float32 throughout.
+    threads: of the matrix products and of the tokenizer alike; 0 is all of torch's.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
+    with held(threads or torch.get_num_threads()):
+        return _bench(directories, texts, pairs, tasks, progress)
+
+
+@contextmanager
+def held(threads: int) -> Iterator[None]:
+    """Hold torch and the tokenizer to a number of threads.
+
+    The tokenizer's pool of threads is made once a process, so one that is there already keeps its size; on one thread
+    it is not used at all, whatever its size.
+    """
+    before, asked = torch.get_num_threads(), {"RAYON_NUM_THREADS": str(threads)}
+    asked["TOKENIZERS_PARALLELISM"] = "true" if threads > 1 else "false"
+    kept = {name: os.environ.get(name) for name in asked}
+    torch.set_num_threads(threads)
+    os.environ.update(asked)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+        for name, value in kept.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _bench(
+    directories: list[Path],
+    texts: list[str],
+    pairs: list[str] | None,
+    tasks: Mapping[Path, Task] | None,
+    progress: Progress,
+) -> list[dict[str, Any]]:
     arms = [_open(directory, (tasks or {}).get(directory)) for directory in directories]
     times: list[tuple[list[float], list[float]]] = [([], []) for _ in arms]
     progress.start("bench", total=(ROUNDS + 1) * len(arms), unit="rounds")
@@ -49,15 +84,13 @@ def bench(
                 rates.append(rate)
             progress.advance(1)
     progress.finish()
-    used = torch.get_num_threads()
-    torch.set_num_threads(before)
     return [
         about
         | {
             "p50_ms": 1e3 * float(np.percentile(singles, 50)),
             "p95_ms": 1e3 * float(np.percentile(singles, 95)),
             "rows_per_second": float(np.median(rates)),
-            "threads": used,
+            "threads": torch.get_num_threads(),
         }
         for (_, about), (singles, rates) in zip(arms, times, strict=True)
     ]

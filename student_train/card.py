@@ -1,18 +1,24 @@
 """The model card: what a student is, how good, how big, and how to use it, in its own directory."""
 
+import re
+
 from data.manifest import Manifest
 from student_train.models.shape import Shape
+
+SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+.!|~&$^:@-])")  # a backslash before any of them gives the character itself
 
 
 def card(manifest: Manifest, shape: Shape) -> str:
     """Markdown made from a student's manifest and shape."""
     task, report, config = manifest.task, manifest.report, manifest.config
     losses = ", ".join(f"{name} × {weight:g}" for name, weight in config["losses"].items())
-    metrics = "\n".join(f"| dev {name} | {value:.4f} |" for name, value in report["dev"].items())
+    metrics = "\n".join(f"| dev {plain(name)} | {value:.4f} |" for name, value in report["dev"].items())
+    positive = f"\n| f1 is of | {plain(task.positive_class)} |" if task.positive_class else ""
+    labels = f" ({', '.join(map(plain, task.labels))})" if task.labels else ""
     texts = '["a text"], pairs=["another text"]' if task.pair else '["a text"]'
     return f"""# {shape.model}, distilled with potstill
 
-A {shape.model} student for a {task.kind} task{f" ({', '.join(task.labels)})" if task.labels else ""}, trained from a
+A {shape.model} student for a {task.kind} task{labels}, trained from a
 teacher's cached answers on {config["rows"]} rows with {losses}.
 
 | | |
@@ -20,7 +26,7 @@ teacher's cached answers on {config["rows"]} rows with {losses}.
 | parameters without embeddings | {report["parameters"]:,} |
 | embedding parameters | {report["embedding_parameters"]:,} |
 | bytes on disk | {report["bytes"]:,} |
-{metrics}
+{metrics}{positive}
 | best step / steps | {report["best_step"]} / {report["steps"]} |
 | seed | {config["seeds"][0]} |
 | made from cache | `{manifest.made_from.get("teacher", "")[:16]}` |
@@ -32,3 +38,8 @@ student = Student.load("this/directory")
 student.predict({texts})
 ```
 """
+
+
+def plain(text: str) -> str:
+    """Spell a user's text so that Markdown shows it as it is, on one line."""
+    return SPECIAL.sub(r"\\\1", " ".join(text.split()))

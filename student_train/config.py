@@ -7,6 +7,7 @@ from typing import Any
 from data.config import as_dict
 from data.errors import PotstillError
 
+BALANCED = "balanced"
 LOSS_DEFAULT = {"logit_mse": 1.0}
 # Fields that say where a model is trained, not which one is asked for; a file of vectors counts by its content.
 HOW_ONLY = frozenset({"threads", "device", "vectors"})
@@ -40,7 +41,11 @@ class TrainConfig:
     warmup         share of all steps spent warming up
     clip           gradient norm limit over all parameters; 0 is none
     patience       stop after this many evaluations without a better dev metric; 0 never stops early
-    evaluations    dev evaluations an epoch
+    evaluations    dev evaluations an epoch; where nothing is said 2, and fewer in all where the dev set is so large
+                   that they would take more than a tenth of the training's time
+    best_by        dev metric that the best step is chosen by: accuracy, f1, macro_f1, f1:CLASS, mcc, pearson, spearman
+                   or loss; where nothing is said accuracy, and spearman for scores
+    class_weights  "balanced", or class -> number (1 where not named): how much a row counts in the losses on labels
     max_steps      stop after this many steps; 0 is no limit
     hidden         LSTM state size of one direction
     dense          size of the ReLU layer
@@ -77,8 +82,10 @@ class TrainConfig:
     warmup: float = 0.02
     clip: float = 5.0
     patience: int = 0
-    evaluations: int = 2
+    evaluations: int | None = None
     max_steps: int = 0
+    best_by: str | None = None
+    class_weights: str | dict[str, float] | None = None
     hidden: int = 150
     dense: int = 200
     dropout: float = 0.3
@@ -102,6 +109,7 @@ class TeachConfig:
     """How a teacher is fine-tuned on labels (Hugging Face encoder, cross-entropy or MSE on the gold label).
 
     epochs, batch_size, lr, weight_decay, schedule, warmup, clip, patience, evaluations, max_steps: as in TrainConfig
+    best_by, class_weights: as in TrainConfig
     max_length     longest text in sub-words
     seed           of the new classification head, the order of rows and dropout
     precision      auto, float32 or bfloat16
@@ -118,8 +126,10 @@ class TeachConfig:
     warmup: float = 0.06
     clip: float = 1.0
     patience: int = 0
-    evaluations: int = 2
+    evaluations: int | None = None
     max_steps: int = 0
+    best_by: str | None = None
+    class_weights: str | dict[str, float] | None = None
     max_length: int = 128
     seed: int = 0
     precision: str = "auto"
@@ -141,6 +151,10 @@ def _check(config: TrainConfig | TeachConfig) -> None:
                 raise PotstillError(f"{name} = {value} is not {above}")
     if config.threads > MOST_THREADS:
         raise PotstillError(f"threads = {config.threads} is above {MOST_THREADS:,}")
+    if isinstance(config.class_weights, dict):
+        for name, weight in config.class_weights.items():
+            if not 0 <= weight < math.inf:
+                raise PotstillError(f"class_weights: {name} = {weight} is not 0 or more")
     if config.schedule not in SCHEDULES:
         raise PotstillError(f"no schedule {config.schedule!r}", hint=f"schedules: {', '.join(SCHEDULES)}")
 

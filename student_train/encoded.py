@@ -113,7 +113,7 @@ class EncodedRows:
 def open_encoded(directory: Path, reader: Reader, vocabulary: Vocabulary, *, say: Callable[[str], None]) -> EncodedRows:
     """Open the folder for a reader's rows in a vocabulary's ids, below `directory`; it need not be there."""
     groups = [astuple(group) for group in reader.groups]
-    identity = [VERSION, tokenizers.__version__, reader.root, reader.rows, groups, vocabulary.digest()]
+    identity = [VERSION, tokenizers.__version__, reader.root, reader.rows, reader.labels, groups, vocabulary.digest()]
     return EncodedRows(
         folder=directory / store.digest_of(identity)[:16],
         counts=tuple(group.count for group in reader.groups),

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from data.errors import PotstillError
 from data.example import Example
+from data.examples import chunks
 from data.progress import Progress
 from data.readers.examples import read
 from data.readers.said import Heard
@@ -17,6 +19,7 @@ from data.tasks.task import Task
 from student_train.opened import Opened, open_model, places
 from student_train.students import spread
 
+ENCODED = 8_192  # rows encoded together, and cut into batches by length
 AGREEMENT = "agreement"  # a student's main metric with the teacher's answers in the place of the labels
 
 Measured = dict[str, dict[str, Any]]  # name of a student, and "all" -> metrics
@@ -42,6 +45,7 @@ def evaluate_all(
     tasks: Mapping[str, Task] | None = None,
     teacher: str = "",
     on_answers: OnAnswers = lambda *answers: None,
+    positive: str = "",
     progress: Progress,
 ) -> dict[str, dict[str, Measured]]:
     """Metrics of models on files: model -> file -> those of each seed, and under `all` their mean and spread.
@@ -50,25 +54,28 @@ def evaluate_all(
     teacher  the model among them that the others' `agreement` is taken with: for classes the share of equal answers,
              for scores their rank correlation
     on_answers  is handed the predictions of each student on each file
+    positive the class that F1 is of; else what each model's task says
     """
     found: dict[str, dict[str, Measured]] = {}
-    said: Answers = {}
-    heard = Heard(progress)
+    said, heard = Answers(), Heard(progress)
     for name in sorted(models, key=lambda name: name != teacher):
         seeds, about = places(models[name]), (tasks or {}).get(name)
+        opened = open_model(seeds[0], about)
+        task = replace(opened.task, positive=positive or opened.task.positive)
+        rows = {file: labelled(source, task, tell=heard) for file, source in sources.items()}
         found[name] = {file: {} for file in sources}
-        progress.start(f"evaluate {name}", total=len(seeds) * len(sources), unit="files")
+        progress.start(f"evaluate {name}", total=len(seeds) * sum(map(len, rows.values())), unit="rows")
         for place in seeds:
-            opened = open_model(place, about)
-            for file, source in sources.items():
-                logits, labels, metrics = _measure(opened, source, heard)
-                on_answers(name, file, place.name, opened.task.rules.predict(logits), labels)
+            opened = opened if place == seeds[0] else open_model(place, about)
+            for file, examples in rows.items():
+                logits, labels = _answers(opened, examples, progress), np.array([row.label for row in examples])
+                metrics = task.measure(logits, labels)
+                on_answers(name, file, place.name, task.rules.predict(logits), labels)
                 if name == teacher:
-                    said[file] = logits, opened.task
+                    said[file] = logits, task
                 else:
-                    metrics |= _agreement(logits, opened.task, said.get(file))
+                    metrics |= _agreement(logits, task, said.get(file))
                 found[name][file][place.name] = metrics
-                progress.advance(1)
         progress.finish()
     return {name: {file: _with_spread(seeds) for file, seeds in found[name].items()} for name in models}
 
@@ -81,13 +88,13 @@ def labelled(source: Source, task: Task, *, tell: Heard | None = None) -> list[E
     return examples
 
 
-def _measure(opened: Opened, source: Source, heard: Heard) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
-    """A model's logits [N, C] on the labelled rows of a file, their labels [N] and the task's metrics."""
-    rows = labelled(source, opened.task, tell=heard)
-    pairs = [row.pair or "" for row in rows] if opened.task.pair else None
-    logits = opened.logits([row.text for row in rows], pairs)
-    labels = np.array([row.label for row in rows])
-    return logits, labels, opened.task.rules.metrics(logits, labels)
+def _answers(opened: Opened, rows: list[Example], progress: Progress) -> np.ndarray:
+    """A model's logits [N, C] on the rows of a file."""
+    found = []
+    for chunk in chunks(rows, ENCODED):
+        pairs = [row.pair or "" for row in chunk] if opened.task.pair else None
+        found.append(opened.logits([row.text for row in chunk], pairs, done=progress.advance))
+    return np.concatenate(found)
 
 
 def _agreement(logits: np.ndarray, task: Task, teacher: tuple[np.ndarray, Task] | None) -> dict[str, float]:

@@ -16,7 +16,7 @@ from student_train.encoded import FOLDER, open_encoded
 from student_train.history import History
 from student_train.loop import Course, State, train_steps
 from student_train.losses.table import Options
-from student_train.measure import Labelled
+from student_train.measure import Labelled, doubts
 from student_train.models.shape import Shape
 from student_train.models.table import build_model
 from student_train.optim import Optimizer
@@ -32,6 +32,7 @@ LAST_STEP = "last"  # the student of the last step, as a directory of its own
 class Fit:
     """What differs between two runs of one config: objective, machine, seed. `key` identifies config and data.
 
+    metric: what the best step is chosen by
     encoded: where encoded rows are kept; None: with the run, and removed with its checkpoint once the model is sealed
     """
 
@@ -41,6 +42,7 @@ class Fit:
     device: torch.device
     seed: int
     key: str
+    metric: str
     encoded: Path | None = None
 
 
@@ -95,14 +97,14 @@ def run(
     encoded = open_encoded(what.encoded or out / FOLDER, reader, vocabulary, say=progress.note)
     stream = Stream(reader, vocabulary, config.batch_size, config.block_groups, what.seed, encoded)
     course = _course(what, config)
-    main, saved = dev.task.rules.main_metric, time.monotonic()
+    saved = time.monotonic()
 
     def save(*, over: bool = False) -> None:
         state.losses = history.pending()
         save_training(out, model, optimizer, Kept(state, history.lines, best), key=what.key, over=over)
 
     with stoppable("the training state is kept") as stop:
-        for step in train_steps(model, optimizer, stream, dev, course=course, state=state):
+        for step in train_steps(model, optimizer, stream, dev, course=course, state=state, progress=progress):
             if step.number - 1 == history.start:
                 progress.start(f"train {out.name}", total=step.total - history.start, unit="steps")
             history.add(step)
@@ -115,7 +117,7 @@ def run(
             if due or asked:
                 save()
                 saved = time.monotonic()
-            progress.advance(1, history.info(step, main))
+            progress.advance(1, history.info(step, what.metric))
             if asked:
                 stop.check()
     if state.step > history.start:  # a run that was stopped at its very end has nothing left to do
@@ -124,11 +126,19 @@ def run(
             save(over=True)  # writing the model may be killed, or find the disk full
         except OSError as error:  # there may be room for the model, which is smaller
             progress.note(f"the training state is not kept while the model is written: {error}")
-    return Fitted(history.summary(main), history.lines, best, copy_weights(model))
+    return Fitted(_doubted(history.summary(what.metric), dev, progress), history.lines, best, copy_weights(model))
+
+
+def _doubted(numbers: dict[str, Any], dev: Labelled, progress: Progress) -> dict[str, Any]:
+    """A run's numbers, with warnings where its answers on dev are worth nothing."""
+    found = doubts(numbers["dev"], numbers["answered"], dev)
+    for doubt in found:
+        progress.note(f"warning: {doubt}")
+    return numbers | ({"warnings": found} if found else {})
 
 
 def _course(what: Fit, config: TrainConfig | TeachConfig) -> Course:
     """What the loop needs of a config, which has fields of the same names, and what differs between two runs of it."""
-    own = {name: getattr(what, name) for name in ("losses", "options", "seed", "device", "precision")}
+    own = {name: getattr(what, name) for name in ("losses", "options", "metric", "seed", "device", "precision")}
     names = {field.name for field in fields(Course)} - own.keys()
     return Course(**own, **{name: getattr(config, name) for name in names})

@@ -16,6 +16,7 @@ from data.errors import BAD_DATA, PotstillError
 from student_train.row_groups import group_rows, read_rows
 
 ROWS = ("all", "original", "augmented")
+LABELS = ("all", "labelled", "unlabelled")
 ANSWERED = ("ok", "truncated")
 MAKE_AGAIN = "the cache is damaged or was copied beside other examples: run potstill cache again"
 
@@ -27,6 +28,7 @@ class Group:
     part, place  which file, and which row group of it
     first, size  its first row in the file, and its rows
     count        how many of them are chosen
+    labelled     how many of the chosen have a gold label
     """
 
     part: int
@@ -34,6 +36,7 @@ class Group:
     first: int
     size: int
     count: int
+    labelled: int = 0
 
 
 @dataclass(frozen=True)
@@ -45,25 +48,39 @@ class Cache:
 
 
 def cut(
-    examples: Path, parts: tuple[str, ...], caches: tuple[Cache, ...], rows: str, *, pieces: bool = False
+    examples: Path,
+    parts: tuple[str, ...],
+    caches: tuple[Cache, ...],
+    wanted: tuple[str, str],
+    *,
+    pieces: bool = False,
 ) -> tuple[Group, ...]:
-    """The row groups of the examples, or the pieces that the (first) cache holds them in, where a row is chosen."""
+    """The row groups of the examples, or the pieces that the (first) cache holds them in, where a row is chosen.
+
+    wanted: which rows (of `ROWS`), and with or without a label (of `LABELS`)
+    """
     groups: list[Group] = []
     for number, name in enumerate(parts):
         shards = [cache.directory / cache.shards[number] for cache in caches]
         starts = _starts(examples / name, shards)
         cuts = starts if not pieces else list(accumulate(group_rows(shards[0]), initial=0))
         for first, end in pairwise(cuts):
-            count = _count(examples / name, shards, first, end - first, rows)
+            count, labelled = _count(examples / name, shards, first, end - first, wanted)
             place = bisect(starts, first) - 1
-            groups += [Group(number, place, first, end - first, count)] if count else []
+            groups += [Group(number, place, first, end - first, count, labelled)] if count else []
     return tuple(groups)
 
 
-def chosen(op: pa.ChunkedArray, rows: str) -> np.ndarray:
-    """Which rows are of the kind asked for, bool [N]."""
-    original = op.is_null().to_numpy()
-    return {"all": np.ones_like(original), "original": original, "augmented": ~original}[rows]
+def chosen(table: pa.Table, wanted: tuple[str, str]) -> np.ndarray:
+    """Which rows are asked for, bool [N]. table: columns `op` and `label`; wanted: as of `cut`."""
+    rows, labels = wanted
+    original, unlabelled = (table[name].is_null().to_numpy() for name in ("op", "label"))
+    everything = np.ones_like(original)
+    return {"all": everything, "original": original, "augmented": ~original}[rows] & {
+        "all": everything,
+        "labelled": ~unlabelled,
+        "unlabelled": unlabelled,
+    }[labels]
 
 
 def answered(status: pa.ChunkedArray) -> np.ndarray:
@@ -81,9 +98,10 @@ def _starts(part: Path, shards: list[Path]) -> list[int]:
     return starts
 
 
-def _count(part: Path, shards: list[Path], first: int, size: int, rows: str) -> int:
-    """Chosen rows among `size`, from the small columns that decide it."""
-    keep = chosen(read_rows(part, first, size, ["op"])["op"], rows)
+def _count(part: Path, shards: list[Path], first: int, size: int, wanted: tuple[str, str]) -> tuple[int, int]:
+    """Chosen rows among `size`, and the labelled of them, from the small columns that decide it."""
+    table = read_rows(part, first, size, ["op", "label"])
+    keep = chosen(table, wanted)
     for shard in shards:
         keep &= answered(read_rows(shard, first, size, ["status"])["status"])
-    return int(keep.sum())
+    return int(keep.sum()), int((keep & table["label"].is_valid().to_numpy()).sum())

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from data import store
 from data.manifest import NAME as MANIFEST
+from data.metrics import LOWER, goodness
 from student_train.loop import Step
 
 NAME = "metrics.jsonl"
@@ -47,7 +48,8 @@ class History:
         seconds = time.monotonic() - self.since
         mean = sum(float(loss) for loss in self.losses) / max(1, len(self.losses))
         line = {"step": step.number, "epoch": epoch, "loss": mean, "lr": step.lr, "best": step.is_best}
-        self.lines.append(line | {"rows_per_second": round(self.rows / seconds, 1), "dev": step.metrics})
+        rate = round(self.rows / seconds, 1)
+        self.lines.append(line | {"rows_per_second": rate, "answered": step.answered, "dev": step.metrics})
         self.losses, self.rows, self.since = [], 0, time.monotonic()
         if not (self.directory / MANIFEST).exists():  # else another writer was faster, and the curve is its own
             write_curve(self.directory, self.lines)
@@ -55,16 +57,19 @@ class History:
     def info(self, step: Step, metric: str) -> str:
         """What the progress line shows: the last loss and the last dev value."""
         if step.number % INFO_STEPS == 1 or step.metrics:
-            dev = f" dev {metric} {100 * self.lines[-1]['dev'][metric]:.1f}" if self.lines else ""
+            dev = f" dev {metric} {shown(metric, self.lines[-1]['dev'][metric])}" if self.lines else ""
             self.shown = f"loss {float(step.loss):.4f}{dev}"
         return self.shown
 
     def summary(self, metric: str) -> dict[str, Any]:
-        """The numbers of the best evaluation, those after the last step, and how fast the run was."""
-        best, last = max(self.lines, key=lambda line: line["dev"][metric]), self.lines[-1]
+        """The numbers of the best evaluation by a metric, those after the last step, and how fast the run was."""
+        best, last = max(self.lines, key=lambda line: goodness(metric, line["dev"][metric])), self.lines[-1]
         rates = sorted(line["rows_per_second"] for line in self.lines)
         return {
             "dev": best["dev"],
+            "best_by": metric,
+            "evaluations": len(self.lines),
+            "answered": best.get("answered", 0),
             "last_dev": last["dev"],
             "best_step": best["step"],
             "steps": last["step"],
@@ -75,3 +80,8 @@ class History:
 def write_curve(directory: Path, lines: Sequence[dict[str, Any]]) -> None:
     """Write the lines of a learning curve."""
     store.write_text(directory / NAME, "".join(json.dumps(line) + "\n" for line in lines))
+
+
+def shown(metric: str, value: float) -> str:
+    """Write a metric for the progress line: shares in percent, errors as they are."""
+    return f"{value:.4f}" if metric in LOWER else f"{100 * value:.1f}"

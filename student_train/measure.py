@@ -1,5 +1,6 @@
 """A model's answers on labelled rows: logits in the order given, and the task's metrics."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,7 @@ import torch
 from torch import nn
 
 from data.example import Example
+from data.progress import Late, Progress
 from data.tasks.task import Task
 from student_train.batch import Encoded, pad_inputs
 from student_train.precision import products_in
@@ -30,17 +32,47 @@ def encode_labelled(examples: list[Example], task: Task, vocabulary: Vocabulary)
     return Labelled(sides, np.array([example.label for example in known]), task)
 
 
-def measure(model: nn.Module, rows: Labelled, *, device: torch.device, precision: torch.dtype) -> dict[str, float]:
-    """The task's metrics of a model on labelled rows."""
-    logits = answer(model, rows.sides, device=device, precision=precision)
-    return rows.task.rules.metrics(logits, rows.labels)
+def measure(
+    model: nn.Module, rows: Labelled, metric: str, *, device: torch.device, progress: Progress
+) -> tuple[dict[str, float], int]:
+    """The task's metrics of a model on labelled rows, `metric` among them, and how many different answers it gives.
+
+    In float32, as `evaluate` measures.
+    """
+    late = Late(progress, "dev", total=len(rows.labels), unit="rows")
+    logits = answer(model, rows.sides, device=device, precision=torch.float32, done=late.advance)
+    late.finish()
+    found = rows.task.measure(logits, rows.labels, also=metric)
+    return found, len(np.unique(rows.task.rules.predict(logits)))
+
+
+def doubts(found: dict[str, float], answered: int, rows: Labelled) -> list[str]:
+    """Say what makes a model's dev metrics worth nothing: one answer to everything, or no gain over the commonest."""
+    if answered == 1 and len(rows.labels) > 1:
+        return [f"every one of the {len(rows.labels):,} dev rows gets the same answer"]
+    if not rows.task.labels:
+        return []
+    counts = np.bincount(rows.labels.astype(np.int64), minlength=rows.task.width)
+    often, name = counts.max() / counts.sum(), rows.task.labels[int(counts.argmax())]
+    if found["accuracy"] > often or often == 1:
+        return []
+    return [f"dev accuracy {found['accuracy']:.4f} is not above {often:.4f}, that of always answering {name!r}"]
 
 
 @torch.inference_mode()
 def answer(
-    model: nn.Module, sides: list[Encoded], *, device: torch.device, precision: torch.dtype, batch_size: int = 256
+    model: nn.Module,
+    sides: list[Encoded],
+    *,
+    device: torch.device,
+    precision: torch.dtype,
+    batch_size: int = 256,
+    done: Callable[[int], None] = lambda rows: None,
 ) -> np.ndarray:
-    """Logits [N, C] float32 in the order of the rows; batches are cut by length, largest first."""
+    """Logits [N, C] float32 in the order of the rows; batches are cut by length, largest first.
+
+    done: is told of each batch's rows
+    """
     training = model.training
     model.eval()
     lengths = np.sum([side.lengths for side in sides], axis=0)
@@ -50,6 +82,7 @@ def answer(
         inputs = pad_inputs(sides, order[start : start + batch_size]).to(device)
         with products_in(precision, device):
             parts.append(model(inputs).logits.float().cpu().numpy())
+        done(len(parts[-1]))
     model.train(training)
     if not parts:
         return np.zeros((0, 1), np.float32)

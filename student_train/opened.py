@@ -1,5 +1,6 @@
 """Whatever answers, opened alike: a student, or an encoder (a teacher, or any Hugging Face classifier)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,9 +33,11 @@ class Opened:
     task: Task
     bytes: int
 
-    def logits(self, texts: list[str], pairs: list[str] | None = None) -> np.ndarray:
-        """Raw scores [N, C] of N texts, or pairs of texts."""
-        return answer(self.model, self.vocabulary.encode(texts, pairs), device=CPU, precision=torch.float32)
+    def logits(
+        self, texts: list[str], pairs: list[str] | None = None, *, done: Callable[[int], None] = lambda rows: None
+    ) -> np.ndarray:
+        """Raw scores [N, C] of N texts, or pairs of texts. done: is told of each batch's rows."""
+        return answer(self.model, self.vocabulary.encode(texts, pairs), device=CPU, precision=torch.float32, done=done)
 
 
 def places(directory: Path) -> list[Path]:

@@ -64,6 +64,7 @@ class Reader:
     """Random access by row group over examples and, where there are any, over the caches of their teachers.
 
     rows      all, original (as read from files) or augmented (made by the augmenter)
+    labels    all, labelled or unlabelled: only rows that have, or lack, a gold label
     root      hash of what is read, for the plan of an epoch
     columns   what is read of the cache besides `logits`: `cls.6`; of one teacher only
     ensemble  how the logits of several teachers become one
@@ -78,10 +79,16 @@ class Reader:
     groups: tuple[Group, ...]
     columns: tuple[str, ...] = ()
     ensemble: Ensemble | None = None
+    labels: str = "all"
 
     @property
     def count(self) -> int:
         return sum(group.count for group in self.groups)
+
+    @property
+    def labelled(self) -> float:
+        """Share of rows with a gold label."""
+        return sum(group.labelled for group in self.groups) / self.count
 
     @property
     def teacher(self) -> Path | None:
@@ -94,18 +101,31 @@ class Reader:
 
     def with_columns(self, columns: tuple[str, ...]) -> "Reader":
         """Read further columns of the cache, and no more rows at once than one row group of it holds."""
-        if not columns:
-            return replace(self, columns=())
-        return replace(
-            self, columns=columns, groups=cut(self.examples, self.parts, self.caches, self.rows, pieces=True)
-        )
+        return self._cut_anew(columns, self.labels) if columns else replace(self, columns=())
+
+    def with_labels(self, labels: str) -> "Reader":
+        """Leave out rows that have no gold label ("labelled"), or that have one ("unlabelled")."""
+        found = self if labels == self.labels else self._cut_anew(self.columns, labels)
+        if not found.count:
+            raise PotstillError(
+                f"{self.teacher or self.examples} has no {labels} row among its {self.rows} rows",
+                hint="take a loss that can use the others: --losses logit_mse=1.0 uses all",
+                code=BAD_DATA,
+            )
+        return found
+
+    def _cut_anew(self, columns: tuple[str, ...], labels: str) -> "Reader":
+        groups = cut(self.examples, self.parts, self.caches, (self.rows, labels), pieces=bool(columns))
+        return replace(self, columns=columns, labels=labels, groups=groups)
 
     def _read_group(self, group: Group, *, texts: bool) -> Block:
         sides = ["text", "pair"] if self.task.pair else ["text"]
         names = ["id", "label", "op", *(sides if texts else [])]
         table = read_rows(self.examples / self.parts[group.part], group.first, group.size, names)
         answers = [self._answers(cache, group, table["id"]) for cache in self.caches]
-        keep = reduce(np.logical_and, (answered(found["status"]) for found in answers), chosen(table["op"], self.rows))
+        keep = reduce(
+            np.logical_and, (answered(found["status"]) for found in answers), chosen(table, (self.rows, self.labels))
+        )
         if not keep.all():
             table, *answers = [found.filter(pa.array(keep)) for found in (table, *answers)]
         signals = {name: decode(answers[0][name], answers[0].schema.field(name)) for name in self.columns}
@@ -185,7 +205,7 @@ def _open(source: Manifest, examples: Path, caches: tuple[Cache, ...], *, rows: 
     if rows not in ROWS:
         raise PotstillError(f"no rows {rows!r}", hint=f"rows: {', '.join(ROWS)}")
     parts = tuple(part.name for part in source.parts)
-    reader = Reader(source.task, examples, parts, caches, rows, root, cut(examples, parts, caches, rows))
+    reader = Reader(source.task, examples, parts, caches, rows, root, cut(examples, parts, caches, (rows, "all")))
     if not reader.count:
         raise PotstillError(f"{reader.teacher or examples} has no {rows} rows to train on", code=BAD_DATA)
     return reader

@@ -1,5 +1,6 @@
 """A finished student: open its directory and ask it. Needs nothing but the directory."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ class Student:
         """Raw scores [N, C] of N texts, or pairs of texts."""
         if self.task.pair != (pairs is not None):
             raise PotstillError("this student reads " + ("two texts: pass pairs=" if self.task.pair else "one text"))
+        texts, pairs = _checked(texts, "text"), None if pairs is None else _checked(pairs, "pair")
         if pairs is not None and len(pairs) != len(texts):
             raise PotstillError(f"{len(texts)} texts but {len(pairs)} pairs")
         if not texts:
@@ -89,6 +91,23 @@ def _check_sealed(path: Path, manifest: Manifest) -> None:
     for name in STUDENT_FILES:
         if (path / name).exists() and name not in known:
             raise PotstillError(f"{path / name} was put there after the student was sealed", code=BAD_DATA)
+
+
+def _checked(texts: Iterable[str], name: str) -> list[str]:
+    """Refuse what is no list of texts: one text alone, and entries that are None, numbers or half characters."""
+    if isinstance(texts, str):
+        raise PotstillError(f"{name}s is one str, expected a list of them", hint=f"[{texts[:40]!r}]")
+    found = list(texts)
+    for number, text in enumerate(found):
+        if not isinstance(text, str):
+            raise PotstillError(
+                f"{name} {number} is {text!r:.60} ({type(text).__name__}), expected a str",
+                hint="leave such entries out, or give them as empty texts",
+                code=BAD_DATA,
+            )
+        if not text.isascii() and text.encode("utf-8", "ignore").decode("utf-8") != text:
+            raise PotstillError(f"{name} {number} holds half a character: {text!r:.60}", code=BAD_DATA)
+    return found
 
 
 def _vocabulary(path: Path, shape: Shape) -> Words | Subwords:

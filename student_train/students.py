@@ -10,6 +10,7 @@ from data.config import as_dict
 from data.errors import BAD_DATA, PotstillError
 from data.examples import describe
 from data.manifest import NAME, Manifest, open_sealed, read_manifest, write_manifest
+from data.metrics import goodness
 from data.readers.said import KEY
 from data.tasks.task import Task
 from student_train.card import card
@@ -40,15 +41,16 @@ def seal_one(
 def fold_many(directories: list[Path], origins: dict[str, str]) -> Manifest:
     """The manifest over the students of several seeds: mean and standard deviation of their dev metrics."""
     students = [read_manifest(directory, "student") for directory in directories]
-    main = students[0].task.rules.main_metric
+    metric = str(students[0].report.get("best_by", students[0].task.rules.main_metric))
     values = [student.report["dev"] for student in students]
-    best = max(range(len(values)), key=lambda number: values[number][main])
+    best = max(range(len(values)), key=lambda number: goodness(metric, values[number][metric]))
     own = [{name: value for name, value in student.report.items() if name != KEY} for student in students]
     report = {
         KEY: students[0].report.get(KEY, []),
         "seeds": {directory.name: numbers for directory, numbers in zip(directories, own, strict=True)},
         "dev": {name: spread([value[name] for value in values]) for name in values[0]},
         "best": directories[best].name,
+        "best_by": metric,
     }
     roots = {directory.name: student.root for directory, student in zip(directories, students, strict=True)}
     return Manifest("students", students[0].task, (), origins | roots, students[0].config, report)

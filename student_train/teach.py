@@ -38,9 +38,9 @@ from student_train.encoder import load_to_teach, new_encoder
 from student_train.finished import find_finished, set_damaged_aside
 from student_train.fit import Fit, Fitted, run
 from student_train.history import write_curve
-from student_train.losses.table import Options
 from student_train.measure import encode_labelled
 from student_train.models.transformer import Transformer
+from student_train.objective import teacher_objective
 from student_train.optim import Optimizer
 from student_train.precision import choose_device, choose_precision, precision_that_suits
 from student_train.reader import open_examples
@@ -80,6 +80,7 @@ def teach(
 
     A finished directory of the same config and data is returned as it is; another one's is refused (STALE).
     """
+    task.metric(config.best_by)  # refuses a metric that the task does not have
     heard = Heard(progress)
     examples = list(read(dev, task, split="dev", tell=heard))
     if all(example.label is None for example in examples):
@@ -163,6 +164,7 @@ def _train(
 ) -> Fitted:
     """Run the loop; the network holds its best weights afterwards."""
     task, examples, origins = about
+    reader, options = teacher_objective(config, open_examples(out / "examples"))
     feed = feed_of(tokenizer, network, config.max_length)
     vocabulary = Joint(feed)
     device = choose_device(config.device)
@@ -171,14 +173,15 @@ def _train(
     trial = pad_inputs(vocabulary.encode(texts, texts if task.pair else None), np.arange(len(texts)))
     what = Fit(
         losses={"ce": 1.0},
-        options=Options(task),
+        options=options,
         precision=precision_that_suits(wrapped, trial, choose_precision(config.precision, device), device, say=say),
         device=device,
         seed=config.seed,
         key=store.digest_of([what_only(config), origins]),
+        metric=task.metric(config.best_by),
     )
     optimizer = Optimizer(wrapped, "adamw", weight_decay=config.weight_decay)
-    rows = (open_examples(out / "examples"), vocabulary, encode_labelled(examples, task, vocabulary))
+    rows = (reader, vocabulary, encode_labelled(examples, task, vocabulary))
     fitted = run(what, config, (wrapped, optimizer), rows, out, progress=progress)
     wrapped.load_state_dict(fitted.best)
     return fitted
@@ -194,6 +197,8 @@ def _seal(
 ) -> None:
     """Write a plain Hugging Face directory and its manifest."""
     network.to("cpu").save_pretrained(out)
+    for path in out.glob("*.safetensors"):
+        store.follow_umask(path)
     tokenizer.save_pretrained(out)
     task, origins = about
     report = numbers | {"parameters": sum(parameter.numel() for parameter in network.parameters())}

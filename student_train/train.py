@@ -40,6 +40,7 @@ from student_train.losses.table import Options, check_losses, required_signals
 from student_train.measure import Labelled, encode_labelled
 from student_train.models.shape import Shape
 from student_train.models.table import build_model, choose_model
+from student_train.objective import student_objective
 from student_train.optim import USUAL_RATES
 from student_train.overlap import note_overlap
 from student_train.precision import choose_device, choose_precision
@@ -64,6 +65,7 @@ def train(
     config = resolve(config, reader)
     check_losses(config.losses, reader.task)
     reader = replace(reader, ensemble=ensemble_of(config, reader)).with_columns(needed_columns(config, caches))
+    reader, options = student_objective(config, reader)
     heard = Heard(progress)
     examples = list(read(dev, reader.task, split="dev", tell=heard))
     origins = {_role(number): cache.root for number, cache in enumerate(caches, 1)}
@@ -80,7 +82,8 @@ def train(
         missing = [job for job in jobs if find_all(job[1], [job], origins) is None]
         if missing:
             refuse_damaged_files(config, teacher, caches[0])
-            _train_missing(missing, reader, examples, origins, out / FOLDER, heard=heard, progress=progress)
+            material = (reader, options)
+            _train_missing(missing, material, examples, origins, out / FOLDER, heard=heard, progress=progress)
         clear(out)
         if len(jobs) > 1:
             write_manifest(out, fold_many(targets, origins))
@@ -89,7 +92,7 @@ def train(
 
 def _train_missing(
     jobs: list[tuple[TrainConfig, Path]],
-    reader: Reader,
+    material: tuple[Reader, Options],
     examples: list[Example],
     origins: dict[str, str],
     encoded: Path,
@@ -98,7 +101,7 @@ def _train_missing(
     progress: Progress,
 ) -> None:
     """Train the students that are not there yet. They share the vocabulary, the encoded dev set and encoded rows."""
-    config = jobs[0][0]
+    config, (reader, options) = jobs[0][0], material
     torch.set_num_threads(config.threads or torch.get_num_threads())
     vocabulary = build_vocabulary(config, reader, progress=progress)
     refuse_other_tokens(config, reader, vocabulary)
@@ -109,12 +112,13 @@ def _train_missing(
     for config, target in jobs:
         with nullcontext() if target == encoded.parent else writing(target):
             set_damaged_aside(target, "student", progress=progress)
-            train_one(config, reader, vocabulary, dev, (target, origins, encoded), heard=heard, progress=progress)
+            place = (target, origins, encoded)
+            train_one(config, (reader, options), vocabulary, dev, place, heard=heard, progress=progress)
 
 
 def train_one(
     config: TrainConfig,
-    reader: Reader,
+    material: tuple[Reader, Options],
     vocabulary: Words | Subwords,
     dev: Labelled,
     place: tuple[Path, dict[str, str], Path],
@@ -124,10 +128,10 @@ def train_one(
 ) -> None:
     """Train the student of one seed, or go on where it was broken off.
 
-    place: (directory, origins, where encoded rows are kept);  heard: what the dev file was read as
+    material: rows, choices of the losses; place: directory, origins, folder of encoded rows; heard: of the dev file
     """
-    out, origins, encoded = place
-    device = choose_device(config.device)
+    reader, (out, origins, _) = material[0], place
+    started, what = time.monotonic(), _fit_of(config, material[1], place)
     shape = Shape(
         model=config.model,
         vocabulary=vocabulary.size,
@@ -138,30 +142,34 @@ def train_one(
         dropout=config.dropout,
         multichannel=config.multichannel,
     )
-    refuse_too_large(lambda: build_model(shape), device, hint="smaller ones: --set train.hidden=150")
+    refuse_too_large(lambda: build_model(shape), what.device, hint="smaller ones: --set train.hidden=150")
     table = starting_table(config, vocabulary, reader, seed=config.seeds[0])
     shape = replace(shape, dimensions=table.shape[1])
-    started = time.monotonic()
-    what = Fit(
-        losses=config.losses,
-        options=Options(reader.task, config.temperature, config.preset, config.mse_reduction),
-        precision=choose_precision(config.precision, device),
-        device=device,
-        seed=config.seeds[0],
-        key=store.digest_of([what_only(config), origins]),
-        encoded=encoded,
-    )
     fitted = fit(what, config, (shape, table), (reader, vocabulary, dev), out, progress=progress)
     result = fitted.numbers | {"seconds": round(time.monotonic() - started, 1), KEY: heard.values()}
-    at_the_end = result | {"dev": result["last_dev"], "best_step": result["steps"]}
+    last = result | {"dev": result["last_dev"], "best_step": result["steps"]}
     with sealing(out) as stage:
-        students = ((stage / LAST_STEP, at_the_end, fitted.last), (stage, result, fitted.best))
+        students = ((stage / LAST_STEP, last, fitted.last), (stage, result, fitted.best))
         for directory, numbers, weights in students:
             save_weights(directory, weights)
             vocabulary.save(directory)
             seal_one(directory, shape, reader.task, config, origins, numbers)
         write_curve(stage, fitted.curve)
     clear_training(out)
+
+
+def _fit_of(config: TrainConfig, options: Options, place: tuple[Path, dict[str, str], Path]) -> Fit:
+    device = choose_device(config.device)
+    return Fit(
+        losses=config.losses,
+        options=options,
+        precision=choose_precision(config.precision, device),
+        device=device,
+        seed=config.seeds[0],
+        key=store.digest_of([what_only(config), place[1]]),
+        metric=options.task.metric(config.best_by),
+        encoded=place[2],
+    )
 
 
 def resolve(config: TrainConfig, reader: Reader) -> TrainConfig:
@@ -173,6 +181,7 @@ def resolve(config: TrainConfig, reader: Reader) -> TrainConfig:
         raise PotstillError(f"seeds {listed} are not different whole numbers from 0 on", hint="e.g. --seeds 0,1,2")
     if config.optimizer not in USUAL_RATES:
         raise PotstillError(f"no optimizer {config.optimizer!r}", hint=f"optimizers: {', '.join(USUAL_RATES)}")
+    reader.task.metric(config.best_by)  # refuses a metric that the task does not have
     found = ensemble_of(config, reader)
     return replace(
         config,

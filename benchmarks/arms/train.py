@@ -55,6 +55,7 @@ def new_student(cache: str) -> tuple[nn.Module, Any, Any]:
 
 def ours_loop(cache: str, stream: Any, *, steps: int, device: str = "cpu") -> dict[str, Any]:
     """Take `steps` steps of the real training loop, evaluation left out."""
+    from data.progress import Silent
     from student_train.config import TrainConfig
     from student_train.loop import Course, State, train_steps
     from student_train.losses.table import Options
@@ -68,6 +69,7 @@ def ours_loop(cache: str, stream: Any, *, steps: int, device: str = "cpu") -> di
     course = Course(
         losses={"logit_mse": 1.0},
         options=Options(reader.task),
+        metric=reader.task.rules.main_metric,
         epochs=1,
         lr=RATE,
         schedule="linear",
@@ -83,7 +85,7 @@ def ours_loop(cache: str, stream: Any, *, steps: int, device: str = "cpu") -> di
     dev = Labelled(vocabulary.encode(["a film"], None), np.array([0]), reader.task)
     optimizer = Optimizer(model, "adamw", weight_decay=0.01)
     rows, start, worked, losses = 0, time.perf_counter(), time.process_time(), []
-    for step in train_steps(model, optimizer, stream, dev, course=course, state=State()):
+    for step in train_steps(model, optimizer, stream, dev, course=course, state=State(), progress=Silent()):
         rows += step.rows
         losses.append(step.loss)
         if step.number == steps:

@@ -29,8 +29,9 @@ def predict(logits: np.ndarray) -> np.ndarray:
     return logits.argmax(axis=-1)
 
 
-def measure(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    return metrics.classification(predict(logits), labels)
+def measure(logits: np.ndarray, labels: np.ndarray, positive: int | None = None) -> dict[str, float]:
+    found = metrics.classification(predict(logits), labels, classes=logits.shape[-1], positive=positive)
+    return found | {"loss": metrics.cross_entropy(probabilities(logits), labels)}
 
 
 CLASSIFY = Kind(
@@ -46,5 +47,6 @@ CLASSIFY = Kind(
     probabilities=probabilities,
     predict=predict,
     metrics=measure,
+    measured=("accuracy", "f1", "macro_f1", "mcc", "loss"),
     main_metric="accuracy",
 )

@@ -23,8 +23,9 @@ class Kind:
     show_label     (label, label names) -> what a person reads
     probabilities  logits [N, C] -> probabilities [N, C] (regress: the scores themselves)
     predict        logits [N, C] -> labels [N]
-    metrics        (logits [N, C], labels [N]) -> name -> value
-    main_metric    the metric early stopping and tables use; higher is better
+    metrics        (logits [N, C], labels [N], positive: number of the class that `f1` is of, or None) -> name -> value
+    measured       the names that `metrics` gives
+    main_metric    the metric that a best step is chosen by, where nothing else is asked for, and tables show
     """
 
     name: str
@@ -38,5 +39,6 @@ class Kind:
     show_label: Callable[[Label, tuple[str, ...]], str]
     probabilities: Callable[[np.ndarray], np.ndarray]
     predict: Callable[[np.ndarray], np.ndarray]
-    metrics: Callable[[np.ndarray, np.ndarray], dict[str, float]]
+    metrics: Callable[..., dict[str, float]]
+    measured: tuple[str, ...]
     main_metric: str

@@ -36,7 +36,7 @@ def predict(logits: np.ndarray) -> np.ndarray:
     return logits[..., 0]
 
 
-def measure(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+def measure(logits: np.ndarray, labels: np.ndarray, positive: int | None = None) -> dict[str, float]:
     return metrics.correlation(predict(logits), labels)
 
 
@@ -53,5 +53,6 @@ REGRESS = Kind(
     probabilities=scores,
     predict=predict,
     metrics=measure,
+    measured=("pearson", "spearman", "mse"),
     main_metric="spearman",
 )

@@ -12,6 +12,7 @@ from pipelines.options import Columns, Common, Defaults
 
 if TYPE_CHECKING:
     from data.readers.source import Source
+    from pipelines.inputs import Reading
 
 
 def evaluate(
@@ -39,22 +40,27 @@ def evaluate(
     run = measured.run_of(model)
     name = "model" if teacher and model.name == measured.ENCODER else measured.model_name(model.name)
     models = {name: model} | ({measured.TEACHER: teacher} if teacher else {})
+    other = measured.TEACHER if teacher else ""
     found = phases.evaluate(
-        models=models,
-        sources=sources,
-        reading=reading,
-        teacher=measured.TEACHER if teacher else "",
-        keep_in=run,
-        progress=console.progress,
+        models=models, sources=sources, reading=reading, teacher=other, keep_in=run, progress=console.progress
     )
     beaten = rivals_beside(model, sources, console) if run else {}
+    positive = positive_of(model, reading)
     for path in sources:
-        console.table(table(found[name][path], {rival: scores[path] for rival, scores in beaten.items()}), title=path)
-    console.done(
-        "evaluate",
-        {"model": model, "metrics": found[name], "rivals": beaten},
-        following=f"potstill report {run}" if run else f"potstill bench {model} --on {tests[0]}",
-    )
+        rows = table(found[name][path], {rival: scores[path] for rival, scores in beaten.items()})
+        console.table(rows, title=f"{path} (f1 of {positive})" if positive else path)
+    result = {"model": model, "positive": positive, "metrics": found[name], "rivals": beaten}
+    following = f"potstill report {run}" if run else f"potstill bench {model} --on {tests[0]}"
+    console.done("evaluate", result, following=following)
+
+
+def positive_of(model: Path, reading: "Reading") -> str | None:
+    """The class that F1 is of: the one named here, else that of the model's task, where its manifest says it."""
+    from data.manifest import seal_of
+    from data.tasks.task import Task
+
+    seal = seal_of(model)
+    return reading.positive or (Task.from_dict(seal["task"]).positive_class if seal else None)
 
 
 def rivals_beside(student: Path, sources: "Mapping[str, Source]", console: Console) -> dict[str, Any]:

@@ -2,22 +2,24 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from data.errors import BAD_DATA, PotstillError
-from pipelines.console import Console
+from data.errors import BAD_DATA
+from pipelines.console import Console, complain
+from pipelines.exits import Ending
 from pipelines.options import Columns, Common, Defaults
 
 if TYPE_CHECKING:
-    from data.tasks.task import Task
-    from pipelines.inputs import Reading
+    from pipelines.asked import Asked
+    from student_train.student import Student
 
-Row = tuple[str, str | None]  # the text, and the second one of a pair
-BATCH = 256
+FAILED = "!error"  # the first column of a line that has no answer
+NO_BREAKS = str.maketrans("\n\r", "  ")
 
 
 def predict(
@@ -30,61 +32,54 @@ def predict(
 ) -> None:
     """Label texts: a line `label, probability, text` for each; with --json one JSON object a line.
 
-    A pair from a pipe is two texts with a tab between.
+    A pair from a pipe is two texts with a tab between. What cannot be answered gives `!error, reason, text` in its
+    place, and exit code 65 at the end; with --skip-bad 0.
 
     Example: echo "a lovely film" | potstill predict runs/x/student
     """
-    from data.examples import chunks
+    from data.readers.said import Heard
     from pipelines import settings
+    from pipelines.asked import batches, of_file, piped
     from student_train.student import Student
 
     model = Student.load(student)
-    rows = piped(sys.stdin) if file == "-" else read(settings.reading(columns, defaults), file, model.task)
-    if model.task.pair:
-        rows = both(rows)
-    for chunk in chunks(rows, BATCH):
-        pairs = [pair or "" for _, pair in chunk] if model.task.pair else None
-        for row, answer in zip(chunk, model.predict([text for text, _ in chunk], pairs), strict=True):
+    reading = settings.reading(columns, defaults)
+    heard, lenient = Heard(console.progress), replace(reading, skip_bad=True)  # what is bad is marked, not refused
+    asked = piped(sys.stdin, model.task) if file == "-" else of_file(lenient.unlabelled(file), model.task, heard)
+    total, failed, first = 0, 0, ""
+    for batch in batches(asked):
+        for row, answer in answers(model, batch):
             console.write(as_json(row, answer) if common.as_json else as_line(row, answer))
+            first = first or (row.fault and f"line {row.line}: {row.fault}")
+        sys.stdout.flush()
+        total, failed = total + len(batch), failed + sum(bool(row.fault) for row in batch)
+    if failed:
+        what = f"{failed:,} of {total:,} lines have no answer; {first}"
+        if not reading.skip_bad:
+            complain(Ending(what, f"they are marked {FAILED}; with --skip-bad this is exit code 0", BAD_DATA))
+            raise typer.Exit(BAD_DATA)
+        console.progress.note(what)
     if file != "-":  # a pipe gets the answers and nothing else
         console.progress.note(f"next: potstill evaluate {student} {file}")
 
 
-def piped(stream: Iterable[str]) -> Iterator[Row]:
-    """Read one text, or two with a tab between, from each line that is not blank."""
-    for text in stream:
-        if text.strip():
-            first, tab, second = text.strip("\n").partition("\t")
-            yield first, second if tab else None
+def answers(model: "Student", batch: "list[Asked]") -> "Iterator[tuple[Asked, dict[str, Any]]]":
+    """Answer the rows of a batch that can be answered; every row comes back, in its place."""
+    good = [row for row in batch if not row.fault]
+    pairs = [row.pair or "" for row in good] if model.task.pair else None
+    found = iter(model.predict([row.text for row in good], pairs) if good else [])
+    for row in batch:
+        yield row, {} if row.fault else next(found)
 
 
-def read(reading: "Reading", file: str, task: "Task") -> Iterator[Row]:
-    """Read the texts of a file; its labels are not looked at."""
-    from data.readers.examples import read as examples
-
-    return ((example.text, example.pair) for example in examples(reading.unlabelled(file), task, split="unlabelled"))
-
-
-def both(rows: Iterator[Row]) -> Iterator[Row]:
-    """Refuse a row with one text, for a student that reads pairs."""
-    for number, (text, pair) in enumerate(rows, start=1):
-        if pair is None:
-            raise PotstillError(
-                f"text {number} stands alone, this student reads pairs: {text[:60]!r}",
-                hint="put a tab between the two texts of a line",
-                code=BAD_DATA,
-            )
-        yield text, pair
-
-
-def as_line(row: Row, answer: dict[str, Any]) -> str:
+def as_line(row: "Asked", answer: dict[str, Any]) -> str:
     """Write one answer for people and for `cut -f`: label, probability, texts; or score, texts."""
-    values = (answer[key] for key in ("label", "probability", "score") if key in answer)
-    shown = (f"{value:.4f}" if isinstance(value, float) else str(value) for value in values)
-    return "\t".join([*shown, *(text for text in row if text is not None)])
+    values = [FAILED, row.fault] if row.fault else [answer[k] for k in ("label", "probability", "score") if k in answer]
+    shown = [f"{value:.4f}" if isinstance(value, float) else str(value) for value in values]
+    return "\t".join([*shown, *row.texts]).translate(NO_BREAKS)
 
 
-def as_json(row: Row, answer: dict[str, Any]) -> str:
-    """Write one answer as a JSON object: the texts and all that the student says."""
-    texts = {"text": row[0]} | ({} if row[1] is None else {"pair": row[1]})
-    return json.dumps(texts | answer, ensure_ascii=False)
+def as_json(row: "Asked", answer: dict[str, Any]) -> str:
+    """Write one answer as a JSON object: the texts and all that the student says, or why it says nothing."""
+    texts = dict(zip(("text", "pair"), row.texts, strict=False))
+    return json.dumps(texts | ({"error": row.fault, "line": row.line} if row.fault else answer), ensure_ascii=False)

@@ -6,8 +6,9 @@ from typing import Annotated, ClassVar
 
 import typer
 
+from pipelines.commands.train import weights_of_classes
 from pipelines.console import Console
-from pipelines.options import Columns, Common, Defaults, Out
+from pipelines.options import BestBy, ClassWeights, Columns, Common, Defaults, Out
 from student_train.config import TeachConfig
 
 
@@ -22,6 +23,12 @@ class TeachOptions:
     lr: Annotated[float | None, typer.Option("--lr", help="Highest learning rate.")] = None
     max_length: Annotated[int | None, typer.Option("--max-length", help="Longest row in sub-words.")] = None
     seed: Annotated[int | None, typer.Option("--seed", help="Another seed, another teacher.")] = None
+    best_by: BestBy = None
+    class_weights: ClassWeights = None
+
+    def values(self) -> dict[str, object]:
+        """Spell out the lists."""
+        return vars(self) | {"class_weights": weights_of_classes(self.class_weights)}
 
 
 def teach(
@@ -54,7 +61,7 @@ def teach(
     from pipelines import phases, settings
     from pipelines.show import show_manifest
 
-    config = settings.resolve(TeachConfig, "teach", defaults, vars(options))
+    config = settings.resolve(TeachConfig, "teach", defaults, options.values())
     reading = settings.reading(columns, defaults)
     kept_out = tuple(reading.unlabelled(path) for path in exclude or ())
     files = phases.Files(reading, reading.source(train), reading.source(dev), exclude=kept_out, symmetric=symmetric)

@@ -9,7 +9,7 @@ import typer
 
 from data.errors import PotstillError
 from pipelines.console import Console
-from pipelines.options import Columns, Common, Defaults, Out
+from pipelines.options import BestBy, ClassWeights, Columns, Common, Defaults, Out
 from student_train.config import TrainConfig
 
 
@@ -29,6 +29,8 @@ class TrainOptions:
     lr: Annotated[float | None, typer.Option("--lr", help="Highest learning rate.")] = None
     optimizer: Annotated[str | None, typer.Option("--optimizer", help="adamw or adadelta.")] = None
     seeds: Annotated[str | None, typer.Option("--seeds", metavar="N,…", help="One student a seed: `0,1,2`.")] = None
+    best_by: BestBy = None
+    class_weights: ClassWeights = None
     combine: Annotated[
         str | None,
         typer.Option("--combine", help="Several caches: mean_logits (if not said) or mean_probabilities."),
@@ -40,7 +42,8 @@ class TrainOptions:
     def values(self) -> dict[str, object]:
         """Spell out the lists."""
         return vars(self) | {
-            "losses": named_weights(self.losses) if self.losses else None,
+            "losses": named_weights(self.losses, "--losses", "kl=0.9,ce=0.1") if self.losses else None,
+            "class_weights": weights_of_classes(self.class_weights),
             "seeds": [whole(seed) for seed in self.seeds.split(",")] if self.seeds else None,
             "weights": [real(weight) for weight in self.weights.split(",")] if self.weights else None,
         }
@@ -77,16 +80,22 @@ def train(
     console.done("train", result, following=f"potstill evaluate {out} {shlex.quote(dev)}{columns.spelled}")
 
 
-def named_weights(text: str) -> dict[str, float]:
-    """Read `kl=0.9,ce=0.1`; a name alone has weight 1."""
+def named_weights(text: str, option: str, example: str) -> dict[str, float]:
+    """Read `kl=0.9,ce=0.1`; a name alone has weight 1. A name may hold `=` itself."""
     found = {}
     for item in text.split(","):
-        name, _, weight = item.strip().partition("=")
+        name, sign, weight = item.strip().rpartition("=")
+        name, weight = (name, weight) if sign else (weight, "")
         try:
             found[name] = float(weight or 1)
         except ValueError:
-            raise PotstillError(f"--losses {text!r}: {weight!r} is not a number", hint="e.g. kl=0.9,ce=0.1") from None
+            raise PotstillError(f"{option} {text!r}: {weight!r} is not a number", hint=f"e.g. {example}") from None
     return found
+
+
+def weights_of_classes(text: str | None) -> str | dict[str, float] | None:
+    """Read `--class-weights`: a word such as `balanced`, or `spam=3,ham=1`."""
+    return text if text is None or "=" not in text else named_weights(text, "--class-weights", "spam=3,ham=1")
 
 
 def whole(text: str) -> int:

@@ -6,6 +6,12 @@ from torch import Tensor
 from student_train.losses.hard import cross_entropy
 
 
-def ce_argmax(logits: Tensor, teacher: Tensor, label: Tensor) -> Tensor:
-    """Mean over unlabelled rows of the cross-entropy to the teacher's argmax. logits, teacher: [B, C]; label: [B]."""
-    return cross_entropy(logits, torch.where(label == -100, teacher.argmax(dim=-1), -100))
+def ce_argmax(
+    logits: Tensor, teacher: Tensor, label: Tensor, *, share: float = 1.0, weights: Tensor | None = None
+) -> Tensor:
+    """Cross-entropy of unlabelled rows to the teacher's argmax, weighted as `losses.hard` says.
+
+    logits, teacher: [B, C]; label: [B]; share: of unlabelled rows among all that an epoch draws.
+    """
+    target = torch.where(label == -100, teacher.argmax(dim=-1), -100)
+    return cross_entropy(logits, target, share=share, weights=weights)

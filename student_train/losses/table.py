@@ -6,6 +6,7 @@ Adding one is a file and a line here. A loss takes (student outputs, batch, opti
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from data.errors import PotstillError
@@ -20,12 +21,18 @@ from student_train.outputs import Outputs
 
 @dataclass(frozen=True)
 class Options:
-    """Choices the losses share: the task, and the fields of the same names in `TrainConfig`."""
+    """Choices the losses share: the task, and the fields of the same names in `TrainConfig`.
+
+    labelled       share of labelled rows among those that an epoch draws
+    class_weights  a number for each class, by which hard losses multiply a row of it; None: all 1
+    """
 
     task: Task
     temperature: float = 1.0
     preset: str = "hinton"
     mse_reduction: str = "mean"
+    labelled: float = 1.0
+    class_weights: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
@@ -38,12 +45,16 @@ class Options:
 
 @dataclass(frozen=True)
 class Loss:
-    """signals: what the cache must hold; kinds: which kinds of task (empty: all); doc: one line for `--help`."""
+    """signals: what the cache must hold; kinds: which kinds of task (empty: all); doc: one line for `--help`.
+
+    uses: the rows it learns from (a key of `groups.LABELS`): all, labelled or unlabelled
+    """
 
     call: Callable[[Outputs, Batch, Options], Tensor]
     signals: tuple[str, ...]
     kinds: tuple[str, ...]
     doc: str
+    uses: str = "all"
 
 
 def _teacher(batch: Batch) -> Outputs:
@@ -52,7 +63,8 @@ def _teacher(batch: Batch) -> Outputs:
 
 
 def _ce(student: Outputs, batch: Batch, options: Options) -> Tensor:
-    return HARD_LOSSES[options.task.rules.hard_loss](student.logits, batch.label)
+    call = HARD_LOSSES[options.task.rules.hard_loss]
+    return call(student.logits, batch.label, share=options.labelled, weights=_weights(options, student.logits))
 
 
 def _logit_mse(student: Outputs, batch: Batch, options: Options) -> Tensor:
@@ -64,15 +76,27 @@ def _kl(student: Outputs, batch: Batch, options: Options) -> Tensor:
 
 
 def _ce_argmax(student: Outputs, batch: Batch, options: Options) -> Tensor:
-    return ce_argmax(student.logits, _teacher(batch).logits, batch.label)
+    share, weights = 1 - options.labelled, _weights(options, student.logits)
+    return ce_argmax(student.logits, _teacher(batch).logits, batch.label, share=share, weights=weights)
+
+
+def _weights(options: Options, like: Tensor) -> Tensor | None:
+    weights = options.class_weights
+    return None if weights is None else torch.tensor(weights, device=like.device)  # [C]
 
 
 LOSSES: dict[str, Loss] = {
-    "ce": Loss(_ce, (), (), "gold labels (cross-entropy, or MSE for scores); rows without a label are masked"),
+    "ce": Loss(_ce, (), (), "gold labels (cross-entropy, or MSE for scores)", "labelled"),
     "logit_mse": Loss(_logit_mse, ("logits",), (), "squared difference of raw logits (Tang 2019)"),
     "kl": Loss(_kl, ("logits",), ("classify",), "soft targets at a temperature (Hinton 2015)"),
-    "ce_argmax": Loss(_ce_argmax, ("logits",), ("classify",), "teacher's argmax as the label of unlabelled rows"),
+    "ce_argmax": Loss(_ce_argmax, ("logits",), ("classify",), "teacher's argmax of unlabelled rows", "unlabelled"),
 }
+
+
+def rows_used(losses: dict[str, float]) -> str:
+    """Say which rows the chosen losses can learn from: all, labelled or unlabelled."""
+    used = {LOSSES[name].uses for name, weight in losses.items() if weight > 0}
+    return used.pop() if len(used) == 1 else "all"
 
 
 def required_signals(losses: dict[str, float]) -> tuple[str, ...]:

@@ -1,7 +1,10 @@
 """Students and teachers measured on files, and side by side for size and speed."""
 
 import math
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -127,3 +130,34 @@ def test_arms_take_turns_and_the_first_round_only_warms_up(monkeypatch: pytest.M
     rows = bench([Path("a"), Path("b")], texts=["x", "y", "z"], progress=Silent())
     assert asked == [("a", 1), ("a", 1), ("a", 3), ("b", 1), ("b", 1), ("b", 3)] * 3
     assert [row["name"] for row in rows] == ["a", "b"]
+
+
+COUNTED = """
+import os, threading
+from pathlib import Path
+from tokenizers import Tokenizer, models, pre_tokenizers
+from student_train.bench import held
+
+made = Tokenizer(models.WordLevel({"a": 0, "[UNK]": 1}, unk_token="[UNK]"))
+made.pre_tokenizer = pre_tokenizers.Whitespace()
+with held(THREADS):
+    before = len(list(Path("/proc/self/task").iterdir()))
+    made.encode_batch(["a a a"] * 1000)
+    print(len(list(Path("/proc/self/task").iterdir())) - before)
+print(os.environ.get("RAYON_NUM_THREADS"))
+"""
+
+
+@pytest.mark.parametrize(("threads", "pool"), [(1, 0), (3, 3)])
+def test_the_tokenizer_works_on_the_threads_that_are_measured(threads: int, pool: int) -> None:
+    """In a process of its own, where no pool of threads is there yet; the environment is as before afterwards."""
+    environment = {name: value for name, value in os.environ.items() if "RAYON" not in name and "TOKENIZ" not in name}
+    done = subprocess.run(
+        [sys.executable, "-c", COUNTED.replace("THREADS", str(threads))],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=Path(__file__).parents[2],
+        check=True,
+    )
+    assert done.stdout.split() == [str(pool), "None"]

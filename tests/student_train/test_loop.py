@@ -13,7 +13,7 @@ from data.progress import Silent
 from data.readers.source import Source
 from student_train.config import TrainConfig
 from student_train.history import NAME, History
-from student_train.loop import Step, check_finite, evaluation_steps
+from student_train.loop import Step, affordable, check_finite, evaluation_steps
 from student_train.train import train
 
 
@@ -23,6 +23,16 @@ def test_the_dev_set_is_measured_so_often_an_epoch_and_at_the_end() -> None:
     assert evaluation_steps([3, 4], 1, 7) == {3, 7}
     assert evaluation_steps([2], 5, 2) == {1, 2}
     assert evaluation_steps([10], 0, 10) == {10}
+
+
+def test_where_nothing_is_said_dev_takes_a_tenth_of_the_time_at_most() -> None:
+    """A dev row costs a third of a training row: 3,000 rows pay for 100 dev rows 9 times, for 900 once."""
+    assert [affordable(3000, dev, torch.float32) for dev in (10, 100, 300, 900, 9000)] == [90, 9, 3, 1, 1]
+    assert affordable(3000, 300, torch.bfloat16) == 1
+    assert evaluation_steps([10, 10, 10], None, 30, most=9) == evaluation_steps([10, 10, 10], 2, 30)
+    assert evaluation_steps([10, 10, 10], None, 30, most=4) == {8, 15, 23, 30}
+    assert evaluation_steps([10, 10, 10], None, 30, most=1) == {30}
+    assert evaluation_steps([10, 10], None, 13, most=2) == {7, 13}
 
 
 def test_with_a_limit_of_steps_the_last_of_them_is_measured() -> None:

@@ -146,14 +146,14 @@ def test_a_weight_of_zero_gives_plain_cross_entropy_bit_for_bit() -> None:
 
 def test_rows_without_a_label_count_for_nothing() -> None:
     z = student()
-    masked = cross_entropy(z, torch.tensor([0, -100]))
+    masked = cross_entropy(z, torch.tensor([0, -100]), share=0.5)
     assert masked.item() == pytest.approx(cross_entropy(z[:1], torch.tensor([0])).item())
     assert gradient(masked, z)[1].abs().max() == 0
 
 
 def test_scores_without_a_label_count_for_nothing() -> None:
     z = torch.tensor([[1.0], [5.0], [2.0]], requires_grad=True)
-    loss = mean_squared_error(z, torch.tensor([0.0, math.nan, 4.0]))
+    loss = mean_squared_error(z, torch.tensor([0.0, math.nan, 4.0]), share=2 / 3)
     assert loss.item() == pytest.approx((1 + 4) / 2)
     assert gradient(loss, z).flatten().tolist() == pytest.approx([1.0, 0.0, -2.0])
 
@@ -171,21 +171,55 @@ def test_a_batch_without_any_label_gives_zero_and_a_zero_gradient() -> None:
 
 def test_the_teacher_s_answer_is_a_label_only_where_there_is_no_gold_one() -> None:
     z = student()
-    loss = ce_argmax(z, teacher(), torch.tensor([1, -100]))  # the teacher says class 2 of row 1
+    loss = ce_argmax(z, teacher(), torch.tensor([1, -100]), share=0.5)  # the teacher says class 2 of row 1
     assert loss.item() == pytest.approx(F.cross_entropy(z[1:], torch.tensor([2])).item())
     assert gradient(loss, z)[0].abs().max() == 0
     assert ce_argmax(z, teacher(), torch.tensor(LABELS)).item() == 0
 
 
+def test_a_labelled_row_weighs_the_same_whatever_else_is_in_its_batch() -> None:
+    """Four rows of which three are labelled (share 3/4), in batches of two: losses 1.1, 0.3 | 0.5, and one row without.
+
+    Scores, so that a loss can be written down: (z - y)². Each labelled row counts 1 / (3/4 · 2) = 2/3 in its batch,
+    and the mean of both batches is the mean of the three labelled rows. By the batch's own mean the lone row of the
+    second batch would count twice as much as one of the first.
+    """
+    z, y = torch.tensor([[1.1], [0.3], [0.5], [9.0]]) ** 0.5, torch.tensor([0.0, 0.0, 0.0, math.nan])
+    z.requires_grad_()
+    one, two = (mean_squared_error(z[at], y[at], share=3 / 4) for at in (slice(0, 2), slice(2, 4)))
+    assert (one.item(), two.item()) == (pytest.approx(1.4 * 2 / 3), pytest.approx(0.5 * 2 / 3))
+    assert ((one + two) / 2).item() == pytest.approx((1.1 + 0.3 + 0.5) / 3)
+    each = gradient(one + two, z)[:, 0] / (2 * z[:, 0])
+    assert each.tolist() == pytest.approx([2 / 3, 2 / 3, 2 / 3, 0.0])
+    label = torch.tensor([0, -100])
+    assert cross_entropy(student(), label, share=3 / 4).item() == pytest.approx(
+        F.cross_entropy(student()[:1], label[:1]).item() / (3 / 4 * 2)
+    )
+
+
+def test_class_weights_multiply_the_rows_of_a_class() -> None:
+    z, label = student(), torch.tensor(LABELS)
+    first, second = (F.cross_entropy(z[i : i + 1], label[i : i + 1]).item() for i in (0, 1))
+    options = Options(THREE, class_weights=(3.0, 1.0, 0.5))
+    value = total_loss({"ce": 1.0}, Outputs(z), batch(), options).item()
+    assert value == pytest.approx((3 * first + 0.5 * second) / 2)
+
+
+def test_a_mixture_without_a_labelled_row_trains_on_the_rest() -> None:
+    rows, options = batch([-100, -100]), Options(THREE, labelled=0.0)
+    mixed = total_loss({"ce": 1.0, "kl": 1.0}, Outputs(student()), rows, options)
+    assert mixed.item() == pytest.approx(total_loss({"kl": 1.0}, Outputs(student()), rows, options).item())
+
+
 def test_gold_and_argmax_together_are_the_paper_s_hard_targets() -> None:
     outputs, rows = Outputs(student()), batch([0, -100])
-    value = total_loss({"ce": 1.0, "ce_argmax": 1.0}, outputs, rows, Options(THREE)).item()
+    value = total_loss({"ce": 1.0, "ce_argmax": 1.0}, outputs, rows, Options(THREE, labelled=0.5)).item()
     assert value == pytest.approx(F.cross_entropy(student(), torch.tensor([0, 2]), reduction="sum").item(), rel=1e-6)
 
 
 def test_gold_scores_take_the_squared_error() -> None:
-    rows = batch([0.5, math.nan], [[0.0], [0.0]])
-    value = total_loss({"ce": 1.0}, Outputs(torch.tensor([[1.5], [9.0]])), rows, Options(Task("regress")))
+    rows, options = batch([0.5, math.nan], [[0.0], [0.0]]), Options(Task("regress"), labelled=0.5)
+    value = total_loss({"ce": 1.0}, Outputs(torch.tensor([[1.5], [9.0]])), rows, options)
     assert value.item() == pytest.approx(1.0)
 
 

@@ -15,6 +15,7 @@ from data.errors import BAD_DATA, NO_INPUT, PotstillError
 from data.manifest import read_manifest
 from data.progress import Silent
 from data.readers.source import Source
+from student_train.card import plain
 from student_train.config import TrainConfig
 from student_train.evaluate import evaluate
 from student_train.student import Student
@@ -154,3 +155,34 @@ def test_numbers_in_answers_are_plain_python_for_json(student: Student) -> None:
     answer = student.predict(["good"])[0]
     assert json.loads(json.dumps(answer)) == answer
     assert math.isfinite(answer["probability"])
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (["a", None], "text 1 is None (NoneType), expected a str"),
+        ([3.5], "text 0 is 3.5 (float), expected a str"),
+        (["a", float("nan")], "text 1 is nan (float), expected a str"),
+        ("a good film", "texts is one str, expected a list of them"),
+        (["half \ud83d"], "text 0 holds half a character"),
+    ],
+)
+def test_what_is_no_text_is_refused_in_a_sentence(student: Student, texts: Any, said: str) -> None:
+    with pytest.raises(PotstillError) as caught:
+        student.predict(texts)
+    assert said in str(caught.value)
+
+
+def test_any_sequence_of_texts_will_do(student: Student) -> None:
+    assert student.predict(tuple(TEXTS)) == student.predict(np.array(TEXTS, object)) == student.predict(TEXTS)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "label", ["a|b", "<script>alert(1)</script>", "*very* `good`", "C++ [x](y) #1", "two\nlines", "\\"]
+)
+def test_the_card_shows_a_label_as_it_is(label: str) -> None:
+    from markdown_it import MarkdownIt
+
+    tokens = MarkdownIt("commonmark").enable("table").parse(f"| {plain(label)} |\n|---|\n")
+    (cell,) = (token for token in tokens if token.type == "inline")
+    assert [(child.type, child.content) for child in cell.children or []] == [("text", " ".join(label.split()))]

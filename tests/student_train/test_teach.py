@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -223,3 +224,13 @@ def test_encoders_that_cannot_be_opened_are_refused(tmp_path: Path, save_bert: A
     (pickled / "model.safetensors").rename(pickled / "pytorch_model.bin")
     with pytest.raises(PotstillError, match="cannot open encoder"):
         load_encoder(str(pickled), ONE)
+
+
+def test_files_may_be_read_by_whom_the_umask_says(taught: Any, trained: Any) -> None:
+    """safetensors writes 0600 whatever the umask: a teacher that only its maker could read."""
+    before = os.umask(0o022)
+    os.umask(before)
+    for directory in (taught.out, trained.out):
+        for path in directory.rglob("*"):
+            if path.is_file():
+                assert path.stat().st_mode & 0o777 == 0o666 & ~before, path
