@@ -80,6 +80,8 @@ def feed_of(tokenizer: Any, model: Any, longest: int) -> Feed:
     padded = config.model_type in PADDABLE or (config.model_type in LAST and config.pad_token_id == pad)
     if config.pad_token_id is None and config.model_type not in PADDABLE:
         config.pad_token_id = NO_PADDING
+    if config.model_type == "big_bird":
+        _keep_attention(model, longest)
     types = "token_type_ids" in inspect.signature(model.forward).parameters
     return replace(prepare(tokenizer, longest, types=types), pad=pad, alone=not padded, left=config.model_type in LEFT)
 
@@ -98,7 +100,10 @@ def prepare(tokenizer: Any, longest: int, *, types: bool = True) -> Feed:
 
 def cutting(backend: Any, longest: int, *, direction: str = "right") -> Any:
     """A copy of a Rust tokenizer that cuts rows at `longest` sub-words; the caller's own keeps its settings."""
-    backend = copy.deepcopy(backend)
+    with refusing(
+        "the tokenizer cannot be copied", hint="one with a step written in Python (RoFormer's jieba) is none"
+    ):
+        backend = copy.deepcopy(backend)
     backend.enable_truncation(longest, strategy="longest_first", direction=direction)
     backend.no_padding()
     return backend
@@ -206,6 +211,17 @@ def spelled(feed: Feed, text: str) -> str:
             hint="augment without masking",
         )
     return text.replace(MASK, feed.mask)
+
+
+def _keep_attention(model: Any, longest: int) -> None:
+    """Make BigBird's answer a function of the row: a short row turns its sparse attention off for all that follow."""
+    body, config = model.base_model, model.config
+    if config.attention_type != "block_sparse":
+        return
+    if longest <= (5 + 2 * config.num_random_blocks) * config.block_size:  # none is long enough for sparse attention
+        body.set_attention_type("original_full")
+    else:
+        body.register_forward_pre_hook(lambda *_: body.set_attention_type("block_sparse"))
 
 
 def _padding_id(config: Any, tokenizer: Any) -> int:

@@ -50,7 +50,8 @@ def load_encoder(name: str, task: Task, *, fresh: bool = False) -> tuple[Any, An
             )
     if not getattr(tokenizer, "is_fast", False):
         raise PotstillError(f"{name} has no fast tokenizer", hint="convert it to a tokenizer.json first", code=BAD_DATA)
-    _check_ids(name, tokenizer, model)
+    with refusing(f"the tokenizer of {name!r} cannot be used"):
+        _check_ids(name, tokenizer, model)
     return model, tokenizer
 
 
@@ -164,6 +165,11 @@ def _check_ids(name: str, tokenizer: Any, model: Any) -> None:
     if largest >= rows:
         raise PotstillError(
             f"the tokenizer of {name} gives ids up to {largest:,}, the encoder has {rows:,} word vectors", code=BAD_DATA
+        )
+    kinds, types = getattr(model.config, "type_vocab_size", None), tokenizer.backend_tokenizer.encode("a", "a").type_ids
+    if "token_type_ids" in tokenizer.model_input_names and kinds and kinds <= max(types, default=0):
+        raise PotstillError(
+            f"the tokenizer of {name} gives token types up to {max(types)}, the encoder has {kinds}", code=BAD_DATA
         )
 
 

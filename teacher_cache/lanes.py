@@ -20,7 +20,8 @@ STATEFUL = ("dynamic", "longrope")
 def lanes_of(model: Any) -> int:
     """Count the lanes of a model: on a CPU as many as torch has threads, on a GPU one, of a model with a state one."""
     rotary = [getattr(model.config, name, None) for name in ("rope_parameters", "rope_scaling")]
-    if model.device.type != "cpu" or any(kind in str(rotary) for kind in STATEFUL):
+    sparse = getattr(model.base_model, "attention_type", "") == "block_sparse"  # BigBird: see `encoding.feed_of`
+    if sparse or model.device.type != "cpu" or any(kind in str(rotary) for kind in STATEFUL):
         return 1
     return torch.get_num_threads()
 

@@ -92,7 +92,7 @@ def has_sdpa(files: TeacherFiles) -> bool:
     """Tell whether a teacher's family computes its attention with torch's fast kernel; one that is unknown may."""
     kind = str(files.config.get("model_type"))
     config = CONFIG_MAPPING[kind] if kind in CONFIG_MAPPING else None  # noqa: SIM401  its `get` finds nothing
-    model = config and MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING.get(config, None)
+    model: Any = config and MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING.get(config, None)
     return model is None or bool(model._supports_sdpa)
 
 

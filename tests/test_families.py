@@ -23,6 +23,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from data.encoding import cutting
 from data.errors import PotstillError
 from data.example import Example, example_id
 from data.examples import write_parts
@@ -177,6 +178,67 @@ def test_cached_and_measured_is_what_transformers_says_of_one_row(family: str, t
     np.testing.assert_allclose(measured(teacher, TEXTS), wanted, rtol=0, atol=1e-3)
     low, _ = cached(teacher, tmp_path / "low", TEXTS, dtype="bfloat16")
     assert np.isfinite(low).all()
+
+
+def test_a_short_row_changes_no_sparse_attention(tmp_path: Path) -> None:
+    """BigBird: a row of 44 sub-words or fewer is computed with full attention, and so was every row behind it."""
+    teacher = save(tmp_path / "teacher", "big_bird", tokenizer_of())
+    texts = ["good", "a very very bad film and " * 9, "the plot is not great but " * 9, "bad"]
+    wanted = np.concatenate([expected(teacher, [text]) for text in texts])
+    full = AutoModelForSequenceClassification.from_pretrained(teacher, attention_type="original_full").eval()
+    inputs = AutoTokenizer.from_pretrained(teacher)(texts[1], return_tensors="pt")
+    with torch.inference_mode():
+        assert np.abs(full(**inputs).logits.numpy() - wanted[1:2]).max() > 0.01  # the kinds of attention differ
+    np.testing.assert_allclose(cached(teacher, tmp_path / "cache", texts)[0], wanted, rtol=0, atol=1e-3)
+    np.testing.assert_allclose(measured(teacher, texts), wanted, rtol=0, atol=1e-3)
+
+
+def hidden_of(directory: Path, text: str) -> list[np.ndarray]:
+    """Hidden states of each layer, [T, D], of transformers."""
+    model = AutoModelForSequenceClassification.from_pretrained(directory).eval()
+    inputs = AutoTokenizer.from_pretrained(directory)(text, return_tensors="pt")
+    takes = inspect.signature(model.forward).parameters
+    inputs = {name: value for name, value in inputs.items() if name in takes}
+    with torch.inference_mode():
+        return [state[0].numpy() for state in model(**inputs, output_hidden_states=True).hidden_states]
+
+
+@pytest.mark.parametrize("family", ["big_bird", "convbert", "deberta-v2", "longformer", "roformer", "xlnet"])
+def test_states_of_other_families_are_those_of_transformers(family: str, tmp_path: Path) -> None:
+    teacher = save(tmp_path / "teacher", family, tokenizer_of())
+    cached(teacher, tmp_path / "cache", TEXTS, signals=("logits", "cls.1", "hidden.2", "mean.2"))
+    table = pq.read_table(next((tmp_path / "cache").glob("part-*.parquet"))).to_pylist()
+    for text, row in zip(TEXTS, table, strict=True):
+        states = hidden_of(teacher, text)
+        whole = np.frombuffer(row["hidden.2"], np.float16).reshape(states[2].shape).astype(np.float32)
+        np.testing.assert_allclose(whole, states[2], rtol=2e-3, atol=2e-3)
+        for name, wanted in (("cls.1", states[1][0]), ("mean.2", states[2].mean(axis=0))):
+            np.testing.assert_allclose(np.frombuffer(row[name], np.float16), wanted, rtol=2e-3, atol=4e-3)
+
+
+@pytest.mark.parametrize("family", ["big_bird", "deberta", "fnet", "funnel", "longformer", "mpnet", "xlnet", "gpt2"])
+def test_queries_that_a_family_does_not_hand_out_are_refused(family: str, tmp_path: Path) -> None:
+    teacher = save(tmp_path / "teacher", family, tokenizer_of())
+    with pytest.raises(PotstillError) as caught:
+        cached(teacher, tmp_path / "cache", TEXTS, signals=("logits", "q.1"))
+    assert "leave q, k and v out" in str(caught.value) or "q.1" in str(caught.value)
+
+
+def test_token_types_that_a_model_does_not_have_are_refused(tmp_path: Path) -> None:
+    teacher = save(tmp_path / "teacher", "roberta", tokenizer_of(), type_vocab_size=1)
+    for ask in (lambda: measured(teacher, TEXTS, PAIRS), lambda: cached(teacher, tmp_path / "cache", TEXTS, PAIRS)):
+        with pytest.raises(PotstillError, match=r"gives token types up to 1, the (encoder|teacher) has 1"):
+            ask()
+
+
+def test_a_tokenizer_with_a_step_in_python_is_refused(tmp_path: Path) -> None:
+    class Step:
+        def pre_tokenize(self, text: Any) -> None: ...
+
+    backend = tokenizer_of().backend_tokenizer
+    backend.pre_tokenizer = pre_tokenizers.PreTokenizer.custom(Step())
+    with pytest.raises(PotstillError, match="the tokenizer cannot be copied"):
+        cutting(backend, 8)
 
 
 def test_what_is_padded_is_tried_here() -> None:
