@@ -106,19 +106,19 @@ def extract(model: Any, batch: dict[str, torch.Tensor], columns: tuple[str, ...]
         outputs = model(**batch, output_hidden_states=states)
     hidden_states = getattr(outputs, "hidden_states", None) or ()
     if states:
-        _check_states(model, hidden_states, batch["input_ids"], columns)
+        _check_states(model, hidden_states, next(iter(batch.values())), columns)
     said = Said(_scores(outputs), hidden_states, batch.get("input_ids"), captured.taken)
     mask = batch.get("attention_mask")
     return {column: EXTRACT[names[column]](said, mask, layer or 0) for column, layer in layers.items()}
 
 
-def _check_states(model: Any, states: tuple[torch.Tensor, ...], ids: torch.Tensor, columns: tuple[str, ...]) -> None:
+def _check_states(model: Any, states: tuple[torch.Tensor, ...], inputs: torch.Tensor, columns: tuple[str, ...]) -> None:
     """Refuse a model without one state a layer and sub-word: encoder-decoders, and those that pool between layers."""
     for column in columns:
         name, layer = column.partition(".")[0], split_signal(column)[1]
         if layer is None or name in ATTENTION:
             continue
-        if layer >= len(states) or (name != "cls" and states[layer].shape[:2] != ids.shape):
+        if layer >= len(states) or (name != "cls" and states[layer].shape[:2] != inputs.shape):
             raise PotstillError(
                 f"{column} cannot be had of {type(model).__name__}: it has no state of each sub-word there",
                 hint="--signals logits,input_ids",

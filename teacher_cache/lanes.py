@@ -20,7 +20,8 @@ STATEFUL = ("dynamic", "longrope")
 def lanes_of(model: Any) -> int:
     """Count the lanes of a model: on a CPU as many as torch has threads, on a GPU one, of a model with a state one."""
     rotary = [getattr(model.config, name, None) for name in ("rope_parameters", "rope_scaling")]
-    sparse = getattr(model.base_model, "attention_type", "") == "block_sparse"  # BigBird: see `encoding.feed_of`
+    # BigBird's attention is set for each batch anew (see `encoding.feed_of`).
+    sparse = getattr(getattr(model, "base_model", None), "attention_type", "") == "block_sparse"
     if sparse or model.device.type != "cpu" or any(kind in str(rotary) for kind in STATEFUL):
         return 1
     return torch.get_num_threads()
