@@ -4,6 +4,7 @@ import difflib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from shlex import quote
 from typing import Any
 
 from data.errors import BAD_DATA, PotstillError
@@ -117,7 +118,9 @@ def _find(source: Source, option: str, said: str | None, names: list[str]) -> st
     close = (difflib.get_close_matches(missing, names, 1) or names)[0]
     raise PotstillError(
         f"{source.path} has no column {missing!r} for --{option}",
-        hint=_listing(names, f"--{option} {close}; for this file alone {source.path}::{option}={close}"),
+        hint=_listing(
+            names, f"--{option} {quote(close)}; for this file alone {quote(f'{source.path}::{option}={close}')}"
+        ),
     )
 
 
@@ -141,9 +144,9 @@ def _by_name(source: Source, names: list[str], rows: Sequence[Row]) -> Columns:
         text = left[0] if len(left) == 1 else _only(source, free, TEXTS, "text", names)
     if text is None:
         wordy = [name for name in left if _wordy([row.values[name] for row in rows])] or left or names
-        joined = f"; several make one text: --text {JOIN.join(wordy)}" if len(wordy) > 1 else ""
+        joined = f"; several make one text: --text {quote(JOIN.join(wordy))}" if len(wordy) > 1 else ""
         raise PotstillError(
-            f"{source.path}: which column holds the text?", hint=_listing(names, f"--text {wordy[0]}{joined}")
+            f"{source.path}: which column holds the text?", hint=_listing(names, f"--text {quote(wordy[0])}{joined}")
         )
     return Columns(text, pair, label)
 
@@ -159,10 +162,11 @@ def _known_texts(free: Mapping[str, str], pair: str | None) -> tuple[str | None,
 def _only(source: Source, free: Mapping[str, str], known: Sequence[str], option: str, names: list[str]) -> str | None:
     found = [free[name] for name in known if name in free]
     if len(found) > 1:
+        one = quote(found[0])
         text = source.text or next((name for name in names if name not in found), found[0])
         raise PotstillError(
             f"{source.path}: which column holds the {option}: {' or '.join(found)}?",
-            hint=_listing(names, f"--text {text} --label {found[0]}" if option == "label" else f"--text {found[0]}"),
+            hint=_listing(names, f"--text {quote(text)} --label {one}" if option == "label" else f"--text {one}"),
         )
     return found[0] if found else None
 
@@ -184,7 +188,7 @@ def _by_content(source: Source, names: list[str], rows: Sequence[Row], pair: boo
             f"{source.path}: which of {len(names)} columns holds the text?", hint=_listing(names, f"--text {joined}")
         )
     if label is not None and source.header is None and not source.asked:
-        _refuse_unseen_header(source, label, texts[0], rows)
+        _refuse_unseen_header(source, label, texts, rows)
     if source.pair or (pair and len(texts) == 2):
         return Columns(texts[0], source.pair or texts[1], label, guessed=True)
     return Columns(JOIN.join(texts), None, label, guessed=True)
@@ -213,13 +217,15 @@ def _with_blanks(wordy: list[str], values: Mapping[str, list[Any]]) -> list[str]
     return several or wordy
 
 
-def _refuse_unseen_header(source: Source, label: str, text: str, rows: Sequence[Row]) -> None:
+def _refuse_unseen_header(source: Source, label: str, texts: Sequence[str], rows: Sequence[Row]) -> None:
     """A header of unknown names would become a row with a class of its own: ask instead."""
     first, *others = (row.values[label] for row in rows)
     if len(others) >= 9 and first not in others and number(str(first)) is None:
+        named = JOIN.join(str(rows[0].values[text]) for text in texts)
         raise PotstillError(
             f"{source.at(rows[0].line)}: is this a header or a row? {first!r} stands in its column {label} only once",
-            hint=f"a header: --text {rows[0].values[text]} --label {first}; a row: --text {text} --label {label}",
+            hint=f"a header: --text {quote(named)} --label {quote(str(first))}; "
+            f"a row: --text {JOIN.join(texts)} --label {label}",
             code=BAD_DATA,
         )
 

@@ -7,6 +7,7 @@ cannot be stored as UTF-8, a label the task does not know.
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
+from shlex import quote
 from typing import Any
 
 from data.errors import BAD_DATA, PotstillError
@@ -107,7 +108,8 @@ def _opened(source: Source, *, pair: bool = False) -> tuple[Columns, Iterator[Ro
 def _label_hint(columns: Columns, row: Row) -> str:
     """Name a column that may be the label's; a file with texts alone has none."""
     others = [name for name in row.values if name not in (*columns.texts, *columns.pairs)]
-    say = f"say --label {others[-1]}" if others else "no column besides the text"
+    shortest = min(others, key=lambda name: len(str(row.values[name])), default="")
+    say = f"say --label {quote(shortest)}" if others else "no column besides the text"
     return f"columns: {', '.join(row.values)}; {say}"
 
 
@@ -116,11 +118,15 @@ def _other_texts(source: Source, columns: Columns, names: list[str]) -> Potstill
     listed = f"columns: {', '.join(map(str, names))}"
     if columns.pair:
         has, wants = f"pairs of texts ({columns.text}, {columns.pair})", "one text a row"
-        hint = f"{listed}; joined to one text: --text {columns.text}{JOIN}{columns.pair}"
+        hint = f"{listed}; joined to one text: --text {quote(f'{columns.text}{JOIN}{columns.pair}')}"
     else:
         others = [name for name in names if name not in (columns.text, columns.label)]
         has, wants = f"one text ({columns.text}) a row", "pairs of texts"
-        hint = f"{listed}; say --text {columns.text} --pair {others[0]}" if others else f"{listed}: no second text"
+        hint = (
+            f"{listed}; say --text {quote(columns.text)} --pair {quote(others[0])}"
+            if others
+            else f"{listed}: no second text"
+        )
     return PotstillError(f"{source.path} has {has}, the task has {wants}", hint=hint)
 
 

@@ -42,6 +42,14 @@ CASES: list[tuple[str, str | bytes, dict[str, Any], Any]] = [
         {"text": "2"},
         None,
     ),
+    (
+        "f.csv",
+        "Class Index,Title,Description\n" + "".join(f"{i % 3},Of {t},{t}\n" for i, t in enumerate(LONG)),
+        {},
+        INFER,
+    ),
+    ("f.csv", table("the body", "its title", "label", sign=","), {}, None),
+    ("f.tsv", table("the text", "text"), {"text": "the txt"}, None),
     ("f.tsv", table("text", "more", "label"), {}, Task("classify", ("0", "1"), pair=True)),
     ("f.tsv", table("sentence1", "sentence2", "label"), {}, TASK),
     ("f.tsv", "text\tlabel\na\t1\n\t0\n", {}, TASK),
@@ -70,7 +78,7 @@ def commands(hint: str) -> list[tuple[str, dict[str, Any]]]:
     """The commands a hint names: (what it says of the file alone, options)."""
     found = []
     for part in re.split(r"; |: (?=--)|(?<=tab) (?=or)", hint):
-        words, options = shlex.split(part.replace("'", "")), {}
+        words, options = shlex.split(part), {}
         for word, value in zip(words, [*words[1:], ""], strict=True):
             if word.startswith("--"):
                 name = word[2:].strip(",")
