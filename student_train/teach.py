@@ -54,8 +54,9 @@ class KeptOut:
     sources: tuple[Source, ...] = ()
     symmetric: bool = False
 
-    def guard(self, task: Task) -> Guard:
-        found = guard_of(chain.from_iterable(read(source, task, split="unlabelled") for source in self.sources))
+    def guard(self, task: Task, tell: Heard) -> Guard:
+        files = (read(source, task, split="unlabelled", role="exclude", tell=tell) for source in self.sources)
+        found = guard_of(chain.from_iterable(files))
         return found.both_ways() if self.symmetric else found
 
     def digest(self) -> str:
@@ -101,7 +102,7 @@ def teach(
         if find_finished(out, "encoder", as_dict(config), origins) is None:  # who was here before may have finished it
             set_damaged_aside(out, "encoder", progress=progress)
             rows = read(train, task, split="train", tell=heard)
-            _write_rows(rows, about, kept_out.guard(task), out, progress=progress)
+            _write_rows(rows, about, kept_out.guard(task, heard), out, progress=progress)
             _teach(config, about, model, out, heard=heard, progress=progress)
         clear(out)
     return read_manifest(out, "encoder")

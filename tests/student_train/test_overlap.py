@@ -77,6 +77,7 @@ def test_teach_says_it_too_and_leaves_out_what_is_excluded(
     left = {example.text for example in read_examples(tmp_path / "t" / "examples")[1]}
     assert left == {example.text for example in known[3:]}
     assert "exclude" in made.made_from
+    assert [values["role"] for values in made.report["files"]] == ["dev", "exclude", "train"]
     with pytest.raises(PotstillError) as refused:
         teach(QUICK, ONE, train_file, dev, str(start), tmp_path / "t", progress=Silent())
     assert refused.value.code == STALE
