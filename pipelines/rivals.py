@@ -4,7 +4,6 @@ Examples (and the teacher's answers to them) and labelled files -> scores of eac
 `student_train.evaluate`. scikit-learn, seconds; the original texts alone, no augmented ones.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import regex
 from scipy import sparse
 
 from data.example import Example
@@ -19,6 +19,7 @@ from data.manifest import Manifest, read_manifest
 from data.progress import Progress
 from data.readers.source import Source
 from data.tasks.task import Task
+from data.words import normalised
 
 MOST = "most frequent class"
 MEAN = "mean score"
@@ -29,9 +30,10 @@ SEED = "rival"  # where a student's scores name its seed
 
 MOST_ROWS = 100_000  # training rows at most, evenly taken: more cost minutes and move the score by tenths
 ANSWERED = ("ok", "truncated")  # status of rows that the teacher has answered
-# Scripts written without blanks (Thai, Lao, Khmer, Myanmar, kana, Han) are cut into characters, all others into words.
+# Scripts written without blanks (Thai, Lao, Khmer, Myanmar, kana, Han) are cut into characters, all others into words;
+# both of whole grapheme clusters.
 UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
-TOKEN = rf"[{UNSPACED}]|[^\W{UNSPACED}]+"
+WORDS = regex.compile(rf"(?=[{UNSPACED}])\X|(?:(?=[^\W{UNSPACED}])\X)+")
 
 Scores = dict[str, dict[str, Any]]  # file -> {SEED: metrics, "all": metric -> {mean, std}}
 
@@ -122,7 +124,13 @@ class _Features:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         self._vectorizer = TfidfVectorizer(
-            ngram_range=(1, 2), sublinear_tf=True, token_pattern=TOKEN, max_features=500_000, dtype=np.float32
+            ngram_range=(1, 2),
+            sublinear_tf=True,
+            preprocessor=normalised,
+            tokenizer=WORDS.findall,
+            token_pattern=None,
+            max_features=500_000,
+            dtype=np.float32,
         )
         self._vectorizer.fit([*rows.texts, *(rows.pairs or [])] if _has_words(rows) else ["none"])
 
@@ -135,7 +143,7 @@ class _Features:
 
 
 def _has_words(rows: Texts) -> bool:
-    return any(re.search(TOKEN, text) for text in rows.texts)
+    return any(WORDS.search(text) for text in rows.texts)
 
 
 def _open(examples: Path, cache: Path | None) -> Manifest:

@@ -25,7 +25,7 @@ from student_train.vocab import Vocabulary
 
 FOLDER = "encoded"
 CHECKSUM = 4  # bytes
-VERSION = 1  # of these files, and of how `data.words.split` cuts words
+VERSION = 1  # of these files; the rule by which words are cut stands in the digest of the vocabulary
 
 
 @dataclass

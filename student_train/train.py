@@ -131,7 +131,7 @@ def train_one(
     material: rows, choices of the losses; place: directory, origins, folder of encoded rows; heard: of the dev file
     """
     reader, (out, origins, _) = material[0], place
-    started, what = time.monotonic(), _fit_of(config, material[1], place)
+    started, what = time.monotonic(), _fit_of(config, material[1], place, vocabulary.digest())
     shape = Shape(
         model=config.model,
         vocabulary=vocabulary.size,
@@ -158,7 +158,8 @@ def train_one(
     clear_training(out)
 
 
-def _fit_of(config: TrainConfig, options: Options, place: tuple[Path, dict[str, str], Path]) -> Fit:
+def _fit_of(config: TrainConfig, options: Options, place: tuple[Path, dict[str, str], Path], words: str) -> Fit:
+    """words: digest of the vocabulary; a run that began with another one is not gone on with."""
     device = choose_device(config.device)
     return Fit(
         losses=config.losses,
@@ -166,7 +167,7 @@ def _fit_of(config: TrainConfig, options: Options, place: tuple[Path, dict[str, 
         precision=choose_precision(config.precision, device),
         device=device,
         seed=config.seeds[0],
-        key=store.digest_of([what_only(config), place[1]]),
+        key=store.digest_of([what_only(config), place[1], words]),
         metric=options.task.metric(config.best_by),
         encoded=place[2],
     )

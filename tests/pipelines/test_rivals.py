@@ -11,6 +11,7 @@ from data.manifest import Manifest, write_manifest
 from data.progress import Silent
 from data.readers.source import Source
 from data.tasks.task import Task
+from data.words import normalised
 from pipelines import rivals
 
 CLASSES = Task("classify", ("bad", "good"))
@@ -67,3 +68,8 @@ def test_a_class_that_the_rows_never_show_comes_last() -> None:
 def test_scripts_without_blanks_and_texts_without_words_are_read(tmp_path: Path, text: str) -> None:
     features = rivals._Features(rivals.Texts([text], None, np.zeros(1)))
     assert features(rivals.Texts([text], None, np.zeros(1))).shape[0] == 1
+
+
+def test_a_word_of_another_script_or_form_is_one_word() -> None:
+    words = [rivals.WORDS.findall(normalised(text)) for text in ("नमस्ते Cafe\u0301, isn't", "สวัสดี", "映画！")]
+    assert words == [["नमस्ते", "café", "isn", "t"], ["ส", "วั", "ส", "ดี"], ["映", "画"]]
