@@ -16,6 +16,7 @@ from data.readers.source import BadRow, Source
 from data.tasks.task import Task
 
 KEY = "files"  # of a manifest's report
+TAKEN = ("text", "pair", "label")
 NAMED = 3  # skipped rows shown with their line
 CELL = 40  # characters of a sample cell
 
@@ -56,13 +57,15 @@ class FileReport:
         return f"{what}; {self._rows()}{self._skipped()}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Write it as plain JSON values, without what is empty."""
-        return {key: value for key, value in asdict(self).items() if value not in ({}, (), 0)}
+        """Write it as plain JSON values, without what is empty; classes as pairs, for a manifest sorts its keys."""
+        values = asdict(self) | {"classes": [list(item) for item in self.classes.items()]}
+        return {key: value for key, value in values.items() if value not in ({}, (), [], 0)}
 
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> "FileReport":
-        lists: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
-        return FileReport(**lists)
+        plain: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
+        columns = {role: plain["columns"][role] for role in TAKEN if role in plain["columns"]}
+        return FileReport(**(plain | {"columns": columns, "classes": dict(plain.get("classes", ()))}))
 
     def _taken(self) -> str:
         taken = ", ".join(f"{role} = {column}" for role, column in self.columns.items())

@@ -41,6 +41,14 @@ def test_a_file_is_said_with_format_columns_task_rows_and_classes(tmp_path: Path
     assert FileReport.from_dict(json.loads(json.dumps(report.to_dict()))) == report
 
 
+def test_a_manifest_that_sorts_its_keys_gives_the_same_line(tmp_path: Path) -> None:
+    content = "sentence1\tsentence2\tlabel\n" + "".join(f"a {i}\tb {i}\t{i % 12}\n" for i in range(24))
+    report = said(tmp_path / "f.tsv", content)
+    kept = json.loads(json.dumps(report.to_dict(), sort_keys=True))
+    assert FileReport.from_dict(kept).line == report.line
+    assert ": 0 8.3%, 1 8.3%, 2 8.3%" in report.line
+
+
 def test_columns_that_nobody_named_are_said_with_a_sample_of_each(tmp_path: Path) -> None:
     news = "".join(
         f'{i % 3 + 1},"Wall St. falls, day {i}","Reuters - Short-sellers are {i} seeing"\n' for i in range(9)

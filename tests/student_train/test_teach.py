@@ -36,7 +36,7 @@ def test_a_pretrained_encoder_learns_its_task(taught: Any) -> None:
 def test_a_teacher_keeps_what_its_files_were_read_as(taught: Any) -> None:
     files = {values["role"]: values for values in taught.manifest.report["files"]}
     assert files.keys() == {"dev", "train"}
-    assert files["train"]["labelled"] == files["train"]["rows"] == sum(files["train"]["classes"].values())
+    assert files["train"]["labelled"] == files["train"]["rows"] == sum(count for _, count in files["train"]["classes"])
 
 
 def test_what_comes_out_is_a_plain_hugging_face_directory(taught: Any) -> None:
