@@ -85,3 +85,21 @@ def _unknown(name: str, task: Task) -> ValueError:
     if WHOLE.fullmatch(name) and not any(WHOLE.fullmatch(label) for label in task.labels):
         return ValueError(f"holds the id {name}, the classes are {listed}", ask_names(task.labels))
     return ValueError(f"label {name!r} is none of {listed}", "")
+
+
+def match_names(ours: Sequence[str], theirs: Sequence[str]) -> list[int | None]:
+    """Find each of our names among theirs: its place there, None where it is not.
+
+    Names are compared as they are; else without regard to case and blanks, where that leaves them different.
+    """
+    for form in (str, _folded):
+        mine, others = [form(name) for name in ours], [form(name) for name in theirs]
+        found = [others.index(name) if name in others else None for name in mine]
+        if None not in found and len(set(mine)) == len(mine) and len(set(others)) == len(others):
+            return list(found)
+    return [theirs.index(name) if name in theirs else None for name in ours]
+
+
+def _folded(name: str) -> str:
+    """A name without regard to case, blanks and underscores."""
+    return re.sub(r"[\s_]+", "", name.casefold()) or name

@@ -63,6 +63,16 @@ class Reading:
         """Make a source whose labels are not looked at; a file of another ending is read as its own ending says."""
         return replace(self.source(path), label="")
 
+    def check(self, task: Task, whose: str) -> None:
+        """Refuse `labels` and `kind` of the user that are not those of a task that is settled already."""
+        for option, said, has in (("--labels", self.labels, task.labels), ("--kind", self.kind, task.kind)):
+            if said and said != has:
+                here, there = [value if isinstance(value, str) else ", ".join(value) for value in (said, has)]
+                raise PotstillError(
+                    f"{option} says {here}, {whose} has {there or 'no classes'}",
+                    hint=f"leave out {option}; what the ids of a file mean is said by --label-names A,B,…",
+                )
+
     def address(self, source: Source, *, unlabelled: bool = False) -> str:
         """Write a source as a path, with what was said of this file alone behind it."""
         general = self.unlabelled(str(source.path)) if unlabelled else self.source(str(source.path))

@@ -161,10 +161,17 @@ def evaluate(
     from pipelines.plain import find_plain
     from student_train.evaluate import evaluate_all
 
-    places, tasks = find_plain(models, reading or Reading(), next(iter(sources.values())))
+    places, tasks, unnamed = find_plain(models, reading or Reading(), next(iter(sources.values())))
     kept, positive = Kept(), (reading.positive if reading else None) or ""
     found = evaluate_all(
-        places, sources, tasks=tasks, teacher=teacher, on_answers=kept.note, positive=positive, progress=progress
+        places,
+        sources,
+        tasks=tasks,
+        unnamed=unnamed,
+        teacher=teacher,
+        on_answers=kept.note,
+        positive=positive,
+        progress=progress,
     )
     if keep_in is not None:
         kept.write(keep_in, places, sources, found)
@@ -195,7 +202,7 @@ def bench(
     from pipelines.plain import find_plain
     from student_train.bench import bench as run
 
-    places, tasks = find_plain(models, Reading())
+    places, tasks, _ = find_plain(models, Reading())
     about = {places[name]: task for name, task in tasks.items()}
     seals = [seal for seal in map(seal_of, places.values()) if seal is not None]
     pair = bool(seals[0]["task"]["pair"]) if seals else columns_in(source).pair is not None

@@ -4,29 +4,42 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from data import store
 from data.errors import NO_INPUT, PotstillError
 from data.manifest import NAME
 from data.readers.source import Source
 from data.tasks.task import Task
 from pipelines.inputs import Reading
-from teacher_cache.fingerprint import TeacherFiles, check_labels, inspect_teacher
+from teacher_cache.classes import Classes, match_classes
+from teacher_cache.fingerprint import TeacherFiles, inspect_teacher
 
 
 def find_plain(
     models: Mapping[str, Path], reading: Reading, source: Source | None = None
-) -> tuple[dict[str, Path], dict[str, Task]]:
-    """Find all models, and the tasks of those without potstill's manifest: name -> directory, name -> task.
+) -> tuple[dict[str, Path], dict[str, Task], frozenset[str]]:
+    """Find all models, and the tasks of those without potstill's manifest.
 
+    Returns name -> directory, name -> task, and the names of models whose config does not name their classes.
     source: a labelled file they will be measured on; without one, only their number of logits matters.
-    Errors: nothing there (NO_INPUT); a model whose labels are not those of the file.
+    Errors: nothing there (NO_INPUT); a model whose labels are not those of the file; --labels or --kind that are not
+    those of a model of potstill's.
     """
-    found, tasks = dict(models), {}
+    found, tasks, unnamed = dict(models), {}, set()
     for name, place in models.items():
-        if not (place / NAME).is_file():
-            files = inspect_teacher(_named(place))
-            found[name] = files.path
-            tasks[name] = _width_of(files) if source is None else _task_of(files, reading, source)
-    return found, tasks
+        if (place / NAME).is_file():
+            if reading.labels or reading.kind:
+                reading.check(Task.from_dict(store.read_json(place / NAME)["task"]), str(place))
+            continue
+        files = inspect_teacher(_named(place))
+        found[name] = files.path
+        if source is None:
+            tasks[name] = _width_of(files)
+            continue
+        classes = _classes_of(files, reading, source)
+        tasks[name] = replace(classes.task, labels=classes.names)
+        if not classes.named and not reading.labels:
+            unnamed.add(name)
+    return found, tasks, frozenset(unnamed)
 
 
 def _named(place: Path) -> str:
@@ -38,22 +51,28 @@ def _named(place: Path) -> str:
     return str(place)
 
 
-def _task_of(files: TeacherFiles, reading: Reading, source: Source) -> Task:
-    """What the file is for, with the classes in the order of the model's logits."""
+def _classes_of(files: TeacherFiles, reading: Reading, source: Source) -> Classes:
+    """Which output is which class of the file, by name; `--labels` names the outputs in their order."""
     kind = reading.kind or ("regress" if files.outputs == 1 else None)
-    labels = reading.labels or (_spelled(files.labels, reading, source) if files.labels and kind != "regress" else None)
-    task = replace(reading, kind=kind, labels=labels).task(source)
-    check_labels(files, task)
-    return task
+    task = _task_of(files, replace(reading, kind=kind), source)
+    classes = match_classes(files, task, option="--labels")
+    if reading.labels and files.labels and classes.names[: len(reading.labels)] != reading.labels:
+        raise PotstillError(
+            f"the model's classes stand in another order: model {', '.join(files.labels)}; --labels "
+            f"{', '.join(reading.labels)}",
+            hint="leave out --labels: its classes are found by name",
+        )
+    return classes
 
 
-def _spelled(labels: tuple[str, ...], reading: Reading, source: Source) -> tuple[str, ...]:
-    """The model's labels as the file writes them: `POSITIVE` may be `positive` there."""
+def _task_of(files: TeacherFiles, reading: Reading, source: Source) -> Task:
+    """What the file is for; a file that lacks classes has those of the model."""
     try:
-        written = {name.casefold(): name for name in reading.task(source).labels}
-    except PotstillError:  # a file that lacks classes does not tell their names
-        written = {}
-    return tuple(written.get(name.casefold(), name) for name in labels)
+        return reading.task(source)
+    except PotstillError:
+        if not files.labels or reading.labels or reading.kind == "regress":
+            raise
+        return replace(reading, labels=files.labels).task(source)
 
 
 def _width_of(files: TeacherFiles) -> Task:

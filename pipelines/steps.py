@@ -74,7 +74,7 @@ def _cache(recipe: Recipe) -> Step:
 
 def _cache_other(recipe: Recipe, name: str) -> Step:
     """The cache of a further teacher: its logits are all that can be combined."""
-    config = replace(recipe.cache, signals=("logits",))
+    config = replace(recipe.cache, signals=("logits",), teacher_labels=None)
     return _cache_of(recipe, locate_teacher(recipe.others[name]), config, name)
 
 

@@ -1,16 +1,18 @@
 """Measure models on labelled files: students (all seeds), teachers, and how often a student answers as the teacher."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from data.agreement import better_order, refuse_order
 from data.errors import PotstillError
 from data.example import Example
 from data.examples import chunks
+from data.label_names import match_names
 from data.progress import Progress
 from data.readers.examples import read
 from data.readers.said import Heard
@@ -43,6 +45,7 @@ def evaluate_all(
     sources: Mapping[str, Source],
     *,
     tasks: Mapping[str, Task] | None = None,
+    unnamed: Collection[str] = (),
     teacher: str = "",
     on_answers: OnAnswers = lambda *answers: None,
     positive: str = "",
@@ -51,6 +54,7 @@ def evaluate_all(
     """Metrics of models on files: model -> file -> those of each seed, and under `all` their mean and spread.
 
     tasks    of the models that are encoders without potstill's manifest
+    unnamed  those among them whose classes have no names: refused where another order agrees far better
     teacher  the model among them that the others' `agreement` is taken with: for classes the share of equal answers,
              for scores their rank correlation
     on_answers  is handed the predictions of each student on each file
@@ -69,6 +73,8 @@ def evaluate_all(
             opened = opened if place == seeds[0] else open_model(place, about)
             for file, examples in rows.items():
                 logits, labels = _answers(opened, examples, progress), np.array([row.label for row in examples])
+                if name in unnamed:
+                    refuse_better_order(place, logits, labels, task)
                 metrics = task.measure(logits, labels)
                 on_answers(name, file, place.name, task.rules.predict(logits), labels)
                 if name == teacher:
@@ -88,6 +94,12 @@ def labelled(source: Source, task: Task, *, tell: Heard | None = None) -> list[E
     return examples
 
 
+def refuse_better_order(place: Path, logits: np.ndarray, labels: np.ndarray, task: Task) -> None:
+    """Refuse a model without names of its classes where another order of them agrees far better with the labels."""
+    if task.labels and (order := better_order(logits.argmax(axis=-1), labels, task.labels)):
+        refuse_order(str(place), order, task.labels, "--labels")
+
+
 def _answers(opened: Opened, rows: list[Example], progress: Progress) -> np.ndarray:
     """A model's logits [N, C] on the rows of a file."""
     found = []
@@ -99,16 +111,21 @@ def _answers(opened: Opened, rows: list[Example], progress: Progress) -> np.ndar
 
 def _agreement(logits: np.ndarray, task: Task, teacher: tuple[np.ndarray, Task] | None) -> dict[str, float]:
     """How alike two models answer; nothing where there is no teacher, or one of other classes."""
-    if teacher is None or _classes(task) != _classes(teacher[1]):
+    if teacher is None or not _alike(task, teacher[1]):
         return {}
-    rules = task.rules
+    rules, answers = task.rules, task.rules.predict(teacher[0])
+    if task.labels:
+        places = match_names(teacher[1].labels, task.labels)
+        answers = np.array([-1 if place is None else place for place in places])[answers]
     with warnings.catch_warnings():  # a teacher that gives one answer to everything has no matrix of confusions
         warnings.simplefilter("ignore")
-        return {AGREEMENT: rules.metrics(logits, rules.predict(teacher[0]))[rules.main_metric]}
+        return {AGREEMENT: rules.metrics(logits, answers)[rules.main_metric]}
 
 
-def _classes(task: Task) -> tuple[str, ...]:
-    return (task.kind, *(name.casefold() for name in task.labels))
+def _alike(task: Task, other: Task) -> bool:
+    """Whether two tasks have the same classes, in any order."""
+    places = match_names(task.labels, other.labels)
+    return task.kind == other.kind and task.width == other.width and None not in places
 
 
 def _with_spread(seeds: Measured) -> Measured:

@@ -173,6 +173,7 @@ def open_caches(teachers: Sequence[Path], *, rows: str = "all") -> tuple[Reader,
     check_made_from(teachers[0], manifests[0], "examples", source.root)
     for teacher, manifest in zip(teachers[1:], manifests[1:], strict=True):
         _check_joins(teacher, manifest, teachers[0], manifests[0])
+        _check_classes(teacher, manifest, teachers[0], manifests[0])
     if len({manifest.root for manifest in manifests}) < len(manifests):
         raise PotstillError(f"one cache is named twice: {', '.join(map(str, teachers))}")
     caches = tuple(
@@ -181,7 +182,7 @@ def open_caches(teachers: Sequence[Path], *, rows: str = "all") -> tuple[Reader,
     )
     roots = [manifest.root for manifest in manifests]
     root = roots[0] if len(roots) == 1 else store.digest_of(roots)
-    return _open(source, examples, caches, rows=rows, root=root), manifests
+    return replace(_open(source, examples, caches, rows=rows, root=root), task=manifests[0].task), manifests
 
 
 def open_examples(examples: Path, *, rows: str = "original") -> Reader:
@@ -198,6 +199,15 @@ def _check_joins(teacher: Path, manifest: Manifest, first: Path, other: Manifest
             f"{teacher} answers the examples {here[:12]}, {first} the examples {there[:12]}",
             hint="make both caches from one directory of examples: potstill cache EXAMPLES -t TEACHER -o DIR",
             code=STALE,
+        )
+
+
+def _check_classes(teacher: Path, manifest: Manifest, first: Path, other: Manifest) -> None:
+    """Refuse a teacher with other classes than the first one: their logits cannot be combined."""
+    if manifest.task.labels != other.task.labels:
+        raise PotstillError(
+            f"{teacher} answers with {', '.join(manifest.task.labels)}, {first} with {', '.join(other.task.labels)}",
+            hint="take teachers of the same classes, or one cache",
         )
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 
 from data import store
+from data.agreement import sentence
 from data.config import as_dict
 from data.errors import PotstillError
 from data.example import Example
@@ -62,6 +63,9 @@ def train(
     fit the task; a directory that holds another run (STALE); a signal to stop (TRY_AGAIN: run it again).
     """
     reader, caches = open_caches([teacher, *also], rows=config.rows)
+    for cache in caches:
+        if said := sentence(cache.report.get("agreement", {})):
+            progress.note(said)
     config = resolve(config, reader)
     check_losses(config.losses, reader.task)
     reader = replace(reader, ensemble=ensemble_of(config, reader)).with_columns(needed_columns(config, caches))

@@ -46,8 +46,8 @@ def build(
     """Make (or finish, or just find finished) the cache of a teacher's answers; return its manifest.
 
     None: the shards of `launch.share` are done and others are not yet; who does the last one seals the cache.
-    Errors: unfit teacher (see `inspect_teacher`, `check_labels`); a cache of another plan in `out` (STALE); larger than
-    config.max_bytes; too many rows without an answer (BAD_DATA); a signal to stop, or shards that
+    Errors: unfit teacher (see `inspect_teacher`, `match_classes`, `check_order`); a cache of another plan in `out`
+    (STALE); larger than config.max_bytes; too many rows without an answer (BAD_DATA); a signal to stop, or shards that
     another process holds (TRY_AGAIN: run it again).
     """
     job = open_job(config, examples, teacher, out)
@@ -75,6 +75,8 @@ def expected(job: Job, there: Plan) -> Plan:
         examples=job.source.root,
         teacher=job.files.files,
         signals=job.columns,
+        labels=job.task.labels,
+        outputs=job.classes.outputs,
         dtype=there.dtype if plans.agreed(job.config, there).dtype == "auto" else job.config.dtype,
         max_length=job.config.max_length,
         token_budget=job.config.token_budget or there.token_budget,

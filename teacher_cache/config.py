@@ -30,6 +30,7 @@ class CacheConfig:
     max_bytes     refuse to start when the cache would be larger; 0: no limit
     max_rejected  highest share of rows without an answer (empty, damaged, not finite) of a cache that is sealed;
                   ten such rows are always allowed
+    teacher_labels  names of the teacher's outputs in their order; none: those of its config, else the task's classes
     threads       CPU threads of the teacher; 0: all cores
     """
 
@@ -44,6 +45,7 @@ class CacheConfig:
     token_budget: int = 0
     max_bytes: int = 0
     max_rejected: float = 0.001
+    teacher_labels: tuple[str, ...] | None = None
     threads: int = 0
 
     def __post_init__(self) -> None:

@@ -15,7 +15,6 @@ from data.identity import model_content
 from data.manifest import NAME, open_sealed
 from data.model_files import TOKENIZER_CONFIG, check_model, find_model
 from data.model_sizes import CONFIG, DEPTHS, WIDTHS
-from data.tasks.task import Task
 from data.tokenizer_files import check_tokenizers
 from data.untrusted import read_json, refusing
 
@@ -91,28 +90,6 @@ def read_labels(config: dict[str, Any]) -> tuple[tuple[str, ...] | None, int]:
     labels = tuple(names[index] for index in sorted(names))
     generic = all(name == f"LABEL_{index}" for index, name in enumerate(labels))
     return (None if generic else labels), len(labels)
-
-
-def check_labels(files: TeacherFiles, task: Task) -> None:
-    """Refuse a teacher whose logits do not mean what the task's labels say, in number, names or order.
-
-    Logits in another class order train a student that is confidently wrong, and nothing else would show it.
-    """
-    if files.outputs != task.width:
-        raise PotstillError(
-            f"teacher {files.path} has {files.outputs} outputs, the {task.kind} task has {task.width}"
-            + (f" labels: {', '.join(task.labels)}" if task.labels else ""),
-            hint="take a teacher that was trained for this task: potstill teach TRAIN --dev DEV -m MODEL -o DIR",
-        )
-    if files.labels is None or not task.labels:
-        return
-    ours, theirs = [[name.casefold() for name in names] for names in (task.labels, files.labels)]
-    if ours != theirs:
-        what = "stand in another order" if sorted(ours) == sorted(theirs) else "are other ones"
-        raise PotstillError(
-            f"the teacher's classes {what}: teacher {', '.join(files.labels)}; examples {', '.join(task.labels)}",
-            hint=f"make the examples with the teacher's labels, or correct id2label in {files.path / CONFIG}",
-        )
 
 
 def _depth(config: dict[str, Any], path: Path) -> int:

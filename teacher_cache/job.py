@@ -10,8 +10,10 @@ from data.errors import PotstillError
 from data.examples import read_groups
 from data.manifest import Manifest, read_manifest
 from data.schema import Sizes, signal_columns, teacher_schema, width_of
+from data.tasks.task import Task
+from teacher_cache.classes import Classes, match_classes
 from teacher_cache.config import CacheConfig
-from teacher_cache.fingerprint import TeacherFiles, check_labels, inspect_teacher
+from teacher_cache.fingerprint import TeacherFiles, inspect_teacher
 from teacher_cache.methods import method_signals
 
 # The same numbers under the names that model families gave them.
@@ -28,6 +30,7 @@ class Job:
     files     the teacher on disk
     columns   the signals, spelled out: `logits`, `cls.6`
     out       the cache directory
+    classes   which output of the teacher is which class
     """
 
     config: CacheConfig
@@ -36,6 +39,12 @@ class Job:
     files: TeacherFiles
     columns: tuple[str, ...]
     out: Path
+    classes: Classes
+
+    @property
+    def task(self) -> Task:
+        """What the logits are for: the examples' task, with the classes that only the teacher has."""
+        return self.classes.task
 
     @property
     def sizes(self) -> Sizes:
@@ -44,19 +53,19 @@ class Job:
     @property
     def widths(self) -> dict[str, int]:
         """Column -> numbers in a vector: C for logits, D for hidden states, heads x head size for q, k and v."""
-        return {name: width_of(name, self.source.task, self.sizes) for name in self.columns}
+        return {name: width_of(name, self.task, self.sizes) for name in self.columns}
 
     @property
     def schema(self) -> pa.Schema:
         """Columns of a shard."""
-        return teacher_schema(self.source.task, self.columns, self.sizes)
+        return teacher_schema(self.task, self.columns, self.sizes)
 
 
 def open_job(config: CacheConfig, examples: Path, teacher: str | Path, out: Path) -> Job:
     """Read and check all inputs, without torch."""
     source = read_manifest(examples, "examples")
     files = inspect_teacher(teacher)
-    check_labels(files, source.task)
+    classes = match_classes(files, source.task, config.teacher_labels)
     if files.positions and config.max_length > files.positions:
         raise PotstillError(
             f"max_length {config.max_length} is above the teacher's {files.positions} positions",
@@ -65,7 +74,7 @@ def open_job(config: CacheConfig, examples: Path, teacher: str | Path, out: Path
     asked = (*config.signals, *method_signals(config.methods, files.depth, config.student_layers))
     columns = signal_columns(asked, config.layers, depth=files.depth)
     refuse_attention(files, columns)
-    return Job(config, source, examples, files, columns, out)
+    return Job(config, source, examples, files, columns, out, classes)
 
 
 def row_set(job: Job) -> str:

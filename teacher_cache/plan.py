@@ -19,6 +19,7 @@ from teacher_cache.windows import batching_rule
 
 NAME = "PLAN.json"
 MEND = "potstill repair {} sets it aside and keeps every shard that is whole"
+LISTS = ("signals", "labels", "outputs", "reuse")  # fields that are lists in JSON
 LIBRARIES = ("torch", "transformers", "tokenizers", "pyarrow", "numpy")
 
 
@@ -26,6 +27,7 @@ LIBRARIES = ("torch", "transformers", "tokenizers", "pyarrow", "numpy")
 class Plan:
     """What is to be computed. `teacher`: file -> {bytes, sha256}; `probe`: see `tokens.probe`.
 
+    labels, outputs: the classes in the order of the stored logits, and which output of the teacher each of them is.
     reuse: identities of the caches whose rows are taken over where they fit (see `reuse.py`).
     provenance: besides versions and machine `rows`, a hash of the row ids in any order, and where the inputs lay.
     """
@@ -37,6 +39,8 @@ class Plan:
     dtype: str
     max_length: int
     token_budget: int
+    labels: tuple[str, ...] = ()
+    outputs: tuple[int, ...] = ()
     reuse: tuple[str, ...] = ()
     provenance: dict[str, str] = field(default_factory=dict, compare=False)
 
@@ -45,7 +49,8 @@ class Plan:
         """Every value that decides a stored number, as JSON values."""
         values = {name: value for name, value in vars(self).items() if name != "provenance"}
         rules = {"version": SCHEMA_VERSION, "truncation": "longest_first", "batching": batching_rule(self.signals)}
-        return {**values, **rules, "signals": list(self.signals), "reuse": list(self.reuse)}
+        lists = {name: list(getattr(self, name)) for name in LISTS}
+        return {**values, **rules, **lists}
 
     @property
     def digest(self) -> str:
@@ -72,8 +77,8 @@ def read_plan(directory: Path) -> Plan | None:
     values = store.read_record(directory / NAME, ("digest", "identity", "provenance"), hint=MEND.format(directory))
     try:
         identity = values["identity"]
-        fields = {name: identity[name] for name in Plan.__dataclass_fields__ if name not in ("provenance", "reuse")}
-        fields |= {"signals": tuple(identity["signals"]), "reuse": tuple(identity.get("reuse", ()))}
+        fields = {name: identity[name] for name in Plan.__dataclass_fields__ if name not in ("provenance", *LISTS)}
+        fields |= {name: tuple(identity.get(name, ())) for name in LISTS}
         plan = Plan(**fields, provenance=values["provenance"])
         edited = values["digest"] != store.digest_of(identity)
     except (KeyError, TypeError) as error:

@@ -17,6 +17,7 @@ from data.progress import Progress
 from teacher_cache import plan as plans
 from teacher_cache.job import Job, open_job
 from teacher_cache.repair import config_of, notes_of, place_of
+from teacher_cache.session import in_order
 from teacher_cache.shard import answer
 from teacher_cache.teacher import has_sdpa, load_model, load_tokenizer
 from teacher_cache.verify import Finding
@@ -66,11 +67,12 @@ def _asker(job: Job) -> Ask:
         job.files, device="cpu", dtype=job.config.dtype, attention="sdpa" if has_sdpa(job.files) else "eager"
     )
     feed = feed_of(tokenizer, model, job.config.max_length)
-    widths = {"logits": job.source.task.width}
+    widths = {"logits": job.task.width}
 
     def ask(text: str, pair: str | None) -> np.ndarray:
         tokens = tokenise(feed, [text], None if pair is None else [pair])
-        return answer(model, tokens, widths, filler=feed.pad, budget=job.config.token_budget).columns["logits"][0]
+        answers = answer(model, tokens, widths, filler=feed.pad, budget=job.config.token_budget)
+        return in_order(answers, job.classes.outputs).columns["logits"][0]
 
     return ask
 

@@ -93,7 +93,11 @@ def config_of(directory: Path) -> CacheConfig:
         except PotstillError:
             return CacheConfig()
     names = ("dtype", "max_length", "token_budget")
-    return replace(CacheConfig(signals=tuple(values["signals"])), **{name: values[name] for name in names})
+    said = values.get("teacher_labels") or [
+        name for _, name in sorted(zip(values.get("outputs", ()), values.get("labels", ()), strict=False))
+    ]
+    config = CacheConfig(signals=tuple(values["signals"]), teacher_labels=tuple(said) or None)
+    return replace(config, **{name: values[name] for name in names})
 
 
 def adopt(directory: Path, plan: Plan, source: Manifest, done: Repair) -> None:

@@ -20,8 +20,11 @@ from teacher_cache.plan import LIBRARIES, Plan
 ALWAYS_ALLOWED = 10  # rows without an answer that no share forbids, so that a small data set may have some
 
 
-def fold_commits(job: Job, plan: Plan, commits: Sequence[Commit], device: str) -> Manifest:
-    """Fold the commits of all shards, in order, into one manifest; refuse too many rows without an answer."""
+def fold_commits(job: Job, plan: Plan, commits: Sequence[Commit], device: str, gold: dict[str, Any]) -> Manifest:
+    """Fold the commits of all shards, in order, into one manifest; refuse too many rows without an answer.
+
+    gold: how the stored answers agree with the labels, where that was measured.
+    """
     parts = [commit.part for commit in commits]
     report = fold(parts, [commit.report for commit in commits])
     refuse_rejected(job, report["status"])
@@ -29,11 +32,11 @@ def fold_commits(job: Job, plan: Plan, commits: Sequence[Commit], device: str) -
     where = {"device": device, "versions": versions, "peak_memory_bytes": peak_memory(device)}
     return Manifest(
         kind="teacher",
-        task=job.source.task,
+        task=job.task,
         parts=tuple(parts),
         made_from={"examples": job.source.root, "teacher": job.files.digest},
         config=resolved(job, plan),
-        report={**report, **where},
+        report={**report, **({"agreement": gold} if gold else {}), **where},
     )
 
 
@@ -77,6 +80,7 @@ def resolved(job: Job, plan: Plan) -> dict[str, Any]:
         **configs.as_dict(job.config),
         "signals": list(job.columns),
         "layers": [],
+        "teacher_labels": list(job.classes.names),
         "dtype": plan.dtype,
         "token_budget": plan.token_budget,
         "attention": plan.provenance["attention"],

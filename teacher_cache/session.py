@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import torch
 
 from data import store
 from data.claims import Claim, claim
-from data.encoding import Feed, feed_of
+from data.encoding import Feed, feed_of, tokenise
 from data.examples import part_name
 from data.stop import Stop
 from teacher_cache.commits import Commit, commit_shard, read_commit
@@ -31,7 +31,7 @@ from teacher_cache.machine import Machine
 from teacher_cache.plan import Plan
 from teacher_cache.reuse import Donor, Found
 from teacher_cache.rows import Rows, merge, read_rows
-from teacher_cache.shard import Tally, answer_windows, write_shard
+from teacher_cache.shard import Answers, Tally, answer, answer_windows, write_shard
 from teacher_cache.teacher import load_model
 
 LEAST_BUDGET = 64  # sub-words; a batch that does not fit at this size will not fit
@@ -160,7 +160,7 @@ def write(session: Session, index: int, rows: Rows, tmp: Path, *, budget: int, o
 
 
 def _write_fresh(session: Session, schema: pa.Schema, rows: Rows, tmp: Path, budget: int, on_batch: OnBatch) -> Tally:
-    answers = answer_windows(
+    answers: Iterable[Answers] = answer_windows(
         session.model,
         rows.tokens,
         session.job.widths,
@@ -170,7 +170,23 @@ def _write_fresh(session: Session, schema: pa.Schema, rows: Rows, tmp: Path, bud
         budget=budget,
         on_batch=on_batch,
     )
-    return write_shard(tmp, schema, rows.ids, answers, rows.groups)
+    moved = (in_order(window, session.job.classes.outputs) for window in answers)
+    return write_shard(tmp, schema, rows.ids, moved, rows.groups)
+
+
+def in_order(answers: Answers, outputs: Sequence[int]) -> Answers:
+    """Put the columns of logits [N, C], a teacher's outputs, into the order of the task's classes."""
+    if list(outputs) == list(range(len(outputs))):
+        return answers
+    return replace(answers, columns=answers.columns | {"logits": answers.columns["logits"][:, list(outputs)]})
+
+
+def ask(session: Session, texts: list[str], pairs: list[str] | None) -> np.ndarray:
+    """The teacher's logits [N, C] of some texts, in the order of the task's classes. NaN where it has no answer."""
+    tokens, widths = tokenise(session.feed, texts, pairs), {"logits": session.job.task.width}
+    feed, budget = session.feed, session.plan.token_budget
+    answers = answer(session.model, tokens, widths, filler=feed.pad, budget=budget, alone=feed.alone)
+    return in_order(answers, session.job.classes.outputs).columns["logits"]
 
 
 def commit(session: Session, index: int, tmp: Path, report: dict[str, Any]) -> Commit:

@@ -19,7 +19,8 @@ from transformers import (
 from data.errors import BAD_DATA, PotstillError
 from data.families import OURS
 from data.tasks.task import Task
-from teacher_cache.fingerprint import TeacherFiles, check_labels, inspect_teacher
+from teacher_cache.classes import match_classes
+from teacher_cache.fingerprint import TeacherFiles, inspect_teacher
 from teacher_cache.guard import building, check_ids, refusing
 
 
@@ -46,10 +47,10 @@ def load_teacher(
 ) -> Teacher:
     """Load a teacher from a directory or by hub name and check that it fits the task.
 
-    Errors: those of `inspect_teacher` and `check_labels`; weights that do not fill the model.
+    Errors: those of `inspect_teacher` and `match_classes`; weights that do not fill the model.
     """
     files = inspect_teacher(path_or_name)
-    check_labels(files, task)
+    match_classes(files, task)
     model = load_model(files, device=device, dtype=dtype, attention=attention)
     return Teacher(model, load_tokenizer(files), files)
 

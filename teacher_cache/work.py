@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from data import store
+from data.agreement import sentence
 from data.claims import attending
 from data.errors import TRY_AGAIN, PotstillError
 from data.manifest import Manifest, write_manifest
@@ -16,6 +17,7 @@ from data.share import Share
 from data.stop import Stop, stoppable
 from teacher_cache import plan as plans
 from teacher_cache.commits import Commit, read_commit, set_aside
+from teacher_cache.gold import check_order, stored_agreement
 from teacher_cache.job import Job, row_set
 from teacher_cache.keep import kept
 from teacher_cache.launch import Launch, fill_by_workers
@@ -77,6 +79,7 @@ def settle(job: Job, there: Plan | None, launch: Launch, progress: Progress, rem
     if there is None:
         donors = find_donors(launch.reuse, plan, progress)
         plan = replace(plan, reuse=tuple(donor.identity for donor in donors))
+        check_order(job, Settled(plan, machine, tokenizer), progress)
         if not (remote.put_plan(plan) if remote is not None else plans.put_plan(job.out, plan)):
             there, donors = remote.read_plan() if remote is not None else plans.read_plan(job.out), None
             machine = choose(agreed(job.config, there), job.files, settled=_settled(there))
@@ -98,6 +101,8 @@ def make_plan(job: Job, machine: Machine, probed: str, there: Plan | None) -> Pl
         teacher=job.files.files,
         probe=probed,
         signals=job.columns,
+        labels=job.task.labels,
+        outputs=job.classes.outputs,
         dtype=machine.dtype,
         max_length=job.config.max_length,
         token_budget=machine.token_budget,
@@ -173,7 +178,10 @@ def close(
     if not left:
         if remote is not None and not kept(job.out):
             remote.fetch_files()
-        manifest = fold_commits(job, plan, [done[index] for index in every], machine.device)
+        gold = stored_agreement(job, here) if len(here) == len(every) else {}
+        manifest = fold_commits(job, plan, [done[index] for index in every], machine.device, gold)
+        if said := sentence(gold):
+            progress.note(said)
         if len(here) == len(every):
             write_manifest(job.out, manifest)
         return remote.seal(manifest) if remote is not None else manifest

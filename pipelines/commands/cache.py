@@ -32,6 +32,9 @@ class CacheOptions:
     max_length: Annotated[int | None, typer.Option("--max-length", help="Longest row in sub-words.")] = None
     token_budget: Annotated[int | None, typer.Option("--token-budget", help="Sub-words of a batch; 0: auto.")] = None
     max_bytes: Annotated[int | None, typer.Option("--max-bytes", help="Refuse a larger cache; 0: no limit.")] = None
+    teacher_labels: Annotated[
+        str | None, typer.Option("--teacher-labels", metavar="A,B,…", help="Names of the teacher's outputs, in order.")
+    ] = None
     threads: Annotated[int | None, typer.Option("--threads", help="CPU threads; 0: all cores.")] = None
 
     def values(self) -> dict[str, object]:
@@ -39,7 +42,8 @@ class CacheOptions:
         signals = self.signals.split(",") if self.signals else None
         methods = self.methods.split(",") if self.methods else None
         layers = [int(layer) if layer.isdigit() else layer for layer in self.layers.split(",")] if self.layers else None
-        return vars(self) | {"signals": signals, "layers": layers, "methods": methods}
+        names = [name.strip() for name in self.teacher_labels.split(",")] if self.teacher_labels else None
+        return vars(self) | {"signals": signals, "layers": layers, "methods": methods, "teacher_labels": names}
 
 
 @dataclass(frozen=True)

@@ -68,12 +68,15 @@ def train(
 
     Example: potstill train runs/x/teacher --dev dev.tsv -o runs/x/student --losses logit_mse=1.0 --seeds 0,1,2
     """
+    from data.manifest import read_manifest
     from pipelines import phases, settings
     from pipelines.show import show_manifest
 
     config = settings.resolve(TrainConfig, "train", defaults, options.values())
-    source = settings.reading(columns, defaults).source(dev)
+    reading = settings.reading(columns, defaults)
+    source = reading.source(dev)
     teacher, *also = caches
+    reading.check(read_manifest(teacher, "teacher", parts=False).task, str(teacher))
     manifest = phases.train(config=config, teacher=teacher, also=also, dev=source, out=out, progress=console.progress)
     show_manifest(console, out, manifest)
     result = {"out": out, "root": manifest.root, **manifest.report}

@@ -73,7 +73,9 @@ def test_agreement_is_of_equal_classes_only() -> None:
     logits = np.eye(2)
     here, there = Task("classify", ("neg", "pos")), Task("classify", ("POS", "NEG"))
     assert _agreement(logits, here, (logits, Task("classify", ("NEG", "POS")))) == {"agreement": 1.0}
-    assert _agreement(logits, here, (logits, there)) == {}
+    assert _agreement(logits, here, (logits, there)) == {"agreement": 0.0}  # the same classes, in another order
+    assert _agreement(logits, here, (logits[::-1], there)) == {"agreement": 1.0}
+    assert _agreement(logits, here, (logits, Task("classify", ("neg", "neutral")))) == {}
 
 
 def test_an_encoder_without_our_manifest_is_measured_as_what_it_is_said_to_be_for(taught: Any, tmp_path: Path) -> None:
