@@ -24,7 +24,7 @@ def note_overlap(examples: list[Example], reader: Reader) -> str:
 
 
 def _tables(reader: Reader) -> Iterator[pa.Table]:
-    names = ["op", "text", "pair"] if reader.task.pair else ["op", "text"]
+    names = ["op", "label", "text", *(["pair"] if reader.task.pair else [])]
     for part in reader.parts:
         for table in read_groups(reader.examples / part, names):
-            yield table.filter(pa.array(chosen(table["op"], reader.rows)))
+            yield table.filter(pa.array(chosen(table, (reader.rows, reader.labels))))
