@@ -71,10 +71,11 @@ def make_teacher(shape: tuple[int, int], examples: Path, out: Path) -> Path:
     from transformers import BertForSequenceClassification
 
     from student_train.encoder import be_quiet, new_encoder
+    from student_train.scratch import train_tokenizer
 
     be_quiet()
     sample = examples.with_name("warm") if examples.with_name("warm").exists() else examples
-    _, tokenizer = new_encoder("1x64", TASK, sample, longest=128)
+    _, tokenizer = new_encoder("1x64", TASK, train_tokenizer(sample), longest=128)
     torch.manual_seed(0)
     model = BertForSequenceClassification(bert_config(*shape, VOCABULARY))
     model.save_pretrained(out)

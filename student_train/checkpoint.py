@@ -63,11 +63,15 @@ def check_weights(path: Path, build: Callable[[], nn.Module]) -> None:
 
 @dataclass(frozen=True)
 class Kept:
-    """Of an interrupted run: where it stood, the learning curve so far and the weights of its best evaluation."""
+    """Of an interrupted run: where it stood, the learning curve so far and the weights of its best evaluation.
+
+    arithmetic: in which numbers it ran, as `precision.describe` says it; several where it went on elsewhere
+    """
 
     state: State
     curve: list[dict[str, Any]]
     best: dict[str, Tensor]
+    arithmetic: list[str]
 
 
 def save_training(
@@ -81,7 +85,8 @@ def save_training(
     tensors |= {f"{BEST}{name}": tensor for name, tensor in kept.best.items()}
     if not over:
         tensors |= {f"{OPTIMIZER}{name}": tensor.contiguous() for name, tensor in optimizer.state().items()}
-    note = {"key": key, "state": json.dumps(asdict(kept.state)), "curve": json.dumps(kept.curve)}
+    values = {"state": asdict(kept.state), "curve": kept.curve, "arithmetic": kept.arithmetic}
+    note = {"key": key} | {name: json.dumps(value) for name, value in values.items()}
     store.write_bytes(directory / LAST, save(tensors, metadata=note))
 
 
@@ -103,7 +108,8 @@ def load_training(directory: Path, model: nn.Module, optimizer: Optimizer, *, ke
     model.load_state_dict(_below(MODEL, tensors))
     if states := _below(OPTIMIZER, tensors):
         optimizer.load(states)
-    return Kept(State(**json.loads(note["state"])), json.loads(note["curve"]), _below(BEST, tensors))
+    state, curve, arithmetic = (json.loads(note[name]) for name in ("state", "curve", "arithmetic"))
+    return Kept(State(**state), curve, _below(BEST, tensors), arithmetic)
 
 
 def clear_training(directory: Path) -> None:

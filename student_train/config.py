@@ -160,5 +160,5 @@ def _check(config: TrainConfig | TeachConfig) -> None:
 
 
 def what_only(config: "TrainConfig | TeachConfig") -> dict[str, Any]:
-    """The fields that say which model is trained: an unfinished run may go on with other threads or elsewhere."""
-    return {name: value for name, value in as_dict(config).items() if name not in HOW_ONLY}
+    """The fields that say which model is trained: an unfinished run may go on elsewhere, in other numbers too."""
+    return {name: value for name, value in as_dict(config).items() if name not in {*HOW_ONLY, "precision"}}

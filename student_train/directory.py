@@ -21,6 +21,7 @@ from data.errors import PotstillError
 from data.manifest import NAME
 from student_train.checkpoint import LAST, clear_training
 from student_train.encoded import FOLDER as ENCODED
+from student_train.scratch import KEPT, clear_tokenizer
 
 SEALING = "SEALING"
 STAGE = re.compile(r"sealing-\d+-[0-9a-f]{8}")
@@ -41,7 +42,8 @@ def tidy(out: Path) -> None:
 
     A place that may only be read, or that another process works in, stays as it is.
     """
-    if _left_by_killed(out) or any((out / name).exists() for name in (LAST, ENCODED, SEALING)):
+    names = (LAST, ENCODED, SEALING, KEPT.format("*"))
+    if _left_by_killed(out) or any(next(out.glob(name), None) for name in names):
         with suppress(OSError, PotstillError), writing(out):
             clear(out)
 
@@ -49,6 +51,7 @@ def tidy(out: Path) -> None:
 def clear(out: Path) -> None:
     """Remove what only an unfinished model needs."""
     clear_training(out)
+    clear_tokenizer(out)
     shutil.rmtree(out / ENCODED, ignore_errors=True)
 
 

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer
 
 from data.errors import BAD_DATA, PotstillError
-from data.examples import read_examples
 from data.families import OURS, PADDABLE
 from data.model_files import check_model, find_model
 from data.model_sizes import CONFIG, budget_of, watching
@@ -17,9 +16,8 @@ from data.tasks.task import Task
 from data.tokenizer_files import check_tokenizers
 from data.untrusted import read_json, refusing
 from student_train.room import refuse_too_large
+from student_train.scratch import SPECIAL
 
-SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-NEW_VOCABULARY = 8_000
 NEEDS = "name a directory with config.json, model.safetensors and tokenizer.json, or a hub model"
 
 
@@ -70,10 +68,10 @@ def load_to_teach(name: str, task: Task, *, say: Callable[[str], None]) -> tuple
     return model, tokenizer
 
 
-def new_encoder(size: str, task: Task, examples: Path, *, longest: int) -> tuple[Any, Any]:
-    """A BERT of random weights, `LAYERSxWIDTH`, with a WordPiece tokenizer trained on the examples' texts.
+def new_encoder(size: str, task: Task, tokenizer: Tokenizer, *, longest: int) -> tuple[Any, Any]:
+    """A BERT of random weights, `LAYERSxWIDTH`, and its tokenizer (see `student_train.scratch`).
 
-    For languages and machines without a pretrained encoder at hand. Chinese characters are words of their own.
+    For languages and machines without a pretrained encoder at hand.
     """
     from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
@@ -81,13 +79,13 @@ def new_encoder(size: str, task: Task, examples: Path, *, longest: int) -> tuple
 
     layers, width = _size(size)
     roles = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), SPECIAL, strict=True))
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=_train_tokenizer(examples),
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
         model_input_names=["input_ids", "token_type_ids", "attention_mask"],  # else Hugging Face gives pairs no types
         **roles,
     )
     config = BertConfig(
-        vocab_size=len(tokenizer),
+        vocab_size=len(fast),
         hidden_size=width,
         num_hidden_layers=layers,
         num_attention_heads=next(heads for heads in range(width // 64 or 1, 0, -1) if width % heads == 0),
@@ -98,7 +96,7 @@ def new_encoder(size: str, task: Task, examples: Path, *, longest: int) -> tuple
     )
     build = functools.partial(BertForSequenceClassification, config)
     refuse_too_large(build, torch.device("cpu"), hint="smaller ones: -m scratch:4x256, --set teach.max_length=128")
-    return build(), tokenizer
+    return build(), fast
 
 
 def be_quiet() -> None:
@@ -179,18 +177,3 @@ def _size(size: str) -> tuple[int, int]:
     if not (sign and layers.isdecimal() and width.isdecimal() and int(layers) and int(width)):
         raise PotstillError(f"scratch size {size!r} is not LAYERSxWIDTH", hint="e.g. -m scratch:4x256")
     return int(layers), int(width)
-
-
-def _train_tokenizer(examples: Path) -> Tokenizer:
-    _, rows = read_examples(examples)
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = decoders.WordPiece()
-    trainer = trainers.WordPieceTrainer(vocab_size=NEW_VOCABULARY, special_tokens=list(SPECIAL), show_progress=False)
-    texts = (text for row in rows for text in (row.text, row.pair) if text)
-    tokenizer.train_from_iterator(texts, trainer)
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    return tokenizer

@@ -29,6 +29,8 @@ def find_finished(out: Path, kind: str, config: Mapping[str, Any], origins: Mapp
     if manifest is None:
         return None
     now, was = {**config, **origins}, {**manifest.config, **manifest.made_from}
+    if now.get("precision") == "auto":
+        now["precision"] = was.get("precision")  # any will do
     changed = sorted(key for key in (now.keys() | was.keys()) - HOW_ONLY if now.get(key) != was.get(key))
     if changed:
         raise PotstillError(

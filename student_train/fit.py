@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from data.errors import STALE, PotstillError
 from data.progress import Progress
 from data.stop import stoppable
 from student_train.checkpoint import Kept, copy_weights, load_training, save_training
@@ -20,6 +21,7 @@ from student_train.measure import Labelled, doubts
 from student_train.models.shape import Shape
 from student_train.models.table import build_model
 from student_train.optim import Optimizer
+from student_train.precision import describe, spell_out
 from student_train.reader import Reader
 from student_train.stream import Stream
 from student_train.vocab import Vocabulary
@@ -48,8 +50,12 @@ class Fit:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a run ends with: its numbers, its learning curve, and weights of its best evaluation and its last step."""
+    """What a run ends with: its numbers, its learning curve, and weights of its best evaluation and its last step.
 
+    config: with what `auto` stood for
+    """
+
+    config: TrainConfig | TeachConfig
     numbers: dict[str, Any]
     curve: list[dict[str, Any]]
     best: dict[str, Tensor]
@@ -91,7 +97,9 @@ def run(
     Nothing of the directory's own is written: until the seal there are the curve and what a resume needs.
     """
     (model, optimizer), (reader, vocabulary, dev) = subject, rows
-    kept = load_training(out, model, optimizer, key=what.key) or Kept(State(), [], {})
+    kept = load_training(out, model, optimizer, key=what.key) or Kept(State(), [], {}, [])
+    spelled = spell_out(config, what.precision, what.device)
+    arithmetic = _compared(out, kept, config.precision, describe(spelled), progress)
     state, best = kept.state, kept.best
     history = History(out, after=state.step, lines=kept.curve, losses=state.losses)
     encoded = open_encoded(what.encoded or out / FOLDER, reader, vocabulary, say=progress.note)
@@ -101,7 +109,7 @@ def run(
 
     def save(*, over: bool = False) -> None:
         state.losses = history.pending()
-        save_training(out, model, optimizer, Kept(state, history.lines, best), key=what.key, over=over)
+        save_training(out, model, optimizer, Kept(state, history.lines, best, arithmetic), key=what.key, over=over)
 
     with stoppable("the training state is kept") as stop:
         for step in train_steps(model, optimizer, stream, dev, course=course, state=state, progress=progress):
@@ -126,7 +134,9 @@ def run(
             save(over=True)  # writing the model may be killed, or find the disk full
         except OSError as error:  # there may be room for the model, which is smaller
             progress.note(f"the training state is not kept while the model is written: {error}")
-    return Fitted(_doubted(history.summary(what.metric), dev, progress), history.lines, best, copy_weights(model))
+    numbers = _doubted(history.summary(what.metric), dev, progress)
+    numbers |= {"arithmetic": arithmetic} if len(arithmetic) > 1 else {}
+    return Fitted(spelled, numbers, history.lines, best, copy_weights(model))
 
 
 def _doubted(numbers: dict[str, Any], dev: Labelled, progress: Progress) -> dict[str, Any]:
@@ -135,6 +145,21 @@ def _doubted(numbers: dict[str, Any], dev: Labelled, progress: Progress) -> dict
     for doubt in found:
         progress.note(f"warning: {doubt}")
     return numbers | ({"warnings": found} if found else {})
+
+
+def _compared(out: Path, kept: Kept, asked: str, here: str, progress: Progress) -> list[str]:
+    """In which numbers the run went so far and goes on; another precision that was asked for is another run (STALE)."""
+    if not kept.arithmetic or kept.arithmetic[-1] == here:
+        return kept.arithmetic or [here]
+    before = kept.arithmetic[-1]
+    if asked not in ("auto", before.split()[0]):
+        raise PotstillError(
+            f"{out} holds an unfinished run in {before}, this one asks for {asked}",
+            hint="go on with --set precision=auto, name another output directory, or remove this one",
+            code=STALE,
+        )
+    progress.note(f"{out} goes on in {here}; up to step {kept.state.step} it was trained in {before}")
+    return [*kept.arithmetic, here]
 
 
 def _course(what: Fit, config: TrainConfig | TeachConfig) -> Course:

@@ -2,13 +2,17 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from typing import TypeVar
 
 import torch
 from torch import nn
 
 from data.errors import PotstillError
 from student_train.batch import Inputs
+from student_train.config import TeachConfig, TrainConfig
 
+Config = TypeVar("Config", bound=TrainConfig | TeachConfig)
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 
@@ -61,6 +65,21 @@ def precision_that_suits(
         return precision
     say(f"the model cannot be computed in {str(precision).removeprefix('torch.')} ({reason}): float32 is taken")
     return torch.float32
+
+
+def spell_out(config: Config, precision: torch.dtype, device: torch.device) -> Config:
+    """The config with what `auto` and 0 stood for, as far as it changes the arithmetic.
+
+    On a CPU another number of threads takes sums in another order; on a GPU it changes nothing, and stays as it is.
+    """
+    threads = torch.get_num_threads() if device.type == "cpu" else config.threads
+    return replace(config, precision=str(precision).removeprefix("torch."), device=str(device), threads=threads)
+
+
+def describe(config: TrainConfig | TeachConfig) -> str:
+    """Say where and in which numbers a config that is spelled out trains: "float32 on cpu, threads 2"."""
+    threads = f", threads {config.threads}" if config.device == "cpu" else ""
+    return f"{config.precision} on {config.device}{threads}"
 
 
 def products_in(precision: torch.dtype, device: torch.device) -> AbstractContextManager:

@@ -15,7 +15,7 @@ from data.readers.said import KEY
 from data.tasks.task import Task
 from student_train.card import card
 from student_train.checkpoint import WEIGHTS
-from student_train.config import TrainConfig
+from student_train.config import TeachConfig, TrainConfig
 from student_train.models.shape import Shape
 from student_train.models.table import build_model, count_parameters
 
@@ -24,7 +24,12 @@ STUDENT_FILES = (WEIGHTS, CONFIG, "vocabulary.json", "tokenizer.json")  # all th
 
 
 def seal_one(
-    out: Path, shape: Shape, task: Task, config: TrainConfig, origins: dict[str, str], numbers: dict[str, Any]
+    out: Path,
+    shape: Shape,
+    task: Task,
+    config: TrainConfig | TeachConfig,
+    origins: dict[str, str],
+    numbers: dict[str, Any],
 ) -> Manifest:
     """Write a student's config, card and manifest beside its weights."""
     body, table = count_parameters(build_model(shape))

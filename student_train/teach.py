@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer
 from torch import nn
 
 from data import store
@@ -32,7 +33,7 @@ from data.readers.said import KEY, Heard
 from data.readers.source import Source
 from data.tasks.task import Task
 from student_train.batch import pad_inputs
-from student_train.config import TeachConfig, what_only
+from student_train.config import TeachConfig, TrainConfig, what_only
 from student_train.directory import clear, sealing, tidy, writing
 from student_train.encoder import load_to_teach, new_encoder
 from student_train.finished import find_finished, set_damaged_aside
@@ -44,6 +45,7 @@ from student_train.objective import teacher_objective
 from student_train.optim import Optimizer
 from student_train.precision import choose_device, choose_precision, precision_that_suits
 from student_train.reader import open_examples
+from student_train.scratch import open_tokenizer
 from student_train.vocab import Joint
 
 
@@ -118,14 +120,17 @@ def _teach(
     progress: Progress,
 ) -> None:
     """Fine-tune and seal."""
-    (task, _, origins), started = about, time.monotonic()
+    (task, dev, origins), started = about, time.monotonic()
     torch.set_num_threads(config.threads or torch.get_num_threads())
-    network, tokenizer = _open_model(model, config, task, out / "examples", say=progress.note)
-    fitted = _train(config, network, tokenizer, about, out, progress=progress)
+    rows = read_manifest(out / "examples", "examples")
+    own, mark = open_tokenizer(out, out / "examples", rows.root) if is_scratch(model) else (None, "")
+    network, tokenizer = _open_model(model, config, task, own, say=progress.note)
+    agreed = origins | {"tokenizer": mark}  # what a resume must find as it was
+    fitted = _train(config, network, tokenizer, (task, dev, agreed), out, progress=progress)
     seconds = round(time.monotonic() - started, 1)
     numbers = fitted.numbers | {"seconds": seconds, KEY: heard.values()}
     with sealing(out) as stage:
-        _seal(stage, network, tokenizer, config, (task, origins), numbers)
+        _seal(stage, network, tokenizer, fitted.config, (task, origins), numbers)
         write_curve(stage, fitted.curve)
 
 
@@ -192,7 +197,7 @@ def _seal(
     out: Path,
     network: Any,
     tokenizer: Any,
-    config: TeachConfig,
+    config: TrainConfig | TeachConfig,
     about: tuple[Task, dict[str, str]],
     numbers: dict[str, Any],
 ) -> None:
@@ -208,13 +213,16 @@ def _seal(
 
 
 def _open_model(
-    model: str, config: TeachConfig, task: Task, examples: Path, *, say: Callable[[str], None]
+    model: str, config: TeachConfig, task: Task, own: Tokenizer | None, *, say: Callable[[str], None]
 ) -> tuple[Any, Any]:
-    """The network with a fresh head for the task, and its tokenizer; the head's start depends on the seed alone."""
+    """The network with a fresh head for the task, and its tokenizer; the head's start depends on the seed alone.
+
+    own: the tokenizer of a model from scratch
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        if is_scratch(model):
-            return new_encoder(model.partition(":")[2] or "4x256", task, examples, longest=config.max_length)
+        if own is not None:
+            return new_encoder(model.partition(":")[2] or "4x256", task, own, longest=config.max_length)
         if (Path(model) / NAME).is_file():
             open_sealed(Path(model), "encoder")  # else a damaged teacher would be fine-tuned
         network, tokenizer = load_to_teach(model, task, say=say)

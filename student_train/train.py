@@ -157,7 +157,7 @@ def train_one(
         for directory, numbers, weights in students:
             save_weights(directory, weights)
             vocabulary.save(directory)
-            seal_one(directory, shape, reader.task, config, origins, numbers)
+            seal_one(directory, shape, reader.task, fitted.config, origins, numbers)
         write_curve(stage, fitted.curve)
     clear_training(out)
 

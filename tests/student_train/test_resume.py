@@ -5,7 +5,7 @@ import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -16,6 +16,7 @@ from data.errors import STALE, TRY_AGAIN, PotstillError
 from data.progress import Silent
 from data.readers.source import Source
 from student_train import fit
+from student_train import train as module
 from student_train.checkpoint import LAST, WEIGHTS
 from student_train.config import TrainConfig
 from student_train.fit import LAST_STEP
@@ -178,6 +179,31 @@ def test_an_unfinished_run_of_another_config_is_refused(small: TrainConfig, sent
         train(other, *sentiment, tmp_path / "s", progress=Silent())
     assert caught.value.code == STALE
     train(small, *sentiment, tmp_path / "s", progress=Silent())  # and the run itself still goes on
+
+
+def test_a_run_that_goes_on_in_another_arithmetic_says_so(
+    small: TrainConfig, sentiment: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Notes(Silent):
+        said: ClassVar[list[str]] = []
+
+        def note(self, message: str) -> None:
+            self.said.append(message)
+
+    with pytest.raises(PotstillError, match="SIGTERM"):
+        train(small, *sentiment, tmp_path / "s", progress=Break(3, stop))
+    with pytest.raises(
+        PotstillError, match="unfinished run in float32 on cpu, threads 1, this one asks for bf"
+    ) as caught:
+        other = dataclasses.replace(small, precision="bfloat16")
+        train(other, *sentiment, tmp_path / "s", progress=Silent())
+    assert caught.value.code == STALE
+    other = dataclasses.replace(small, threads=2, precision="auto")
+    monkeypatch.setattr(module, "choose_precision", lambda name, device: torch.float32)
+    report = train(other, *sentiment, tmp_path / "s", progress=Notes()).report
+    one, two = "float32 on cpu, threads 1", "float32 on cpu, threads 2"
+    assert f"{tmp_path / 's'} goes on in {two}; up to step 4 it was trained in {one}" in Notes.said
+    assert report["arithmetic"] == [one, two]
 
 
 def test_of_several_seeds_only_what_is_missing_is_trained(small: TrainConfig, sentiment: Cache, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from student_train.batch import Inputs
 from student_train.config import TeachConfig
 from student_train.encoder import load_encoder, new_encoder
 from student_train.models.transformer import Transformer
+from student_train.scratch import train_tokenizer
 from student_train.teach import teach
 
 ONE, PAIR, SCORE = Task("classify", ("neg", "pos")), Task("classify", ("other", "same"), pair=True), Task("regress")
@@ -31,6 +32,7 @@ QUICK = TeachConfig(epochs=1, batch_size=32, lr=1e-3, threads=1, precision="floa
 def test_a_pretrained_encoder_learns_its_task(taught: Any) -> None:
     assert taught.manifest.report["dev"]["accuracy"] > 0.95
     assert taught.manifest.task == ONE
+    assert {taught.manifest.config[name] for name in ("precision", "device", "threads")} == {"float32", "cpu", 1}
 
 
 def test_a_teacher_keeps_what_its_files_were_read_as(taught: Any) -> None:
@@ -133,7 +135,7 @@ def test_heads_divide_the_width_of_a_new_encoder(
     from student_train.encoder import new_encoder
 
     make_cache(tmp_path, sentiment_rows(6))
-    network, _ = new_encoder(size, ONE, tmp_path / "examples", longest=32)
+    network, _ = new_encoder(size, ONE, train_tokenizer(tmp_path / "examples"), longest=32)
     assert network.config.num_attention_heads == heads
     assert network.config.num_hidden_layers == int(size[0])
 
@@ -141,7 +143,7 @@ def test_heads_divide_the_width_of_a_new_encoder(
 @pytest.mark.parametrize("size", ["big", "4x", "x64", "0x64", "2x0", "-1x64", "2x64x3"])
 def test_a_size_that_is_none_is_refused(size: str, tmp_path: Path) -> None:
     with pytest.raises(PotstillError, match=f"scratch size '{size}' is not LAYERSxWIDTH"):
-        new_encoder(size, ONE, tmp_path, longest=32)
+        new_encoder(size, ONE, None, longest=32)  # type: ignore[arg-type]
 
 
 def sources(tmp_path: Path, sentiment_rows: Any, write_source: Any) -> tuple[Source, Source]:

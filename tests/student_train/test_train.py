@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from data.errors import BAD_DATA, STALE, PotstillError
 from data.examples import write_parts
@@ -14,6 +15,7 @@ from data.progress import Silent
 from data.readers.source import Source
 from student_train import train as module
 from student_train.config import TrainConfig
+from student_train.precision import choose_device, choose_precision
 from student_train.student import Student
 from student_train.train import train
 
@@ -152,7 +154,17 @@ def test_what_auto_stood_for_is_written_down(
 ) -> None:
     assert trained.manifest.config["model"] == "bilstm"
     config = dataclasses.replace(small, lr=0.0, max_steps=1)
-    assert train(config, *sentiment, tmp_path / "s", progress=Silent()).config["lr"] == 1e-3
+    made = train(config, *sentiment, tmp_path / "s", progress=Silent())
+    assert made.config["lr"] == 1e-3
+    auto = dataclasses.replace(config, precision="auto", device="auto", threads=0)
+    assert train(auto, *sentiment, tmp_path / "s", progress=Silent()) == made  # what stands there is one of any
+    spelled = train(auto, *sentiment, tmp_path / "auto", progress=Silent()).config
+    device = choose_device("auto")
+    precision = str(choose_precision("auto", device)).removeprefix("torch.")
+    assert (spelled["precision"], spelled["device"]) == (precision, str(device))
+    assert spelled["threads"] == (torch.get_num_threads() if device.type == "cpu" else 0)
+    with pytest.raises(PotstillError, match="of another run: precision float32 → bfloat16"):
+        train(dataclasses.replace(config, precision="bfloat16"), *sentiment, tmp_path / "s", progress=Silent())
 
 
 def test_the_chain_of_manifests_leads_to_the_cache(trained: Any) -> None:
