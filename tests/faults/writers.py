@@ -115,6 +115,7 @@ def warm_up() -> None:
     import transformers.models.bert.modeling_bert  # noqa: F401
     from transformers.conversion_mapping import get_checkpoint_conversion_mapping
 
+    from augment import expand  # noqa: F401
     from teacher_cache import build, repair, work  # noqa: F401
 
     get_checkpoint_conversion_mapping("bert")  # compiles a thousand regular expressions, once
@@ -156,7 +157,27 @@ def write(task: dict[str, Any]) -> None:
     os._exit(code)
 
 
+def augment(out: Path, heard: Any, share: int) -> Any:
+    """Multiply eight texts in three chunks, in this process alone. share: where one of two processes begins."""
+    from augment.config import AugmentConfig
+    from augment.expand import expand
+    from data.example import Example, example_id
+    from data.share import ALL, Share
+    from data.tasks.task import Task
+
+    words = ("fine", "dull", "long", "short", "loud", "bright", "slow", "odd")
+    texts = [f"a {word} film with a plot of {word} jokes" for word in words]
+    rows = [
+        Example(example_id("classify", text, None), text, label=n % 2, split="train") for n, text in enumerate(texts)
+    ]
+    config = AugmentConfig(n_iter=3, tagger="none", workers=1, chunk_rows=3, seed=7)
+    task, place = Task("classify", ("bad", "good")), Share(share, 2) if share else ALL
+    return expand(config, task, rows, rows[:1], out, made_from={"train": "1"}, share=place, progress=heard)
+
+
 def act(task: dict[str, Any], out: Path, heard: Any) -> Any:
+    if task["action"] == "augment":
+        return augment(out, heard, task["workers"])
     from teacher_cache import estimate
     from teacher_cache.build import build
     from teacher_cache.config import CacheConfig
