@@ -26,10 +26,12 @@ from augment.tag import TagChunk, merge_counts, tag_chunk, warm
 from augment.taggers.choose import choose, describe_tagger
 from augment.unique import find_unique, read_unique
 from augment.work import Work, differences, open_work, tidy, versions
+from data import store
 from data.claims import attending
 from data.config import as_dict
 from data.errors import BAD_DATA, STALE, PotstillError
-from data.manifest import NAME, Manifest, read_manifest, write_manifest
+from data.manifest import NAME, QUARANTINE, Manifest, check_seal, read_manifest, whole_part, write_manifest
+from data.output import refuse_foreign
 from data.progress import Progress
 from data.share import ALL, Share
 from data.stop import stoppable
@@ -65,10 +67,11 @@ def expand(
     examples, excluded and config only: not on workers, shares or chunks. Workers import the main script: one that calls
     this needs `if __name__ == "__main__":`. Errors: also TRY_AGAIN when a signal asked to stop.
     """
+    refuse_foreign(out, "examples")
     unused = not (config.n_iter and config.p_pos)
     config = replace(config, tagger="none" if unused else choose(config.tagger, config.language, progress))
     identity = _identity(config, task, made_from)
-    if (out / NAME).exists():
+    if (out / NAME).exists() and not _damage(out, identity):
         return _finished(out, identity)
     if task.rules.unit != "text":
         raise PotstillError(f"augment cannot carry the word labels of kind {task.kind!r} yet")
@@ -77,8 +80,14 @@ def expand(
     warm_up = partial(pool.warm, warm, config.tagger, config.language)
     read = partial(gather, task=task, examples=examples, excluded=excluded, rows=config.chunk_rows)
     read = partial(read, symmetric=config.symmetric, files=files, on_second=warm_up)
+
+    def alone() -> None:
+        if damage := _damage(out, identity):
+            _set_aside(out, damage, progress)
+        tidy(root, unfinished)
+
     try:
-        with stoppable("finished chunks are kept") as stop, attending(root, partial(tidy, root, unfinished)):
+        with stoppable("finished chunks are kept") as stop, attending(root, alone):
             if not (out / NAME).exists():
                 crew = Crew(open_work(root, unfinished), share, pool, stop, progress)
                 _make(crew, config, task, read=partial(read, crew), identity=identity)
@@ -137,16 +146,51 @@ def _identity(config: AugmentConfig, task: Task, made_from: dict[str, str]) -> d
     return {"config": values, "task": task.to_dict(), "made_from": made_from}
 
 
+def _damage(out: Path, identity: dict[str, Any]) -> dict[Path, str]:
+    """Name the files of a sealed set that are damaged, the seal itself first, and what is wrong with each.
+
+    Errors: the set is another one (STALE); a part that is damaged does not hide that.
+    """
+    if not (out / NAME).exists():
+        return {}
+    try:
+        manifest = read_manifest(out, "examples", parts=False)
+        check_seal(out)
+    except PotstillError as error:
+        if error.code != BAD_DATA:
+            raise
+        return {out / NAME: error.message}
+    _refuse_other(out, manifest, identity)
+    found = {}
+    for part in manifest.parts:
+        try:
+            whole_part(out, part)
+        except PotstillError as error:
+            found[out / part.name] = error.message
+    return {out / NAME: f"{len(found)} parts of {out} are damaged"} | found if found else {}
+
+
+def _set_aside(out: Path, damage: dict[Path, str], progress: Progress) -> None:
+    """Move what is damaged to quarantine: it is made again, and nothing is deleted."""
+    for path, why in damage.items():
+        if path.is_file():
+            store.move(path, out / QUARANTINE)
+        progress.note(f"{why}; set aside and made again")
+
+
 def _finished(out: Path, identity: dict[str, Any]) -> Manifest:
     """Return a finished directory if it is the one asked for."""
     manifest = read_manifest(out, "examples")
-    there = {"config": manifest.config, "task": manifest.task.to_dict(), "made_from": manifest.made_from}
-    changed = differences(there, identity)
     shutil.rmtree(out / "work", ignore_errors=True)  # left by a run that ended just then, or in use in vain
-    if changed:
+    _refuse_other(out, manifest, identity)
+    return manifest
+
+
+def _refuse_other(out: Path, manifest: Manifest, identity: dict[str, Any]) -> None:
+    there = {"config": manifest.config, "task": manifest.task.to_dict(), "made_from": manifest.made_from}
+    if changed := differences(there, identity):
         message = f"{out} holds another set: {'; '.join(changed)}"
         raise PotstillError(message, hint="name another directory or remove it", code=STALE)
-    return manifest
 
 
 def _report(gathered: Gathered, work: Work, multiplicity: Multiplicity, repeated: int) -> dict[str, Any]:

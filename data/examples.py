@@ -16,7 +16,7 @@ import pyarrow as pa
 from data import parquet_guard, store
 from data.errors import BAD_DATA, PotstillError
 from data.example import Example
-from data.manifest import Manifest, Part, read_manifest
+from data.manifest import Manifest, Part, read_manifest, whole_part
 from data.schema import examples_schema
 from data.tasks.task import Task
 
@@ -65,7 +65,7 @@ def describe(path: Path, rows: int, ids: str) -> Part:
 def read_examples(directory: Path) -> tuple[Manifest, Iterator[Example]]:
     """Open a sealed examples directory and stream its rows in order."""
     manifest = read_manifest(directory, "examples")
-    groups = (group for part in manifest.parts for group in read_groups(directory / part.name))
+    groups = (group for part in manifest.parts for group in read_groups(whole_part(directory, part)))
     return manifest, (example for group in groups for example in from_table(group))
 
 

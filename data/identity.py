@@ -5,7 +5,6 @@ bytes under another name are the same input, and other bytes under the same name
 """
 
 import os
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from data.readers.examples import columns_of
 from data.readers.hub import PREFIXES, open_rows
 from data.readers.rows import format_of
 from data.readers.source import Source
+from data.store import hash_file as hash_file
 
 SCRATCH = "scratch"  # `-m scratch` or `-m scratch:4x256`: a small encoder of random weights
 NAMED = ("text", "pair", "label")  # fields of a source that `columns_of` resolves
@@ -81,17 +81,6 @@ def fingerprint(place: str | Path) -> str:
     if path.suffix[1:].isalpha() or str(place).startswith((".", "/", "~")):
         raise PotstillError(f"{place} is not there", code=NO_INPUT)
     return of_model(str(place))
-
-
-def hash_file(path: Path) -> str:
-    """Hash a file's bytes, once a process as long as the file stays what it is."""
-    about = path.stat()
-    return _hashed(path.resolve(), about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
-
-
-@lru_cache(maxsize=4096)
-def _hashed(path: Path, *about: int) -> str:
-    return store.sha256_file(path)
 
 
 def _data_set(address: str) -> str:

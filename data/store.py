@@ -13,6 +13,7 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +226,17 @@ def sha256_file(path: Path) -> str:
         while block := stream.read(BLOCK):
             digest.update(block)
     return digest.hexdigest()
+
+
+def hash_file(path: Path) -> str:
+    """Hash a file's bytes once a process, as long as the file stays what it is (inode, size, times of change)."""
+    about = path.stat()
+    return _hashed(path.resolve(), about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
+
+
+@lru_cache(maxsize=1 << 16)
+def _hashed(path: Path, *about: int) -> str:
+    return sha256_file(path)
 
 
 def digest_of(value: Any) -> str:

@@ -61,14 +61,21 @@ class State:
 
 def read(run: Path) -> dict[str, dict[str, Any]]:
     """Read the records of a run: step name -> record. Errors: BAD_DATA for a torn file."""
-    records = store.read_json(run / NAME) if (run / NAME).exists() else {}
-    if not isinstance(records, dict) or not all(isinstance(record, dict) for record in records.values()):
-        raise PotstillError(
-            f"{run / NAME} holds no records of a run",
-            hint=f"move it away: potstill run finds what is finished in {run} by itself",
-            code=BAD_DATA,
-        )
+    hint = f"move it away: potstill run finds what is finished in {run} by itself"
+    records = store.read_json(run / NAME, hint=hint) if (run / NAME).exists() else {}
+    if not isinstance(records, dict) or not all(map(_is_record, records.values())):
+        raise PotstillError(f"{run / NAME} holds no records of a run", hint=hint, code=BAD_DATA)
     return records
+
+
+def _is_record(record: Any) -> bool:
+    """Whether a record has the form that `begun` and `finished` give it."""
+    if not isinstance(record, dict) or type(record.get("finished")) is not bool:
+        return False
+    inputs, config = record.get("inputs"), record.get("config")
+    hashed = isinstance(inputs, dict) and all(isinstance(item, dict) and "hash" in item for item in inputs.values())
+    timed = isinstance(record.get("seconds"), int | float)
+    return hashed and timed and isinstance(config, dict) and ("hash" in record or not record["finished"])
 
 
 def write(run: Path, step: Step, record: Mapping[str, Any]) -> None:

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data import config as configs
-from data import store
 from data.example import Example
 from data.identity import of_source
-from data.manifest import NAME as MANIFEST
 from data.manifest import Manifest, check_files, seal_of
+from data.output import kind_of
 from data.progress import Progress
 from data.readers.examples import columns_of as columns_in
 from data.readers.examples import read
@@ -58,7 +57,8 @@ def teach(*, config: "TeachConfig", files: Files, model: str, out: Path, progres
     task, start = files.reading.task(files.train, progress), locate_teacher(model)
     kept_out = KeptOut(files.exclude, files.symmetric)
     manifest = run(config, task, files.train, files.dev, start, out, kept_out=kept_out, progress=progress)
-    settings.save(out, {"data": table_of(files), "teach": {"model": model} | configs.as_dict(config)})
+    data = table_of(files) | ({"symmetric": True} if files.symmetric else {})
+    settings.save(out, {"data": data, "teach": {"model": model} | configs.as_dict(config)})
     return manifest
 
 
@@ -118,10 +118,9 @@ def verify(
 
     against: random rows of a cache to put through the teacher again.
     """
-    sealed = directory / MANIFEST
-    kind = store.read_json(sealed).get("kind") if sealed.is_file() else "teacher"
-    if kind != "teacher":
-        return [("damaged", what) for what in check_files(directory, str(kind), progress=progress)]
+    kind = kind_of(directory)
+    if kind not in (None, "", "teacher"):
+        return [("damaged", what) for what in check_files(directory, kind, progress=progress)]
     from teacher_cache.verify import verify as run
 
     findings = run(directory, progress=progress)
@@ -139,7 +138,8 @@ def train(
     from student_train.train import train as run
 
     manifest = run(config, teacher, dev, out, also=also, progress=progress)
-    settings.save(out, {"data": {"dev": str(dev.path)} | columns_of(dev), "train": configs.as_dict(config)})
+    data = {"dev": str(dev.path), "caches": [str(cache) for cache in (teacher, *also)]}
+    settings.save(out, {"data": data | columns_of(dev), "train": configs.as_dict(config)})
     return manifest
 
 

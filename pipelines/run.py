@@ -13,6 +13,7 @@ from typing import Any
 from data import store
 from data.errors import STALE, TRY_AGAIN, PotstillError
 from data.manifest import read_manifest
+from data.output import refuse_foreign
 from pipelines import ledger, results, toml
 from pipelines.apart import Measured, Runner, run_apart
 from pipelines.console import Console
@@ -62,6 +63,7 @@ def execute(recipe: Recipe, console: Console, *, force: bool = False, runner: Ru
     """
     from student_train.losses.table import required_signals
 
+    refuse_foreign(recipe.out, "run")
     with _held(recipe.out):
         store.write_text(recipe.out / SAVED, toml.write(recipe.tables()))
         if not force:

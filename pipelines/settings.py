@@ -20,6 +20,8 @@ SAVED = "potstill.toml"
 def resolve(cls: type[Config], table: str, defaults: Defaults, given: Mapping[str, Any]) -> Config:
     """Make the config of one phase; `given` are the options of the command line, None where not given."""
     values = _overlaid(table, defaults, given, own=True)
+    if table == "teach":
+        values.pop("model", None)  # of a recipe, where it stands in the same table; the command is told it by -m
     where = f"{defaults.recipe} [{table}]" if defaults.recipe else f"potstill {table}"
     return configs.build(cls, values, where=where)
 

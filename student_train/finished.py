@@ -15,7 +15,7 @@ from student_train.config import HOW_ONLY
 NAMES = {"student": "a student", "encoder": "a teacher"}
 NUMBERS = {"student": "one student", "students": "students of several seeds"}
 QUARANTINE = "quarantine"
-NOT_THE_MODEL = (QUARANTINE, "encoded", "examples", LAST)
+NOT_THE_MODEL = (QUARANTINE, "encoded", "examples", LAST, "potstill.toml")
 
 
 def find_finished(out: Path, kind: str, config: Mapping[str, Any], origins: Mapping[str, str]) -> Manifest | None:

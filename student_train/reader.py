@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from data import store
 from data.errors import BAD_DATA, STALE, PotstillError
-from data.manifest import Manifest, check_made_from, read_manifest
+from data.manifest import Manifest, check_made_from, read_manifest, whole_part
 from data.tasks.task import Task
 from student_train.ensemble import Ensemble
 from student_train.groups import MAKE_AGAIN, ROWS, Cache, Group, answered, chosen, cut
@@ -177,7 +177,7 @@ def open_caches(teachers: Sequence[Path], *, rows: str = "all") -> tuple[Reader,
     if len({manifest.root for manifest in manifests}) < len(manifests):
         raise PotstillError(f"one cache is named twice: {', '.join(map(str, teachers))}")
     caches = tuple(
-        Cache(teacher, tuple(part.name for part in manifest.parts))
+        Cache(teacher, tuple(whole_part(teacher, part).name for part in manifest.parts))
         for teacher, manifest in zip(teachers, manifests, strict=True)
     )
     roots = [manifest.root for manifest in manifests]
@@ -214,7 +214,7 @@ def _check_classes(teacher: Path, manifest: Manifest, first: Path, other: Manife
 def _open(source: Manifest, examples: Path, caches: tuple[Cache, ...], *, rows: str, root: str) -> Reader:
     if rows not in ROWS:
         raise PotstillError(f"no rows {rows!r}", hint=f"rows: {', '.join(ROWS)}")
-    parts = tuple(part.name for part in source.parts)
+    parts = tuple(whole_part(examples, part).name for part in source.parts)
     reader = Reader(source.task, examples, parts, caches, rows, root, cut(examples, parts, caches, (rows, "all")))
     if not reader.count:
         raise PotstillError(f"{reader.teacher or examples} has no {rows} rows to train on", code=BAD_DATA)

@@ -27,6 +27,7 @@ from data.families import position_limit
 from data.guard import Guard, Overlap, guard_of, without
 from data.identity import is_scratch, of_model, of_source
 from data.manifest import NAME, Manifest, open_sealed, read_manifest, write_manifest
+from data.output import refuse_foreign
 from data.progress import Progress
 from data.readers.examples import read
 from data.readers.said import KEY, Heard
@@ -83,6 +84,7 @@ def teach(
 
     A finished directory of the same config and data is returned as it is; another one's is refused (STALE).
     """
+    refuse_foreign(out, "encoder")
     task.metric(config.best_by)  # refuses a metric that the task does not have
     heard = Heard(progress)
     examples = list(read(dev, task, split="dev", tell=heard))

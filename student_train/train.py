@@ -24,6 +24,7 @@ from data.errors import PotstillError
 from data.example import Example
 from data.identity import hash_file
 from data.manifest import Manifest, read_manifest, write_manifest
+from data.output import refuse_foreign
 from data.progress import Progress
 from data.readers.examples import read
 from data.readers.said import KEY, Heard
@@ -62,6 +63,7 @@ def train(
     Errors: a cache that is unfinished, damaged or stale; a loss whose signal the cache lacks; a student that does not
     fit the task; a directory that holds another run (STALE); a signal to stop (TRY_AGAIN: run it again).
     """
+    refuse_foreign(out, "student")
     reader, caches = open_caches([teacher, *also], rows=config.rows)
     for cache in caches:
         if said := sentence(cache.report.get("agreement", {})):

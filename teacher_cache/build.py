@@ -19,7 +19,8 @@ from pathlib import Path
 from data import store
 from data.claims import attending
 from data.errors import PotstillError
-from data.manifest import NAME, Manifest, read_manifest
+from data.manifest import NAME, Manifest, check_made_from, read_manifest
+from data.output import refuse_foreign
 from data.progress import Progress
 from teacher_cache import plan as plans
 from teacher_cache.commits import QUARANTINE
@@ -50,12 +51,15 @@ def build(
     (STALE); larger than config.max_bytes; too many rows without an answer (BAD_DATA); a signal to stop, or shards that
     another process holds (TRY_AGAIN: run it again).
     """
+    refuse_foreign(out, "teacher")
     job = open_job(config, examples, teacher, out)
     there = plans.read_plan(out)
     if there is not None:
         plans.refuse_difference(out, there.identity, expected(job, there).identity, remark=_reordered(job, there))
         if (manifest := find_finished(job, progress)) is not None and not launch.store:
             return manifest
+    else:
+        refuse_other_seal(job)
     remote = open_remote(job, launch.store)
     if remote is not None and (manifest := find_remote(job, remote)) is not None:
         return manifest
@@ -81,6 +85,16 @@ def expected(job: Job, there: Plan) -> Plan:
         max_length=job.config.max_length,
         token_budget=job.config.token_budget or there.token_budget,
     )
+
+
+def refuse_other_seal(job: Job) -> None:
+    """Where the plan is lost, the seal alone tells whether a cache is this one; a torn one is made again."""
+    try:
+        manifest = read_manifest(job.out, "teacher", parts=False)
+    except PotstillError:
+        return
+    for role, root in (("examples", job.source.root), ("teacher", job.files.digest)):
+        check_made_from(job.out, manifest, role, root)
 
 
 def find_remote(job: Job, remote: Remote) -> Manifest | None:

@@ -13,9 +13,10 @@ from typing import Any
 
 from data import store
 from data.errors import PotstillError
+from data.manifest import QUARANTINE as QUARANTINE
 from data.manifest import Part, check_part
 
-COMMITS, QUARANTINE = "commits", "quarantine"
+COMMITS = "commits"
 FIELDS = (*Part.__dataclass_fields__, "plan", "report")  # of a record
 SHARD = re.compile(r"part-(\d{5,})-([0-9a-f]{16})\.parquet")
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from data.errors import USAGE, PotstillError
+from data.examples import read_groups
+from data.manifest import whole_part
 from data.schema import count_numbers, split_signal
 from data.untrusted import refusing
 from data.weights import read_header
@@ -131,8 +132,7 @@ def sample(job: Job) -> Iterator[Any]:
     columns = ["text", "pair"] if job.source.task.pair else ["text"]
     parts = [part for part in job.source.parts[:: max(1, len(job.source.parts) // 8)] if part.rows]
     for part in parts:
-        with pq.ParquetFile(job.examples / part.name, memory_map=True) as file:
-            table = file.read_row_group(0, columns=columns)
+        table = next(read_groups(whole_part(job.examples, part), columns))
         step = max(1, table.num_rows * len(parts) // SAMPLE)
         rows = [table[name].to_pylist()[::step] for name in columns]
         yield from ((a or "", b or "") for a, b in zip(*rows, strict=True)) if len(rows) == 2 else rows[0]

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from data.errors import PotstillError
 from data.examples import read_groups
-from data.manifest import Manifest, read_manifest
+from data.manifest import Manifest, read_manifest, whole_part
 from data.schema import Sizes, signal_columns, teacher_schema, width_of
 from data.tasks.task import Task
 from teacher_cache.classes import Classes, match_classes
@@ -81,7 +81,7 @@ def row_set(job: Job) -> str:
     """Hash the ids of all rows in any order: their sum."""
     total = 0
     for part in job.source.parts:
-        for table in read_groups(job.examples / part.name, ["id"]):
+        for table in read_groups(whole_part(job.examples, part), ["id"]):
             total += sum(int(row, 16) for row in table["id"].to_pylist())
     return f"{total % (1 << 128):032x}"
 

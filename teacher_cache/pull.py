@@ -13,6 +13,7 @@ from data import store
 from data.errors import BAD_DATA, NO_INPUT, STALE, PotstillError
 from data.manifest import NAME, Manifest, Part, check_made_from, check_part, read_manifest
 from data.object_store import ObjectStore, open_store
+from data.output import refuse_foreign
 from data.progress import Progress
 from teacher_cache.commits import COMMITS, SHARD
 from teacher_cache.keep import FOLDER as FILES
@@ -35,6 +36,7 @@ def pull(url: str, directory: Path, *, progress: Progress) -> Manifest:
     (source, _), (manifest, _) = seals[EXAMPLES], seals[TEACHER]
     check_made_from(Path(f"{url}/{TEACHER}"), manifest, "examples", source.root)
     for folder, (seal, _) in seals.items():
+        refuse_foreign(directory / folder, seal.kind, known=[part.name for part in seal.parts])
         _refuse_other(directory / folder, seal)
     progress.start("pull", total=sum(part.bytes for part in (*source.parts, *manifest.parts)), unit="bytes")
     _fetch_parts(place, EXAMPLES, directory, _named(source.parts, PART, url), progress)

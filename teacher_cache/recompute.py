@@ -12,7 +12,7 @@ import numpy as np
 
 from data.encoding import OK, TRUNCATED, feed_of, tokenise
 from data.examples import take_rows
-from data.manifest import read_manifest
+from data.manifest import read_manifest, whole_part
 from data.progress import Progress
 from teacher_cache import plan as plans
 from teacher_cache.job import Job, open_job
@@ -49,8 +49,10 @@ def recompute(directory: Path, *, rows: int, teacher: str | None, seed: int, pro
         start += part.rows
         if not len(inside):
             continue
-        asked = take_rows(examples / source.name, inside, ["id", "text", *(["pair"] if job.source.task.pair else [])])
-        said = take_rows(directory / part.name, inside, ["id", "status", "logits"])
+        asked = take_rows(
+            whole_part(examples, source), inside, ["id", "text", *(["pair"] if job.source.task.pair else [])]
+        )
+        said = take_rows(whole_part(directory, part), inside, ["id", "status", "logits"])
         for question, stored in zip(asked.to_pylist(), said.to_pylist(), strict=True):
             progress.advance(1)
             what = _compare(question, stored, ask, TOLERANCE[job.config.dtype])

@@ -12,12 +12,13 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from data import store
 from data.claims import attending
 from data.errors import BAD_DATA, NO_INPUT, TRY_AGAIN, PotstillError
+from data.examples import read_groups
 from data.manifest import Manifest, Part, read_manifest
+from data.parquet_guard import opened
 from data.progress import Progress
 from teacher_cache import plan as plans
 from teacher_cache.build import build
@@ -116,13 +117,16 @@ def adopt(directory: Path, plan: Plan, source: Manifest, done: Repair) -> None:
 def _fitting(path: Path, index: int, plan: Plan, source: Part) -> dict[str, Any] | None:
     """The report of a shard that checks out, from its own columns; None for one that does not."""
     try:
-        about = pq.read_schema(path).metadata or {}
+        if not path.stem.endswith(store.sha256_file(path)[:16]):
+            return None  # and not opened: a damaged footer may end the process
+        with opened(path) as file:
+            about = file.schema_arrow.metadata or {}
         named = (about.get(b"potstill.plan", b"").decode(), about.get(b"potstill.shard", b"").decode())
-        if named != (plan.digest, str(index)) or not path.stem.endswith(store.sha256_file(path)[:16]):
+        if named != (plan.digest, str(index)):
             return None
         if check_rows(path) != (source.rows, source.ids):
             return None
-        table = pq.read_table(path, columns=["n_tokens", "status"])
+        table = pa.concat_tables(read_groups(path, ["n_tokens", "status"]))
     except (PotstillError, pa.ArrowException, OSError, UnicodeDecodeError):
         return None
     tokens = int(pc.sum(table["n_tokens"]).as_py() or 0)

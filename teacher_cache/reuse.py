@@ -15,7 +15,7 @@ from data import store
 from data.encoding import NONFINITE
 from data.errors import NO_INPUT, STALE, PotstillError
 from data.examples import read_groups, take_rows
-from data.manifest import Part
+from data.manifest import Part, whole_part
 from data.progress import Progress
 from teacher_cache import plan as plans
 from teacher_cache.commits import read_all
@@ -79,7 +79,7 @@ class Found:
     """Where the rows of all donors lie: id -> place. Memory: 24 bytes a row of the donors."""
 
     def __init__(self, donors: Sequence[Donor]) -> None:
-        self._files = [donor.directory / part.name for donor in donors for part in donor.parts]
+        self._files = [whole_part(donor.directory, part) for donor in donors for part in donor.parts]
         keys, places = [np.zeros(0, KEY)], [np.zeros(0, np.int64)]
         for number, path in enumerate(self._files):
             start = 0

@@ -13,6 +13,7 @@ from data import store
 from data.encoding import Feed, Tokens, concatenate, tokenise
 from data.errors import BAD_DATA, PotstillError
 from data.examples import hash_ids, read_groups
+from data.manifest import whole_part
 from data.stop import Stop
 from teacher_cache.job import Job
 from teacher_cache.reuse import Found
@@ -40,7 +41,7 @@ def read_rows(job: Job, index: int, feed: Feed, found: Found | None, stop: Stop 
     """Read one examples part and cut it into sub-words, row group by row group; rows that are found need no cutting."""
     source, pair = job.source.parts[index], job.source.task.pair
     ids, groups, tokens, places, digest = [], [], [], [], hashlib.sha256()
-    for table in read_groups(job.examples / source.name, ["id", "text", *(["pair"] if pair else [])]):
+    for table in read_groups(whole_part(job.examples, source), ["id", "text", *(["pair"] if pair else [])]):
         if stop is not None:
             stop.check()
         hash_ids(digest, table["id"])

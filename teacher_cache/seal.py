@@ -35,7 +35,7 @@ def fold_commits(job: Job, plan: Plan, commits: Sequence[Commit], device: str, g
         task=job.task,
         parts=tuple(parts),
         made_from={"examples": job.source.root, "teacher": job.files.digest},
-        config=resolved(job, plan),
+        config=resolved(job, plan, device),
         report={**report, **({"agreement": gold} if gold else {}), **where},
     )
 
@@ -73,7 +73,7 @@ def refuse_rejected(job: Job, status: dict[str, int]) -> None:
         )
 
 
-def resolved(job: Job, plan: Plan) -> dict[str, Any]:
+def resolved(job: Job, plan: Plan, device: str) -> dict[str, Any]:
     """The config with every `auto` resolved, where the inputs lie, relative to the cache, and hashes of `files/`."""
     files = [job.out / FOLDER / name for name in KEPT]
     return {
@@ -81,6 +81,7 @@ def resolved(job: Job, plan: Plan) -> dict[str, Any]:
         "signals": list(job.columns),
         "layers": [],
         "teacher_labels": list(job.classes.names),
+        "device": device,
         "dtype": plan.dtype,
         "token_budget": plan.token_budget,
         "attention": plan.provenance["attention"],

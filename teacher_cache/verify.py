@@ -129,8 +129,10 @@ def _check_shard(directory: Path, part: Part, manifest: Manifest | None) -> Iter
         return
     if path.stat().st_size != part.bytes:
         yield f"{path} has {path.stat().st_size} bytes, its record says {part.bytes}"
-    elif store.sha256_file(path) != part.sha256:
+        return
+    if store.sha256_file(path) != part.sha256:
         yield f"{path} is damaged: its sha256 is not that of its record"
+        return  # a damaged footer may end the process that opens it
     try:
         if manifest is not None:
             yield from _check_columns(path, manifest)

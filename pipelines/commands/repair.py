@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from data.errors import BAD_DATA, PotstillError
+from data.errors import BAD_DATA, USAGE, PotstillError
 from pipelines.console import Console
 from pipelines.options import Common
 
@@ -25,8 +25,10 @@ def repair(
 
     Example: potstill repair runs/x/teacher
     """
+    from pipelines.again import command_for
     from teacher_cache.repair import repair as mend
 
+    refuse_other_kinds(directory, command_for(directory))
     done, manifest = mend(directory, teacher=teacher, examples=examples, progress=console.progress)
     rows = [{"set aside": name, "why": why} for name, why in done.set_aside.items()]
     console.table(rows, title=f"{directory}: {len(rows)} files set aside, {len(done.adopted)} shards adopted")
@@ -34,3 +36,15 @@ def repair(
         hint = f"potstill repair {directory} -t TEACHER computes what is missing"
         raise PotstillError(f"{directory} is not whole", hint=hint, code=BAD_DATA)
     console.done("repair", {"directory": directory, **vars(done)}, following=f"potstill verify {directory}")
+
+
+def refuse_other_kinds(directory: Path, command: str) -> None:
+    """Refuse what is no cache, whose seal a repair would move away: the command that made it mends it."""
+    from data.output import NAMES, kind_of
+
+    kind = kind_of(directory)
+    if kind not in ("", "teacher"):
+        what = NAMES.get(kind or "", "nothing of potstill's")
+        raise PotstillError(
+            f"{directory} holds {what}, not a teacher's cache", hint=command if kind else "", code=USAGE
+        )

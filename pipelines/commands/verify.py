@@ -27,6 +27,7 @@ def verify(
     Example: potstill verify runs/x/teacher --against-teacher 100
     """
     from pipelines import phases
+    from pipelines.again import command_for
 
     findings = phases.verify(directory, against=against, teacher=teacher, seed=seed, progress=console.progress)
     rows = [{"finding": kind, "what": what} for kind, what in findings]
@@ -34,7 +35,7 @@ def verify(
     if findings:
         raise PotstillError(
             f"{len(findings)} findings in {directory}, the first: {findings[0][1]}",
-            hint=f"potstill repair {directory} (a cache), or run the command that made it again",
+            hint=command_for(directory),
             code=BAD_DATA,
         )
     console.say(f"{directory} is clean")

@@ -13,6 +13,7 @@ import pytest
 
 from data import parquet_guard
 from data.errors import BAD_DATA, PotstillError
+from data.example import Example, example_id
 from data.examples import read_groups
 from data.readers.parquet import read_rows
 from data.readers.source import Source
@@ -180,3 +181,46 @@ def test_damaged_files_give_their_rows_or_one_clear_error(tmp_path: Path) -> Non
     said["refused"] = refused"""
     said = in_a_small_process(code.strip(), tmp_path, gigabytes=4)
     assert said["code"] == 0 and int(str(said["refused"])) > 100
+
+
+def test_no_flipped_bit_of_a_footer_ends_the_process(tmp_path: Path) -> None:
+    """pyarrow ends the process where a column's statistics contradict the schema: `row_group.column` has no way out."""
+    rows = {"text": ["a", "b"] * 9, "vector": [b"x" * 8] * 18, "numbers": [[1.0, 2.0]] * 18}
+    pq.write_table(pa.table(rows), tmp_path / "t.parquet", write_page_checksum=True)
+    code = """
+    whole = (path / "t.parquet").read_bytes()
+    length = int.from_bytes(whole[-8:-4], "little") + 8
+    refused, file = 0, path / "flipped.parquet"
+    for bit in range(0, 8 * length, 3):
+        content = bytearray(whole)
+        content[bit // 8 - length] ^= 1 << bit % 8
+        file.write_bytes(content)
+        for read in (lambda: list(read_groups(file)), lambda: list(read_rows(Source(file)))):
+            try:
+                read()
+            except PotstillError:
+                refused += 1
+    said["refused"] = refused"""
+    said = in_a_small_process(code.strip(), tmp_path, gigabytes=4)
+    assert said["code"] == 0 and int(str(said["refused"])) > 500
+
+
+def test_a_part_whose_hash_is_known_is_not_opened_when_it_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from data.examples import read_examples, write_parts
+    from data.manifest import Manifest, write_manifest
+    from data.tasks.task import Task
+
+    task = Task("classify", ("a", "b"))
+    parts = write_parts(tmp_path, [Example(example_id("classify", "one", None), "one")], task)
+    write_manifest(tmp_path, Manifest("examples", task, tuple(parts)))
+    assert [row.text for row in read_examples(tmp_path)[1]] == ["one"]
+    path = tmp_path / parts[0].name
+    content = bytearray(path.read_bytes())
+    content[-20] ^= 1
+    path.write_bytes(content)
+    monkeypatch.delattr("pyarrow.parquet.ParquetFile")
+    with pytest.raises(PotstillError, match=r"part-00000\.parquet is damaged") as caught:
+        list(read_examples(tmp_path)[1])
+    assert caught.value.code == BAD_DATA

@@ -124,3 +124,22 @@ def test_a_changed_input_makes_its_output_stale(sealed: Path) -> None:
         with pytest.raises(PotstillError, match="was made from") as error:
             check_made_from(sealed, manifest, role, root)
         assert error.value.code == STALE == 78
+
+
+def part(**changes: object) -> list[dict[str, object]]:
+    return [{"name": "a", "rows": 1, "bytes": 1, "sha256": "", "ids": ""} | changes]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("parts", value) for value in (3, [3], [{}], None, part(rows="3"), part(bytes=True), part(sha256=[]))]
+    + [("parts", part(name=name)) for name in ("../a", "/etc/passwd", "", 3)]
+    + [("made_from", value) for value in ([], {"train": 3}, None)]
+    + [("task", value) for value in (3, [], {}, {"kind": [], "labels": [], "pair": False}, {"kind": "x", "labels": 5})]
+    + [("task", {"kind": "x", "labels": [], "pair": False})]
+    + [("config", []), ("report", 3), ("kind", 3), ("kind", []), ("version", "x"), ("version", [])],
+)
+def test_hostile_values_of_a_seal_are_named_and_no_bug(sealed: Path, field: str, value: object) -> None:
+    edit(sealed, **{field: value})
+    error = refused(sealed)
+    assert str(sealed) in error.message and error.code in (BAD_DATA, STALE)

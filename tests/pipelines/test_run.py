@@ -243,6 +243,22 @@ def test_an_output_that_was_replaced_is_stale(rooms: Rooms, files: Path) -> None
         run(loaded(files))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{", "[]", "7", "null", "\x00", "[" * 50_000, '{"augment": 3}', '{"augment": {}}'),
+        '{"teach": {"finished": true, "config": []}}',
+        '{"cache": {"finished": false, "config": {}, "seconds": 1, "inputs": {"examples": "x"}}}',
+    ],
+)
+def test_torn_records_are_named_and_what_to_do(rooms: Rooms, files: Path, text: str) -> None:
+    (files / "run").mkdir()
+    (files / "run" / "phases.json").write_text(text)
+    with pytest.raises(PotstillError, match=r"phases\.json(?s:.)*move it away") as error:
+        run(loaded(files))
+    assert error.value.code == errors.BAD_DATA
+
+
 def test_phases_that_were_run_by_hand_are_taken_over(rooms: Rooms, files: Path) -> None:
     run(loaded(files))
     (files / "run" / "phases.json").unlink()

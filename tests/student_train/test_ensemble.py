@@ -11,6 +11,7 @@ import torch
 
 from data import store
 from data.errors import BAD_DATA, STALE, PotstillError
+from data.examples import describe
 from data.manifest import _from_values, read_manifest, write_manifest
 from data.progress import Silent
 from data.tasks.task import Task
@@ -129,7 +130,7 @@ def test_a_second_teacher_s_answers_to_other_texts_are_refused(two: tuple[Path, 
 def reseal(directory: Path) -> Path:
     """Write a manifest that fits the files as they are now."""
     old = _from_values(directory, store.read_json(directory / "MANIFEST.json"))
-    parts = tuple(dataclasses.replace(p, bytes=(directory / p.name).stat().st_size) for p in old.parts)
+    parts = tuple(describe(directory / p.name, p.rows, p.ids) for p in old.parts)
     write_manifest(directory, dataclasses.replace(old, parts=parts))
     return directory
 

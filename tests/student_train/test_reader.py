@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from data.errors import BAD_DATA, NO_INPUT, STALE, PotstillError
+from data.examples import describe
 from data.manifest import NAME, Manifest, read_manifest, write_manifest
 from student_train.reader import Block, Reader, open_cache, open_examples
 
@@ -120,7 +121,7 @@ def test_examples_that_changed_since_are_refused(tmp_path: Path, make_cache: Any
 def reseal(directory: Path, kind: str) -> None:
     """Write a manifest that fits the files as they are now, as somebody might who copies shards about."""
     old = read_manifest_loosely(directory)
-    parts = tuple(dataclasses.replace(p, bytes=(directory / p.name).stat().st_size) for p in old.parts)
+    parts = tuple(describe(directory / p.name, p.rows, p.ids) for p in old.parts)
     write_manifest(directory, dataclasses.replace(old, kind=kind, parts=parts))
 
 
@@ -165,7 +166,7 @@ def test_a_flipped_bit_is_found_and_not_trained_on(tmp_path: Path, make_cache: A
     content = bytearray(path.read_bytes())
     content[column.data_page_offset + column.total_compressed_size // 2] ^= 0x40
     path.write_bytes(bytes(content))
-    with pytest.raises(PotstillError, match=r"part-00000\.parquet cannot be read") as caught:
+    with pytest.raises(PotstillError, match=r"part-00000\.parquet is damaged") as caught:
         whole(open_cache(teacher)[0])
     assert caught.value.code == BAD_DATA
 
@@ -174,7 +175,7 @@ def test_a_shard_that_is_no_parquet_file_is_refused(tmp_path: Path, make_cache: 
     teacher = make_cache(tmp_path, sentiment_rows(60))
     path = teacher / "part-00000.parquet"
     path.write_bytes(b"x" * path.stat().st_size)
-    with pytest.raises(PotstillError, match=r"part-00000\.parquet cannot be read") as caught:
+    with pytest.raises(PotstillError, match=r"part-00000\.parquet is damaged") as caught:
         open_cache(teacher)
     assert caught.value.code == BAD_DATA
 

@@ -106,6 +106,7 @@ def test_bf16_is_close_and_says_so(teacher: Path, examples, heard, tmp_path: Pat
     build(PLAIN, examples, teacher, exact, progress=heard)
     manifest = build(CacheConfig(dtype="bfloat16", device="cpu"), examples, teacher, rounded, progress=heard)
     assert manifest.config["dtype"] == "bfloat16"
+    assert manifest.config["device"] == manifest.report["device"] != "auto"
     difference = np.abs(column(exact, "logits") - column(rounded, "logits"))
     assert 0 < difference.max() < 0.3
 
