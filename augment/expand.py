@@ -85,6 +85,7 @@ def expand(
         if damage := _damage(out, identity):
             _set_aside(out, damage, progress)
         tidy(root, unfinished)
+        store.sweep(out)  # parts and the seal are written beside `work`
 
     try:
         with stoppable("finished chunks are kept") as stop, attending(root, alone):

@@ -158,7 +158,7 @@ def write(task: dict[str, Any]) -> None:
 
 
 def augment(out: Path, heard: Any, share: int) -> Any:
-    """Multiply eight texts in three chunks, in this process alone. share: where one of two processes begins."""
+    """Multiply eight texts in two chunks, in this process alone. share: where one of two processes begins."""
     from augment.config import AugmentConfig
     from augment.expand import expand
     from data.example import Example, example_id
@@ -170,7 +170,7 @@ def augment(out: Path, heard: Any, share: int) -> Any:
     rows = [
         Example(example_id("classify", text, None), text, label=n % 2, split="train") for n, text in enumerate(texts)
     ]
-    config = AugmentConfig(n_iter=3, tagger="none", workers=1, chunk_rows=3, seed=7)
+    config = AugmentConfig(n_iter=3, tagger="none", workers=1, chunk_rows=4, seed=7)
     task, place = Task("classify", ("bad", "good")), Share(share, 2) if share else ALL
     return expand(config, task, rows, rows[:1], out, made_from={"train": "1"}, share=place, progress=heard)
 
