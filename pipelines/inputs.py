@@ -63,6 +63,9 @@ class Reading:
         """Make a source whose labels are not looked at; a file of another ending is read as its own ending says."""
         return replace(self.source(path), label="")
 
+    def __post_init__(self) -> None:
+        Task("classify", self.labels or ())  # refuses a class that is named twice
+
     def check(self, task: Task, whose: str) -> None:
         """Refuse `labels` and `kind` of the user that are not those of a task that is settled already."""
         for option, said, has in (("--labels", self.labels, task.labels), ("--kind", self.kind, task.kind)):

@@ -26,9 +26,19 @@ def resolve(cls: type[Config], table: str, defaults: Defaults, given: Mapping[st
     return configs.build(cls, values, where=where)
 
 
-def reading(columns: Columns, defaults: Defaults) -> Reading:
-    """Say how to read the files: a recipe's [data] table, then the options, then `--set data.text=…`."""
-    known = {field.name for field in fields(Reading)}
+def reading(columns: Columns, defaults: Defaults, *, alone: bool = False) -> Reading:
+    """Say how to read the files: a recipe's [data] table, then the options, then `--set data.text=…`.
+
+    alone: the command has no other config, so every setting must speak of the files.
+    """
+    known = [field.name for field in fields(Reading)]
+    for setting in defaults.settings or []:
+        key = setting.partition("=")[0].strip()
+        if key.removeprefix("data.") not in known if key.startswith("data.") else alone:
+            raise PotstillError(
+                f"--set {setting}: this command has no key {key!r}",
+                hint=f"keys: {', '.join(f'data.{name}' for name in known)}",
+            )
     values = _overlaid("data", defaults, vars(columns), own=False)
     return make_reading({key: value for key, value in values.items() if key in known})
 

@@ -24,7 +24,7 @@ def bench(
     """
     from pipelines import measured, phases, settings
 
-    source = settings.reading(columns, defaults).unlabelled(on)
+    source = settings.reading(columns, defaults, alone=True).unlabelled(on)
     places = {str(model): model for model in models}
     rows = phases.bench(models=places, source=source, threads=threads, progress=console.progress)
     measured.keep_speeds(places, rows, str(source.path))

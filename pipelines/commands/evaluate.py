@@ -35,7 +35,7 @@ def evaluate(
     """
     from pipelines import measured, phases, settings
 
-    reading = settings.reading(columns, defaults)
+    reading = settings.reading(columns, defaults, alone=True)
     sources = {path: reading.source(path) for path in tests}
     run = measured.run_of(model)
     name = "model" if teacher and model.name == measured.ENCODER else measured.model_name(model.name)

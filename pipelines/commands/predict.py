@@ -43,7 +43,7 @@ def predict(
     from student_train.student import Student
 
     model = Student.load(student)
-    reading = settings.reading(columns, defaults)
+    reading = settings.reading(columns, defaults, alone=True)
     reading.check(model.task, str(student))
     heard, lenient = Heard(console.progress), replace(reading, skip_bad=True)  # what is bad is marked, not refused
     asked = piped(sys.stdin, model.task) if file == "-" else of_file(lenient.unlabelled(file), model.task, heard)
