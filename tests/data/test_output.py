@@ -103,3 +103,10 @@ def test_a_file_is_no_directory(tmp_path: Path) -> None:
     with pytest.raises(PotstillError, match="is a file") as error:
         refuse_foreign(tmp_path / "file", "teacher")
     assert error.value.code == USAGE
+
+
+def test_a_run_may_go_on_in_its_folder_whatever_lies_in_it(tmp_path: Path) -> None:
+    for name in ("examples", "teacher", "encoder", "student"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "phases.json").touch()
+    refuse_foreign(tmp_path, "run")
