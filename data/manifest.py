@@ -172,7 +172,7 @@ def check_files(directory: Path, kind: str, *, progress: Progress) -> list[str]:
     try:
         manifest = read_manifest(directory, kind, parts=False)
     except PotstillError as error:
-        if error.code != BAD_DATA and (directory / NAME).exists():
+        if error.code != BAD_DATA:
             raise
         return [error.message]
     try:
@@ -189,7 +189,9 @@ def check_files(directory: Path, kind: str, *, progress: Progress) -> list[str]:
     progress.finish()
     if kind == "students":
         for name in [name for name in manifest.made_from if name.startswith("seed-")]:
-            wrong += check_files(directory / name, "student", progress=progress)
+            there = (directory / name / NAME).is_file()
+            gone = [f"{directory / name / NAME} is missing"]
+            wrong += check_files(directory / name, "student", progress=progress) if there else gone
     return wrong
 
 

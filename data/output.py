@@ -69,9 +69,19 @@ def kind_of(directory: Path) -> str | None:
     tables = (BEGUN, SEALED) if NAME in names else (BEGUN,)
     for table in tables:
         for kind, pattern in table.items():
-            if any(pattern.fullmatch(name) for name in names):
+            if any(pattern.fullmatch(name) for name in names) and not (kind == "encoder" and _is_run(directory)):
                 return kind
     return "" if (directory / FOLDER / EVERYONE).is_file() else None
+
+
+def _is_run(directory: Path) -> bool:
+    """Whether `examples/` in a directory is a set of its own; the rows that a teacher learns from have no config."""
+    examples = directory / "examples"
+    try:
+        seal = seal_of(examples)
+    except (PotstillError, OSError):
+        seal = None
+    return (examples / "work").exists() or bool(seal and seal.get("config"))
 
 
 def _sealed_as(directory: Path) -> str | None:

@@ -110,3 +110,14 @@ def test_a_run_may_go_on_in_its_folder_whatever_lies_in_it(tmp_path: Path) -> No
         (tmp_path / name).mkdir()
     (tmp_path / "phases.json").touch()
     refuse_foreign(tmp_path, "run")
+
+
+@pytest.mark.parametrize("kind", KINDS[:-1])
+def test_a_folder_with_a_set_of_its_own_is_no_teacher_to_go_on_with(tmp_path: Path, kind: str) -> None:
+    """`teach -o runs/x` would write its rows over `runs/x/examples`."""
+    (tmp_path / "examples").mkdir()
+    write_manifest(tmp_path / "examples", Manifest("examples", TASK, config={"n_iter": 20}))
+    assert refused(tmp_path, kind).code == STALE
+    refuse_foreign(tmp_path, "run")
+    write_manifest(tmp_path / "examples", Manifest("examples", TASK))  # the rows that a teacher learns from
+    refuse_foreign(tmp_path, "encoder")
