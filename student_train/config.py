@@ -11,6 +11,7 @@ BALANCED = "balanced"
 LOSS_DEFAULT = {"logit_mse": 1.0}
 # Fields that say where a model is trained, not which one is asked for; a file of vectors counts by its content.
 HOW_ONLY = frozenset({"threads", "device", "vectors"})
+ASKED = "asked_precision"  # in a report: the precision asked for, where another one had to be taken
 SCHEDULES = ("constant", "linear", "cosine")
 AT_LEAST_ONE = ("epochs", "batch_size", "block_groups", "hidden", "dense", "max_words", "max_length")
 MOST_THREADS = 1_024  # a hundred thousand leave no process for anybody on the machine

@@ -10,7 +10,7 @@ from data.errors import BAD_DATA, STALE, PotstillError
 from data.manifest import NAME, Manifest, check_seal, open_sealed, read_manifest
 from data.progress import Progress
 from student_train.checkpoint import LAST
-from student_train.config import HOW_ONLY
+from student_train.config import ASKED, HOW_ONLY
 
 NAMES = {"student": "a student", "encoder": "a teacher"}
 NUMBERS = {"student": "one student", "students": "students of several seeds"}
@@ -29,8 +29,8 @@ def find_finished(out: Path, kind: str, config: Mapping[str, Any], origins: Mapp
     if manifest is None:
         return None
     now, was = {**config, **origins}, {**manifest.config, **manifest.made_from}
-    if now.get("precision") == "auto":
-        now["precision"] = was.get("precision")  # any will do
+    if now.get("precision") in ("auto", manifest.report.get(ASKED)):
+        now["precision"] = was.get("precision")  # any will do, and so does what had to be taken in the place of it
     changed = sorted(key for key in (now.keys() | was.keys()) - HOW_ONLY if now.get(key) != was.get(key))
     if changed:
         raise PotstillError(

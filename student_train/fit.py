@@ -1,18 +1,20 @@
 """One run of the training loop with everything around it: start or resume, log, keep the best, leave when asked."""
 
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from data.errors import STALE, PotstillError
 from data.progress import Progress
 from data.stop import stoppable
+from student_train.batch import pad_inputs
 from student_train.checkpoint import Kept, copy_weights, load_training, save_training
-from student_train.config import TeachConfig, TrainConfig
+from student_train.config import ASKED, TeachConfig, TrainConfig
 from student_train.encoded import FOLDER, open_encoded
 from student_train.history import History
 from student_train.loop import Course, State, train_steps
@@ -21,12 +23,13 @@ from student_train.measure import Labelled, doubts
 from student_train.models.shape import Shape
 from student_train.models.table import build_model
 from student_train.optim import Optimizer
-from student_train.precision import describe, spell_out
+from student_train.precision import describe, precision_that_suits, spell_out
 from student_train.reader import Reader
 from student_train.stream import Stream
 from student_train.vocab import Vocabulary
 
 SAVE_SECONDS = 300  # a killed run loses at most this much
+TRIAL_ROWS = 2  # on which a precision is tried
 LAST_STEP = "last"  # the student of the last step, as a directory of its own
 
 
@@ -80,7 +83,10 @@ def fit(
     optimizer_of = Optimizer(
         model.to(what.device), config.optimizer, weight_decay=config.weight_decay, embedding_lr=config.embedding_lr
     )
-    return run(what, config, (model, optimizer_of), rows, out, progress=progress)
+    dev = rows[2]
+    trial = pad_inputs(dev.sides, np.arange(min(TRIAL_ROWS, len(dev.labels))))
+    fits = precision_that_suits(model, trial, what.precision, what.device, say=progress.note)
+    return run(replace(what, precision=fits), config, (model, optimizer_of), rows, out, progress=progress)
 
 
 def run(
@@ -99,7 +105,8 @@ def run(
     (model, optimizer), (reader, vocabulary, dev) = subject, rows
     kept = load_training(out, model, optimizer, key=what.key) or Kept(State(), [], {}, [])
     spelled = spell_out(config, what.precision, what.device)
-    arithmetic = _compared(out, kept, config.precision, describe(spelled), progress)
+    asked = config.precision if config.precision == "auto" else spelled.precision
+    arithmetic = _compared(out, kept, asked, describe(spelled), progress)
     state, best = kept.state, kept.best
     history = History(out, after=state.step, lines=kept.curve, losses=state.losses)
     encoded = open_encoded(what.encoded or out / FOLDER, reader, vocabulary, say=progress.note)
@@ -121,12 +128,12 @@ def run(
             if step.metrics:
                 history.note(step, state.epoch)
             due = time.monotonic() - saved > SAVE_SECONDS and step.number < step.total
-            asked = bool(stop.asked)  # read once: a signal that comes after the saving waits for the next step
-            if due or asked:
+            leave = bool(stop.asked)  # read once: a signal that comes after the saving waits for the next step
+            if due or leave:
                 save()
                 saved = time.monotonic()
             progress.advance(1, history.info(step, what.metric))
-            if asked:
+            if leave:
                 stop.check()
     if state.step > history.start:  # a run that was stopped at its very end has nothing left to do
         progress.finish()
@@ -136,6 +143,7 @@ def run(
             progress.note(f"the training state is not kept while the model is written: {error}")
     numbers = _doubted(history.summary(what.metric), dev, progress)
     numbers |= {"arithmetic": arithmetic} if len(arithmetic) > 1 else {}
+    numbers |= {ASKED: config.precision} if asked not in ("auto", config.precision) else {}
     return Fitted(spelled, numbers, history.lines, best, copy_weights(model))
 
 
