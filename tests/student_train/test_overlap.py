@@ -81,3 +81,12 @@ def test_teach_says_it_too_and_leaves_out_what_is_excluded(
     with pytest.raises(PotstillError) as refused:
         teach(QUICK, ONE, train_file, dev, str(start), tmp_path / "t", progress=Silent())
     assert refused.value.code == STALE
+
+
+def test_rows_that_no_loss_can_use_are_not_counted(make_cache: Any, sentiment_rows: Any, tmp_path: Path) -> None:
+    rows = sentiment_rows(50)
+    dev = labelled(rows)[:3]
+    bare = [dataclasses.replace(e, label=None) if e.text == dev[0].text else e for e in rows.examples]
+    reader, _ = open_cache(make_cache(tmp_path, dataclasses.replace(rows, examples=bare)))
+    assert note_overlap(dev, reader).startswith("3 of 3 dev texts")
+    assert note_overlap(dev, reader.with_labels("labelled")).startswith("2 of 3 dev texts")
