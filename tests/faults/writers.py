@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.injection import Faults, Injection
+from tests.faults.makers import School, make
 
 ROOT = Path(__file__).parents[2]
 THREADS = {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
@@ -34,12 +35,16 @@ class World:
 
 @dataclass(frozen=True)
 class End:
-    """How a writer ended. code: exit code, or minus the signal that killed it. rows: what the teacher computed."""
+    """How a writer ended. code: exit code, or minus the signal that killed it.
+
+    rows: what the teacher computed; trained: steps of training; steps: what it did to the disk
+    """
 
     code: int
     root: str = ""
     message: str = ""
     rows: int = 0
+    trained: int = 0
     steps: tuple[str, ...] = ()
     seconds: float = 0.0
     report: dict[str, Any] | None = None
@@ -68,6 +73,14 @@ class Server:
         task = {"action": action, "out": str(out), "results": str(self._results), "workers": workers}
         task |= {"examples": str(world.examples), "teacher": str(world.teacher), "faults": faults}
         return int(self._ask({"do": "start", "task": task}))
+
+    def make(self, school: School, out: Path, action: str, **faults: Any) -> End:
+        return self.wait(self.start_making(school, out, action, **faults))
+
+    def start_making(self, school: School, out: Path, action: str, *, often: bool = False, **faults: Any) -> int:
+        """Start who makes a teacher, students or a run. often: the training state is kept at every step."""
+        task = {"action": action, "out": str(out), "results": str(self._results), "often": often}
+        return int(self._ask({"do": "start", "task": task | {"school": str(school.folder), "faults": faults}}))
 
     def wait(self, process: int) -> End:
         status = int(self._ask({"do": "wait", "process": process}))
@@ -116,6 +129,8 @@ def warm_up() -> None:
     from transformers.conversion_mapping import get_checkpoint_conversion_mapping
 
     from augment import expand  # noqa: F401
+    from pipelines import run  # noqa: F401
+    from student_train import teach, train  # noqa: F401
     from teacher_cache import build, repair, work  # noqa: F401
 
     get_checkpoint_conversion_mapping("bert")  # compiles a thousand regular expressions, once
@@ -129,10 +144,15 @@ def write(task: dict[str, Any]) -> None:
     from data.progress import Silent
 
     class Counting(Silent):
-        rows = 0
+        rows = trained = 0
+        training = False
+
+        def start(self, name: str, *, total: int | None, unit: str) -> None:
+            self.training = name.startswith("train ")
 
         def advance(self, amount: int, info: str = "") -> None:
             self.rows += amount
+            self.trained += amount * self.training
 
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -150,7 +170,13 @@ def write(task: dict[str, Any]) -> None:
 
         code = ending_of(error).code
         end = {"message": "".join(traceback.format_exception(error)) if code == 70 else str(error)}
-    end |= {"code": code, "rows": heard.rows, "steps": injection.steps, "seconds": time.monotonic() - start}
+    end |= {
+        "code": code,
+        "rows": heard.rows,
+        "trained": heard.trained,
+        "steps": injection.steps,
+        "seconds": time.monotonic() - start,
+    }
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     with (Path(task["results"]) / f"{os.getpid()}.json").open("w") as stream:
         json.dump(end, stream)
@@ -178,6 +204,8 @@ def augment(out: Path, heard: Any, share: int) -> Any:
 def act(task: dict[str, Any], out: Path, heard: Any) -> Any:
     if task["action"] == "augment":
         return augment(out, heard, task["workers"])
+    if "school" in task:
+        return make(task, out, heard)
     from teacher_cache import estimate
     from teacher_cache.build import build
     from teacher_cache.config import CacheConfig

@@ -1,0 +1,214 @@
+"""Teachers, students and runs whose makers are killed, meet a full disk or each other; bits flipped afterwards."""
+
+import errno
+import json
+import random
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data import store
+from data.errors import IO_ERROR, TRY_AGAIN, PotstillError
+from data.manifest import NAME
+from student_train.student import Student
+from tests.faults.makers import RUN, SEEDS, TEACH, TRAIN, School, made_by
+from tests.faults.survival import Tries
+from tests.faults.test_damage import swap
+from tests.faults.writers import End, Server
+from tests.student_train.conftest import SENTIMENT, make_cache, save_bert, sentiment_rows, tokenizer, write_source
+
+__all__ = ["make_cache", "save_bert", "sentiment_rows", "tokenizer", "write_source"]  # fixtures
+
+pytestmark = pytest.mark.slow
+
+WRITES = ("write", "mkdir", "link", "replace")
+FLIPS = 400
+
+
+@pytest.fixture(scope="module")
+def school(
+    tmp_path_factory: pytest.TempPathFactory, make_cache: Any, save_bert: Any, sentiment_rows: Any, write_source: Any
+) -> School:
+    """Ninety labelled texts, thirty for dev, a cache over the first, a BERT of one layer."""
+    folder = tmp_path_factory.mktemp("school")
+    rows = sentiment_rows(90)
+    make_cache(folder, rows, group_rows=64, part_rows=64)
+    write_source(folder / "train.tsv", rows)
+    write_source(folder / "dev.tsv", sentiment_rows(30, seed=1))
+    save_bert(folder / "bert", SENTIMENT, layers=1, width=16)
+    return School(folder)
+
+
+class Undisturbed(dict[tuple[str, bool], tuple[dict[str, str], End]]):
+    """Of each action: what it makes where nothing disturbs it, and its steps."""
+
+
+@pytest.fixture(scope="module")
+def undisturbed(server: Server, school: School, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    found = Undisturbed()
+    for action, often in ((TEACH, True), (TRAIN, True), (SEEDS, False), (RUN, False)):
+        out = tmp_path_factory.mktemp(action) / "out"
+        end = server.make(school, out, action, often=often)
+        assert end.code == 0, end.message
+        found[action, often] = made_by(out), end
+    return found
+
+
+def check_same(server: Server, school: School, out: Path, action: str, wanted: dict[str, str], **faults: Any) -> End:
+    """Run again to the end, without the fault, and compare; then once more, which must train nothing."""
+    end = server.make(school, out, action, **faults)
+    assert end.code == 0, f"the rerun ended with {end.code}: {end.message}"
+    assert made_by(out) == wanted
+    left = [path.name for path in out.rglob("*") if path.name.startswith(("sealing-", "SEALING", "last.safetensors"))]
+    assert not left and not store.leftovers(out), (left, store.leftovers(out))
+    return end
+
+
+def is_over(steps: tuple[str, ...]) -> int:
+    """The first step behind the training state of the last step: from here on nothing may be trained again."""
+    return max(at for at, step in enumerate(steps) if step.startswith("replace last.safetensors")) + 2
+
+
+@pytest.mark.parametrize("action", [TEACH, TRAIN])
+@pytest.mark.parametrize("torn", [False, True])
+def test_kill_at_every_step_of_making_a_model(
+    server: Server, school: School, undisturbed: Undisturbed, tries: Tries, tmp_path: Path, action: str, torn: bool
+) -> None:
+    wanted, whole = undisturbed[action, True]
+    for number, name in enumerate(whole.steps):
+        if torn and not name.startswith("write"):
+            continue
+        out = tmp_path / f"out{number}"
+        what = "with half a file written" if torn else "at each step"
+        with tries.of(f"{action}: kill -9 {what}", f"{number} {name}"):
+            end = server.make(school, out, action, often=True, kill_before=number, torn=torn)
+            assert end.code == -9, f"was not killed: {end.code}"
+            again = check_same(server, school, out, action, wanted)
+            assert again.trained == 0 or number < is_over(whole.steps), f"{again.trained} steps were trained again"
+        shutil.rmtree(out, ignore_errors=True)
+
+
+def test_kill_at_steps_of_several_seeds(
+    server: Server, school: School, undisturbed: Undisturbed, tries: Tries, tmp_path: Path
+) -> None:
+    wanted, whole = undisturbed[SEEDS, False]
+    for number in range(0, len(whole.steps), 8):
+        out = tmp_path / f"out{number}"
+        with tries.of("train, two seeds: kill -9", f"{number} {whole.steps[number]}"):
+            assert server.make(school, out, SEEDS, kill_before=number).code == -9
+            check_same(server, school, out, SEEDS, wanted)
+        shutil.rmtree(out, ignore_errors=True)
+
+
+@pytest.mark.parametrize("action", [TEACH, TRAIN])
+def test_power_lost_while_a_model_is_made(
+    server: Server,
+    school: School,
+    undisturbed: Undisturbed,
+    tries: Tries,
+    luck: random.Random,
+    tmp_path: Path,
+    action: str,
+) -> None:
+    wanted, whole = undisturbed[action, True]
+    for number in range(0, len(whole.steps), 3):
+        out, drawn = tmp_path / f"out{number}", luck.randrange(10**6)
+        with tries.of(f"{action}: power lost", f"{number} {whole.steps[number]}, luck {drawn}"):
+            assert server.make(school, out, action, often=True, kill_before=number, power=True, seed=drawn).code == -9
+            check_same(server, school, out, action, wanted)
+        shutil.rmtree(out, ignore_errors=True)
+
+
+@pytest.mark.parametrize("action", [TEACH, TRAIN])
+def test_disk_full_at_every_write_of_a_model(
+    server: Server, school: School, undisturbed: Undisturbed, tries: Tries, tmp_path: Path, action: str
+) -> None:
+    wanted, whole = undisturbed[action, True]
+    for number, name in enumerate(whole.steps):
+        if not name.startswith(WRITES):
+            continue
+        out = tmp_path / f"out{number}"
+        with tries.of(f"{action}: disk full (ENOSPC) at each write", f"{number} {name}"):
+            end = server.make(school, out, action, often=True, fail_at=number, error=errno.ENOSPC, torn=True)
+            assert end.code in (IO_ERROR, 0), f"exit code {end.code}: {end.message}"
+            again = check_same(server, school, out, action, wanted)
+            assert again.trained == 0 or number < is_over(whole.steps), f"{again.trained} steps were trained again"
+        shutil.rmtree(out, ignore_errors=True)
+
+
+@pytest.mark.parametrize("action", [TEACH, TRAIN, SEEDS])
+@pytest.mark.parametrize("locks", [True, False])
+def test_two_make_one_model_at_once(
+    server: Server, school: School, undisturbed: Undisturbed, tries: Tries, tmp_path: Path, action: str, locks: bool
+) -> None:
+    wanted, _ = undisturbed[action, action != SEEDS]
+    for turn in range(2):
+        out = tmp_path / f"out{turn}"
+        with tries.of(f"{action}: two at once" + ("" if locks else ", no locks")):
+            faults = {"pause": 0.004, "no_locks": not locks}
+            ends = [server.wait(one) for one in [server.start_making(school, out, action, **faults) for _ in range(2)]]
+            codes = sorted(end.code for end in ends)
+            assert codes in ([[0, 0], [0, TRY_AGAIN]] if locks else [[0, 0]]), [end.message for end in ends]
+            check_same(server, school, out, action, wanted)
+
+
+def test_kill_at_any_step_of_a_run(
+    server: Server, school: School, undisturbed: Undisturbed, tries: Tries, luck: random.Random, tmp_path: Path
+) -> None:
+    wanted, whole = undisturbed[RUN, False]
+    for number in sorted(luck.sample(range(len(whole.steps)), 6)):  # a run takes two seconds
+        out = tmp_path / f"out{number}"
+        with tries.of("run: kill -9 at any step", f"{number} {whole.steps[number]}"):
+            assert server.make(school, out, RUN, kill_before=number).code == -9
+            check_same(server, school, out, RUN, wanted)
+        shutil.rmtree(out, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def student(server: Server, school: School, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    out = tmp_path_factory.mktemp("student") / "out"
+    assert server.make(school, out, TRAIN).code == 0
+    yield out
+
+
+def test_every_flipped_bit_of_a_finished_student_is_found(student: Path, tries: Tries, luck: random.Random) -> None:
+    kinds = [student / name for name in ("model.safetensors", "config.json", "vocabulary.json", "tokenizer.json", NAME)]
+    for turn in range(FLIPS):
+        path = kinds[turn % len(kinds)]
+        content = path.read_bytes()
+        place, bit = luck.randrange(len(content)), luck.randrange(8)
+        with tries.of(f"student: bit flip in {path.name}", f"byte {place} bit {bit}"):
+            path.write_bytes(content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1 :])
+            try:
+                Student.load(student)
+            except PotstillError:
+                pass
+            else:
+                raise AssertionError("not found")
+        path.write_bytes(content)
+    assert Student.load(student)
+
+
+def test_swapped_labels_and_files_of_a_finished_student_are_found(student: Path, tries: Tries, tmp_path: Path) -> None:
+    def labels(name: str, out: Path) -> None:
+        values = json.loads((out / name).read_text())
+        values["task"]["labels"].reverse()
+        (out / name).write_bytes(store.to_json(values))
+
+    changes = {
+        "labels swapped in config.json": lambda out: labels("config.json", out),
+        "labels swapped in the manifest": lambda out: labels(NAME, out),
+        "weights of the last step": lambda out: swap(out / "model.safetensors", out / "last" / "model.safetensors"),
+        "a file gone": lambda out: (out / "vocabulary.json").unlink(),
+    }
+    values = bytearray((student / "last" / "model.safetensors").read_bytes())
+    for turn, (what, change) in enumerate(changes.items()):
+        out = Path(shutil.copytree(student, tmp_path / str(turn)))
+        values[-1] ^= 1  # the last step may be the best one
+        (out / "last" / "model.safetensors").write_bytes(bytes(values))
+        change(out)
+        with tries.of("student: labels or files swapped", what), pytest.raises(PotstillError):
+            Student.load(out)
