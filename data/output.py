@@ -9,7 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from data import store
-from data.claims import EVERYONE, FOLDER
+from data.claims import FOLDER
 from data.errors import STALE, USAGE, PotstillError
 from data.manifest import NAME, seal_of
 
@@ -71,7 +71,7 @@ def kind_of(directory: Path) -> str | None:
         for kind, pattern in table.items():
             if any(pattern.fullmatch(name) for name in names) and not (kind == "encoder" and _is_run(directory)):
                 return kind
-    return "" if (directory / FOLDER / EVERYONE).is_file() else None
+    return "" if any((directory / FOLDER).glob("*.lock")) else None
 
 
 def _is_run(directory: Path) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from data import manifest
 from data.errors import NO_INPUT, PotstillError
 from data.example import Example
+from data.model_sizes import CONFIG
 from data.progress import Progress
 from data.readers.examples import find_task, read
 from data.readers.rows import format_of
@@ -110,8 +111,8 @@ def locate(path: str) -> str | Path:
 
 
 def locate_teacher(name: str) -> str:
-    """Turn `demo` into the folder of the offline teacher; a path or a hub name stays."""
-    if name != DEMO_TEACHER or Path(name).exists():
+    """Turn `demo` into the folder of the offline teacher, unless a model lies in `demo/`; a path or hub name stays."""
+    if name != DEMO_TEACHER or (Path(name) / CONFIG).is_file():
         return name
     from data.demo_data import demo_teacher
 

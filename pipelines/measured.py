@@ -3,21 +3,21 @@
 `evaluate` and `bench` write here, as single commands and within a run; the report reads it. A record names the roots of
 the model it was taken of, so that numbers of a student that has been trained again are known to be old.
 
-    measured/distilled/3f2a….json  scores of each seed on one labelled file    3f2a….npz  its predictions there
+    measured/distilled/3f2a….json  scores of each seed on one labelled file    3f2a….safetensors  its predictions
     measured/distilled/bench.json  size and speed
 
 Rivals (see `pipelines/rivals.py`) are models like others here; their root is that of the cache.
 """
 
-import io
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from data import store
 from data.errors import PotstillError
@@ -25,7 +25,7 @@ from data.identity import fingerprint
 from data.manifest import NAME as MANIFEST
 from data.readers.source import Source
 
-FOLDER, SPEED = "measured", "bench.json"
+FOLDER, SPEED, ANSWERS = "measured", "bench.json", ".safetensors"
 ARM, ENCODER, TEACHER = "student-", "encoder", "teacher"
 KEY = 16  # hex digits of a file's hash
 DEV = re.compile(r"(?<![a-z])(dev|valid|validation|val)(?![a-z])")
@@ -119,9 +119,7 @@ def _content(path: str) -> str:
 def keep_scores(run: Path, scores: Scores, answers: Mapping[str, np.ndarray]) -> None:
     """Keep scores and predictions; those of the same model on the same file are replaced."""
     path = run / FOLDER / scores.model / f"{scores.hash[:KEY]}.json"
-    packed = io.BytesIO()
-    np.savez_compressed(packed, **answers)  # type: ignore[arg-type]
-    store.write_bytes(path.with_suffix(".npz"), packed.getvalue())
+    store.write_bytes(path.with_suffix(ANSWERS), save({name: np.array(said) for name, said in answers.items()}))
     store.write_json(path, asdict(scores))
 
 
@@ -156,11 +154,10 @@ def read_speeds(run: Path, problems: list[str]) -> list[Speed]:
 
 def read_answers(run: Path, scores: Scores) -> Answers:
     """The predictions behind scores; empty where they are not there or damaged (the scores are then all there is)."""
-    path = run / FOLDER / scores.model / f"{scores.hash[:KEY]}.npz"
+    path = run / FOLDER / scores.model / f"{scores.hash[:KEY]}{ANSWERS}"
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return load(path.read_bytes())
+    except (OSError, SafetensorError):
         return {}
 
 

@@ -192,11 +192,17 @@ def rivals(
 
 
 def bench(
-    *, models: Mapping[str, Path], source: Source, threads: int, keep_in: Path | None = None, progress: Progress
+    *,
+    models: Mapping[str, Path],
+    source: Source,
+    threads: int,
+    most: int = BENCH_TEXTS,
+    keep_in: Path | None = None,
+    progress: Progress,
 ) -> dict[str, dict[str, Any]]:
     """Measure size and speed of models (of several seeds the best one) on the same texts and threads.
 
-    keep_in: the run that the models belong to, where the numbers are kept.
+    most: how many of the texts. keep_in: the run that the models belong to, where the numbers are kept.
     """
     from pipelines.measured import Speed, keep_speed, roots_of
     from pipelines.plain import find_plain
@@ -207,7 +213,7 @@ def bench(
     seals = [seal for seal in map(seal_of, places.values()) if seal is not None]
     pair = bool(seals[0]["task"]["pair"]) if seals else columns_in(source).pair is not None
     task = Task("classify", pair=pair)  # only texts are read: any kind will do
-    rows = list(read(source, task, split="unlabelled", role="texts", first=BENCH_TEXTS, tell=Heard(progress)))
+    rows = list(read(source, task, split="unlabelled", role="texts", first=most, tell=Heard(progress)))
     pairs = [row.pair or "" for row in rows] if task.pair else None
     texts = [row.text for row in rows]
     measured = run(list(places.values()), texts=texts, pairs=pairs, tasks=about, threads=threads, progress=progress)

@@ -9,7 +9,7 @@
 [cache]    the fields of `CacheConfig`
 [train]    the fields of `TrainConfig`
 [arms.X]   a student named X: what differs from [train]; without arms there is one student
-[bench]    threads
+[bench]    threads, texts
 """
 
 from collections.abc import Mapping, Sequence
@@ -69,9 +69,10 @@ class TeacherTable:
 
 @dataclass(frozen=True)
 class BenchTable:
-    """threads: CPU threads that every model is measured with"""
+    """threads: CPU threads that every model is measured with; texts: how many of the file's rows it is measured on"""
 
     threads: int = 1
+    texts: int = 1024
 
 
 @dataclass(frozen=True)

@@ -134,8 +134,8 @@ def _bench(recipe: Recipe) -> Step:
     texts = recipe.unlabelled(recipe.files.test or recipe.files.dev)
     arguments = {"work": phases.bench, "out": out, "models": models, "source": texts}
     inputs = {name: str(place) for name, place in models.items()} | _there({"texts": texts})
-    config = {"measured on": f"{recipe.bench.threads} threads"}
-    arguments |= {"threads": recipe.bench.threads, "keep_in": recipe.out}
+    config = {"measured on": f"{recipe.bench.threads} threads, {recipe.bench.texts} texts"}
+    arguments |= {"threads": recipe.bench.threads, "most": recipe.bench.texts, "keep_in": recipe.out}
     return Step("bench", out, config, inputs, keep, arguments)
 
 

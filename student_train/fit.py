@@ -105,8 +105,7 @@ def run(
     (model, optimizer), (reader, vocabulary, dev) = subject, rows
     kept = load_training(out, model, optimizer, key=what.key) or Kept(State(), [], {}, [])
     spelled = spell_out(config, what.precision, what.device)
-    asked = config.precision if config.precision == "auto" else spelled.precision
-    arithmetic = _compared(out, kept, asked, describe(spelled), progress)
+    arithmetic = _compared(out, kept, config, spelled, progress)
     state, best = kept.state, kept.best
     history = History(out, after=state.step, lines=kept.curve, losses=state.losses)
     encoded = open_encoded(what.encoded or out / FOLDER, reader, vocabulary, say=progress.note)
@@ -141,10 +140,16 @@ def run(
             save(over=True)  # writing the model may be killed, or find the disk full
         except OSError as error:  # there may be room for the model, which is smaller
             progress.note(f"the training state is not kept while the model is written: {error}")
-    numbers = _doubted(history.summary(what.metric), dev, progress)
-    numbers |= {"arithmetic": arithmetic} if len(arithmetic) > 1 else {}
-    numbers |= {ASKED: config.precision} if asked not in ("auto", config.precision) else {}
+    numbers = _doubted(history.summary(what.metric), dev, progress) | _departures(config, spelled, arithmetic)
     return Fitted(spelled, numbers, history.lines, best, copy_weights(model))
+
+
+def _departures(
+    config: TrainConfig | TeachConfig, spelled: TrainConfig | TeachConfig, went: list[str]
+) -> dict[str, Any]:
+    """Where the arithmetic was not that of one place, or not the one asked for."""
+    several = {"arithmetic": went} if len(went) > 1 else {}
+    return several | ({ASKED: config.precision} if config.precision not in ("auto", spelled.precision) else {})
 
 
 def _doubted(numbers: dict[str, Any], dev: Labelled, progress: Progress) -> dict[str, Any]:
@@ -155,8 +160,14 @@ def _doubted(numbers: dict[str, Any], dev: Labelled, progress: Progress) -> dict
     return numbers | ({"warnings": found} if found else {})
 
 
-def _compared(out: Path, kept: Kept, asked: str, here: str, progress: Progress) -> list[str]:
-    """In which numbers the run went so far and goes on; another precision that was asked for is another run (STALE)."""
+def _compared(
+    out: Path, kept: Kept, config: TrainConfig | TeachConfig, spelled: TrainConfig | TeachConfig, progress: Progress
+) -> list[str]:
+    """In which numbers the run went so far and goes on; another precision that was asked for is another run (STALE).
+
+    spelled: the config with what is taken here.
+    """
+    asked, here = config.precision if config.precision == "auto" else spelled.precision, describe(spelled)
     if not kept.arithmetic or kept.arithmetic[-1] == here:
         return kept.arithmetic or [here]
     before = kept.arithmetic[-1]

@@ -192,6 +192,7 @@ def test_a_run_that_goes_on_in_another_arithmetic_says_so(
 
     with pytest.raises(PotstillError, match="SIGTERM"):
         train(small, *sentiment, tmp_path / "s", progress=Break(3, stop))
+    monkeypatch.setattr(fit, "precision_that_suits", lambda model, rows, precision, device, say: precision)
     with pytest.raises(
         PotstillError, match="unfinished run in float32 on cpu, threads 1, this one asks for bf"
     ) as caught:

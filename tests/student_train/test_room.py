@@ -50,10 +50,11 @@ def test_an_encoder_from_scratch_of_any_size_is_refused(
     size: str, tmp_path: Path, make_cache: Any, sentiment_rows: Any
 ) -> None:
     from student_train.encoder import new_encoder
+    from student_train.scratch import train_tokenizer
 
     make_cache(tmp_path, sentiment_rows(6))
     with pytest.raises(PotstillError, match="GB to train"):
-        new_encoder(size, Task("classify", ("neg", "pos")), tmp_path / "examples", longest=32)
+        new_encoder(size, Task("classify", ("neg", "pos")), train_tokenizer(tmp_path / "examples"), longest=32)
 
 
 def test_refusing_leaves_torch_as_it_was() -> None:

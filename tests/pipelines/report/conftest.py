@@ -178,7 +178,7 @@ def measure(run: Path, task: Task) -> None:
     results.collect(run, task, list(scores))
     models = {"labels": run / "student-labels", "distilled": run / "student-distilled"}
     inputs = {name: {"path": str(place), "hash": fingerprint(place)} for name, place in models.items()}
-    record = {"config": {}, "inputs": {}, "finished": True, "seconds": 12.5, "peak_megabytes": 640.0}
+    record = {"config": {}, "inputs": {}, "finished": True, "hash": "f" * 64, "seconds": 12.5, "peak_megabytes": 640.0}
     phases = dict.fromkeys(("augment", "cache", "train labels", "train distilled", "bench"), record)
     store.write_json(run / "phases.json", phases | {"evaluate": record | {"inputs": inputs}})
     store.write_text(run / "recipe.toml", "[arms.labels]\n\n[arms.distilled]\n")

@@ -114,7 +114,7 @@ def test_torn_files_are_named_and_the_rest_is_reported(run: Path, name: str, con
 def test_predictions_that_are_damaged_cost_the_interval_alone(unmeasured: Path) -> None:
     for model, right in (("teacher", 360), ("labels", 320), ("distilled", 350)):
         keep(unmeasured, scores_of(unmeasured, model, right / 400), right)
-    for path in unmeasured.glob("measured/*/*.npz"):
+    for path in unmeasured.glob("measured/*/*.safetensors"):
         path.write_bytes(path.read_bytes()[:40])
     assert all(read_answers(unmeasured, found) == {} for found in read_scores(unmeasured, []))
     way = {row["model"]: row.get("way") for row in rows_of(gather(unmeasured))}["distilled"]
