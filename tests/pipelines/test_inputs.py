@@ -14,11 +14,14 @@ def test_embedded_data_has_short_names() -> None:
         locate("demo:tset")
 
 
-def test_a_folder_named_demo_is_taken_before_the_offline_teacher(
+def test_a_model_in_a_folder_named_demo_is_taken_before_the_offline_teacher(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("demo").mkdir()
+    monkeypatch.setattr("data.demo_data.demo_teacher", lambda: Path("offline"))
+    Path("demo").mkdir()  # as many a project has one, with something else in it
+    assert locate_teacher("demo") == "offline"
+    (Path("demo") / "config.json").touch()
     assert locate_teacher("demo") == "demo"
     assert locate_teacher("answerdotai/ModernBERT-base") == "answerdotai/ModernBERT-base"
 
