@@ -77,4 +77,4 @@ bench-setup: $(FOR_DEV) ## install the benchmarks' rivals into .cache/rivals
 
 .PHONY: faults
 faults: $(FOR_DEV) ## break writers, disks and files on purpose, and print what survived
-	$(TEST) -m slow tests/faults
+	POTSTILL_FAULT_STRIDE=1 $(TEST) -m slow tests/faults

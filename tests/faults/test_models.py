@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import random
 import shutil
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ pytestmark = pytest.mark.slow
 
 WRITES = ("write", "mkdir", "link", "replace")
 FLIPS = 400
+# One step of so many is broken, begun at another place each time; `make faults` breaks every one.
+STRIDE = int(os.environ.get("POTSTILL_FAULT_STRIDE", "8"))
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +70,14 @@ def check_same(server: Server, school: School, out: Path, action: str, wanted: d
     return end
 
 
+def some(
+    steps: tuple[str, ...], luck: random.Random, *, only: str | tuple[str, ...] = "", every: int = STRIDE
+) -> list[tuple[int, str]]:
+    """Numbers and names of the steps to break: one in `every` of those that begin with `only`, the first at random."""
+    fitting = [(number, name) for number, name in enumerate(steps) if name.startswith(only)]
+    return fitting[luck.randrange(every) % max(1, len(fitting)) :: every]
+
+
 def is_over(steps: tuple[str, ...]) -> int:
     """The first step behind the training state of the last step: from here on nothing may be trained again."""
     return max(at for at, step in enumerate(steps) if step.startswith("replace last.safetensors")) + 2
@@ -75,12 +86,17 @@ def is_over(steps: tuple[str, ...]) -> int:
 @pytest.mark.parametrize("action", [TEACH, TRAIN])
 @pytest.mark.parametrize("torn", [False, True])
 def test_kill_at_every_step_of_making_a_model(
-    server: Server, school: School, undisturbed: Undisturbed, tries: Tries, tmp_path: Path, action: str, torn: bool
+    server: Server,
+    school: School,
+    undisturbed: Undisturbed,
+    tries: Tries,
+    luck: random.Random,
+    tmp_path: Path,
+    action: str,
+    torn: bool,
 ) -> None:
     wanted, whole = undisturbed[action, True]
-    for number, name in enumerate(whole.steps):
-        if torn and not name.startswith("write"):
-            continue
+    for number, name in some(whole.steps, luck, only="write" if torn else ""):
         out = tmp_path / f"out{number}"
         what = "with half a file written" if torn else "at each step"
         with tries.of(f"{action}: kill -9 {what}", f"{number} {name}"):
@@ -92,12 +108,12 @@ def test_kill_at_every_step_of_making_a_model(
 
 
 def test_kill_at_steps_of_several_seeds(
-    server: Server, school: School, undisturbed: Undisturbed, tries: Tries, tmp_path: Path
+    server: Server, school: School, undisturbed: Undisturbed, tries: Tries, luck: random.Random, tmp_path: Path
 ) -> None:
     wanted, whole = undisturbed[SEEDS, False]
-    for number in range(0, len(whole.steps), 8):
+    for number, name in some(whole.steps, luck, every=2 * STRIDE):
         out = tmp_path / f"out{number}"
-        with tries.of("train, two seeds: kill -9", f"{number} {whole.steps[number]}"):
+        with tries.of("train, two seeds: kill -9", f"{number} {name}"):
             assert server.make(school, out, SEEDS, kill_before=number).code == -9
             check_same(server, school, out, SEEDS, wanted)
         shutil.rmtree(out, ignore_errors=True)
@@ -114,9 +130,9 @@ def test_power_lost_while_a_model_is_made(
     action: str,
 ) -> None:
     wanted, whole = undisturbed[action, True]
-    for number in range(0, len(whole.steps), 3):
+    for number, name in some(whole.steps, luck, every=2 * STRIDE):
         out, drawn = tmp_path / f"out{number}", luck.randrange(10**6)
-        with tries.of(f"{action}: power lost", f"{number} {whole.steps[number]}, luck {drawn}"):
+        with tries.of(f"{action}: power lost", f"{number} {name}, luck {drawn}"):
             assert server.make(school, out, action, often=True, kill_before=number, power=True, seed=drawn).code == -9
             check_same(server, school, out, action, wanted)
         shutil.rmtree(out, ignore_errors=True)
@@ -124,12 +140,16 @@ def test_power_lost_while_a_model_is_made(
 
 @pytest.mark.parametrize("action", [TEACH, TRAIN])
 def test_disk_full_at_every_write_of_a_model(
-    server: Server, school: School, undisturbed: Undisturbed, tries: Tries, tmp_path: Path, action: str
+    server: Server,
+    school: School,
+    undisturbed: Undisturbed,
+    tries: Tries,
+    luck: random.Random,
+    tmp_path: Path,
+    action: str,
 ) -> None:
     wanted, whole = undisturbed[action, True]
-    for number, name in enumerate(whole.steps):
-        if not name.startswith(WRITES):
-            continue
+    for number, name in some(whole.steps, luck, only=WRITES):
         out = tmp_path / f"out{number}"
         with tries.of(f"{action}: disk full (ENOSPC) at each write", f"{number} {name}"):
             end = server.make(school, out, action, often=True, fail_at=number, error=errno.ENOSPC, torn=True)
