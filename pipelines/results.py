@@ -90,7 +90,7 @@ def _way(task: Task, run: Path, held: Mapping[str, Scores], start: str, student:
     labels = [answers.pop("labels", np.zeros(0)) for answers in found.values()]
     if not len(labels[0]) or not all(np.array_equal(labels[0], other) for other in labels):
         return None
-    answers = {name: list(seeds.values()) for name, seeds in found.items()}
+    answers = {name: [seeds[seed] for seed in sorted(seeds)] for name, seeds in found.items()}  # drawn in this order
     return way(task.kind, labels[0], answers, start=start, student=student, teacher=TEACHER)
 
 
