@@ -71,7 +71,12 @@ def kind_of(directory: Path) -> str | None:
         for kind, pattern in table.items():
             if any(pattern.fullmatch(name) for name in names) and not (kind == "encoder" and _is_run(directory)):
                 return kind
-    return "" if any((directory / FOLDER).glob("*.lock")) else None
+    return "" if _has_claims(directory / FOLDER) else None
+
+
+def _has_claims(folder: Path) -> bool:
+    """Whether writers of ours claim parts here, or are about to: a folder that holds locks, or nothing yet."""
+    return folder.is_dir() and all(path.suffix == ".lock" for path in folder.iterdir())
 
 
 def _is_run(directory: Path) -> bool:
