@@ -6,6 +6,7 @@ from data.errors import PotstillError
 
 CYCLES = ("A", "B", "AB")
 HOW_ONLY = frozenset({"workers", "chunk_rows"})  # fields that change how rows are made, not which
+LEFT_OPEN = {"tagger": "auto"}  # a tagger is chosen by the language and by what is installed
 
 
 @dataclass(frozen=True)

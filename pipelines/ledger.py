@@ -31,6 +31,7 @@ class Step:
     work       function over paths, called as work(**arguments, progress=…) in a process of its own
     arguments  of `work`
     how_only   fields of the config that change how it is made, not what: `HOW_ONLY` beside the config
+    left_open  field -> the value in whose place the phase chooses one: `LEFT_OPEN` beside the config
     """
 
     name: str
@@ -40,6 +41,7 @@ class Step:
     work: Callable[..., Any]
     arguments: dict[str, Any] = field(default_factory=dict)
     how_only: frozenset[str] = frozenset()
+    left_open: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def places(self) -> dict[str, str]:
@@ -104,19 +106,15 @@ def state_of(step: Step, record: Mapping[str, Any] | None, unmade: frozenset[str
         return State(STALE if there else MISSING, changes)
     if not there or not record["finished"]:
         return State(UNFINISHED if there else MISSING)
+    if choices := _changed(step, record, open_ones=True):
+        return State(UNFINISHED, choices)  # the phase knows what it chose: it finds its output finished, or stale
     if _hash(step.out) != record["hash"]:
         return State(STALE, (f"{step.out} is not what this run made",))
     return State(DONE)
 
 
 def differences(step: Step, record: Mapping[str, Any]) -> tuple[str, ...]:
-    """Name what a step was made from that is another now: config fields and inputs."""
-    old, new = record["config"], step.config
-    fields = [
-        f"{step.name}: {key} was {old.get(key)!r}, is {new.get(key)!r}"
-        for key in sorted(old.keys() | new.keys())
-        if key not in step.how_only and old.get(key) != new.get(key)
-    ]
+    """Name the config fields and inputs that are others now than when the step's output was made."""
     inputs = []
     for role in sorted(record["inputs"].keys() | step.inputs.keys()):
         was, place = record["inputs"].get(role), step.places.get(role)
@@ -124,7 +122,18 @@ def differences(step: Step, record: Mapping[str, Any]) -> tuple[str, ...]:
             inputs.append(f"{step.name}: input {role} {'is new' if was is None else 'is gone'}")
         elif was["hash"] != step.hash_of(role):
             inputs.append(f"{step.name}: {role} {place} has changed")
-    return (*fields, *inputs)
+    return (*_changed(step, record, open_ones=False), *inputs)
+
+
+def _changed(step: Step, record: Mapping[str, Any], *, open_ones: bool) -> tuple[str, ...]:
+    """Name the config fields that differ: those that one side leaves open (`open_ones`), or those that both name."""
+    old, new = record["config"], step.config
+    return tuple(
+        f"{step.name}: {key} was {old.get(key)!r}, is {new.get(key)!r}"
+        for key in sorted((old.keys() | new.keys()) - step.how_only)
+        if old.get(key) != new.get(key)
+        and open_ones == (key in step.left_open and step.left_open[key] in (old.get(key), new.get(key)))
+    )
 
 
 def finished(step: Step, record: Mapping[str, Any], measured: Measured) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from augment.config import HOW_ONLY as HOW_AUGMENT
+from augment import config as of_augment
 from data import config as configs
 from data import store
 from data.errors import NO_INPUT, PotstillError
@@ -15,8 +15,8 @@ from pipelines import phases
 from pipelines.inputs import REMOTE, locate_teacher
 from pipelines.ledger import Step
 from pipelines.recipe import Recipe
-from student_train.config import HOW_ONLY as HOW_TRAIN
-from teacher_cache.config import HOW_ONLY as HOW_CACHE
+from student_train import config as of_train
+from teacher_cache import config as of_cache
 from teacher_cache.config import CacheConfig
 
 EVALUATED, BENCHED, RIVALS = "evaluate.json", "bench.json", "rivals.json"
@@ -39,7 +39,7 @@ def _teach(recipe: Recipe) -> Step:
     inputs = _there({"train": train, "dev": dev} | _numbered("exclude", files.exclude))
     inputs |= {"model": locate_teacher(recipe.teacher)}
     config = configs.as_dict(recipe.teach) | _meaning(recipe) | {"symmetric": symmetric}
-    return Step("teach", out, config, inputs, phases.teach, arguments, HOW_TRAIN)
+    return Step("teach", out, config, inputs, phases.teach, arguments, of_train.HOW_ONLY, of_train.LEFT_OPEN)
 
 
 def _augment(recipe: Recipe) -> Step:
@@ -53,7 +53,9 @@ def _augment(recipe: Recipe) -> Step:
     inputs = {"train": files.train} | _numbered("unlabelled", files.unlabelled) | _numbered("exclude", files.exclude)
     config = configs.as_dict(recipe.augment) | _meaning(recipe)
     arguments = {"config": recipe.augment, "files": files, "out": out}
-    return Step("augment", out, config, _there(inputs), phases.augment, arguments, HOW_AUGMENT)
+    return Step(
+        "augment", out, config, _there(inputs), phases.augment, arguments, of_augment.HOW_ONLY, of_augment.LEFT_OPEN
+    )
 
 
 def _kept_out(recipe: Recipe) -> tuple[Source, ...]:
@@ -83,7 +85,9 @@ def _cache_of(recipe: Recipe, teacher: str, config: CacheConfig, name: str) -> S
     arguments = {"config": config, "examples": examples, "teacher": teacher, "out": out}
     inputs: dict[str, Source | str] = {"examples": str(examples), "teacher": teacher}
     step = f"cache {name}".strip()
-    return Step(step, out, configs.as_dict(config), inputs, phases.cache, arguments, HOW_CACHE)
+    return Step(
+        step, out, configs.as_dict(config), inputs, phases.cache, arguments, of_cache.HOW_ONLY, of_cache.LEFT_OPEN
+    )
 
 
 def needed_signals(recipe: Recipe) -> tuple[str, ...]:
@@ -109,7 +113,16 @@ def _train(recipe: Recipe, arm: str) -> Step:
     if also:
         arguments["also"] = list(also.values())
     read = inputs | _there({"dev": dev})
-    return Step(f"train {arm}", out, configs.as_dict(config), read, phases.train, arguments, HOW_TRAIN)
+    return Step(
+        f"train {arm}",
+        out,
+        configs.as_dict(config),
+        read,
+        phases.train,
+        arguments,
+        of_train.HOW_ONLY,
+        of_train.LEFT_OPEN,
+    )
 
 
 def _evaluate(recipe: Recipe) -> Step:

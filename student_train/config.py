@@ -11,6 +11,8 @@ BALANCED = "balanced"
 LOSS_DEFAULT = {"logit_mse": 1.0}
 # Fields that say where a model is trained, not which one is asked for; a file of vectors counts by its content.
 HOW_ONLY = frozenset({"threads", "device", "vectors"})
+# Fields with the value in whose place training chooses one, by the task, the optimizer or the machine.
+LEFT_OPEN = {"model": "auto", "lr": 0.0, "precision": "auto", "combine": None, "weights": None}
 ASKED = "asked_precision"  # in a report: the precision asked for, where another one had to be taken
 SCHEDULES = ("constant", "linear", "cosine")
 AT_LEAST_ONE = ("epochs", "batch_size", "block_groups", "hidden", "dense", "max_words", "max_length")

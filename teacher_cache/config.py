@@ -9,6 +9,8 @@ MOST_THREADS = 1_024  # a hundred thousand leave no process for anybody on the m
 ATTENTIONS = ("auto", "sdpa", "eager")
 # Fields that no stored number depends on but for its last bits: a plan keeps them as provenance, or not at all.
 HOW_ONLY = frozenset({"device", "attention", "threads", "max_bytes", "max_rejected"})
+# Fields with the value in whose place one is chosen when a cache is begun; a cache goes on with what was chosen.
+LEFT_OPEN = {"dtype": "auto", "token_budget": 0, "teacher_labels": None}
 
 
 @dataclass(frozen=True)

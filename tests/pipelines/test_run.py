@@ -1,5 +1,6 @@
 """A run with stand-ins for the phases: order, skipping, staleness, resuming, what is recorded."""
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -7,6 +8,9 @@ from typing import Any
 
 import pytest
 
+import augment.config
+import student_train.config
+import teacher_cache.config
 from data import errors, store
 from data.errors import PotstillError
 from data.identity import of_source
@@ -200,6 +204,43 @@ def test_where_something_is_made_does_not_matter_to_a_run_as_it_does_not_to_its_
     run(loaded(files))
     other = loaded(files, cache={"device": "cpu"}, train={"device": "cpu"}, teach={"model": "scratch", "device": "cpu"})
     assert set(words(other).values()) == {"done"}
+
+
+@pytest.mark.parametrize(
+    ("step", "asked"),
+    [
+        ("train labels", {"train": {"precision": "float32"}}),
+        ("train labels", {"train": {"model": "bilstm", "lr": 1e-3}}),
+        ("teach", {"teach": {"model": "scratch", "precision": "float32"}}),
+        ("cache", {"cache": {"dtype": "float32", "token_budget": 4096}}),
+        ("augment", {"augment": {"tagger": "own"}}),
+    ],
+)
+def test_what_was_left_open_and_is_named_now_or_the_other_way_round_is_for_the_phase_to_compare(
+    rooms: Rooms, files: Path, step: str, asked: dict[str, Any]
+) -> None:
+    """`potstill train` finds the student finished that was made with precision=auto where auto took float32."""
+    run(loaded(files))
+    assert words(loaded(files, **asked))[step] == "unfinished"
+    run(loaded(files, **asked))
+    assert words(loaded(files))[step] == "unfinished"
+
+
+@pytest.mark.parametrize(
+    ("module", "configs"),
+    [
+        (augment.config, [augment.config.AugmentConfig]),
+        (teacher_cache.config, [teacher_cache.config.CacheConfig]),
+        (student_train.config, [student_train.config.TrainConfig, student_train.config.TeachConfig]),
+    ],
+)
+def test_settings_that_say_how_or_leave_a_choice_open_are_fields_of_the_config_beside_them(
+    module: Any, configs: list[type]
+) -> None:
+    fields = {field.name: field.default for config in reversed(configs) for field in dataclasses.fields(config)}
+    assert fields.keys() >= module.HOW_ONLY
+    assert {name: fields[name] for name in module.LEFT_OPEN} == module.LEFT_OPEN
+    assert not module.HOW_ONLY & module.LEFT_OPEN.keys()
 
 
 def test_an_input_under_another_name_is_the_same_input(rooms: Rooms, files: Path) -> None:
