@@ -43,10 +43,19 @@ class Launch:
         return Share(self.share.index + self.share.count * number, self.share.count * count, number)
 
 
-def fill_by_workers(arguments: dict[str, Any], launch: Launch, *, total: int, stop: Stop, progress: Progress) -> None:
+def fill_by_workers(
+    arguments: dict[str, Any],
+    launch: Launch,
+    on_shard: Callable[[int], None],
+    *,
+    total: int,
+    stop: Stop,
+    progress: Progress,
+) -> None:
     """Let spawned processes compute the missing shards, one share each; wait for all of them.
 
-    arguments: of `worker.fill_share`. A signal is handed on; a worker that dies leaves its shards to the next run.
+    arguments: of `worker.fill_share`. on_shard: called with the rows of each committed shard.
+    A signal is handed on; a worker that dies leaves its shards to the next run.
     Errors: that of the first worker that failed; TRY_AGAIN where one was killed or the run was stopped.
     """
     context = multiprocessing.get_context("spawn")  # a fork would inherit threads, locks and CUDA
@@ -65,7 +74,7 @@ def fill_by_workers(arguments: dict[str, Any], launch: Launch, *, total: int, st
         while open_pipes:  # each closes when its worker ends, however that ends
             ready: list[Any] = wait(open_pipes, timeout=EVERY)
             for receiver in ready:
-                _hear(receiver, open_pipes, progress, failed)
+                _hear(receiver, open_pipes, on_shard, progress, failed)
             if stop.asked and not told:
                 told = True
                 _tell(workers)
@@ -84,11 +93,14 @@ def fill_by_workers(arguments: dict[str, Any], launch: Launch, *, total: int, st
 
 
 def _work(arguments: dict[str, Any], news: Any) -> None:
-    """One worker process: its share of the shards, progress and failure sent to the parent."""
+    """One worker process: its share of the shards; progress, finished shards and failure are sent to the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which hands it on as SIGTERM
     from teacher_cache.worker import fill_share
 
-    kind, value = in_words(lambda: fill_share(**arguments, progress=_News(news)))
+    def committed(rows: int) -> None:
+        news.send(("shard", rows))
+
+    kind, value = in_words(lambda: fill_share(**arguments, on_shard=committed, progress=_News(news)))
     if kind == "failed":
         news.send((kind, value))
 
@@ -123,7 +135,13 @@ class _News:
         self._news.send(("note", message))
 
 
-def _hear(receiver: Any, open_pipes: list[Any], progress: Progress, failed: list[PotstillError]) -> None:
+def _hear(
+    receiver: Any,
+    open_pipes: list[Any],
+    on_shard: Callable[[int], None],
+    progress: Progress,
+    failed: list[PotstillError],
+) -> None:
     try:
         kind, value = receiver.recv()
     except (EOFError, OSError):
@@ -131,6 +149,8 @@ def _hear(receiver: Any, open_pipes: list[Any], progress: Progress, failed: list
         return
     if kind == "rows":
         progress.advance(value)
+    elif kind == "shard":
+        on_shard(value)
     elif kind == "note":
         progress.note(value)
     else:

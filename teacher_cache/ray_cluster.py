@@ -11,7 +11,7 @@ import signal
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
@@ -45,7 +45,9 @@ class Worker:
         """Compute and commit one shard; return its rows, 0 where another process holds it."""
         from teacher_cache.worker import compute_some
 
-        return in_words(lambda: compute_some(self._open, [index], stop=self._stop))
+        rows: list[int] = []
+        state, value = in_words(lambda: compute_some(self._open, [index], rows.append, stop=self._stop))
+        return state, value if state == "failed" else sum(rows)
 
     def stop(self, name: str) -> None:
         """Ask for an end at the next batch."""
@@ -56,6 +58,7 @@ def fill_by_ray(
     arguments: dict[str, Any],
     launch: Launch,
     missing: list[int],
+    on_shard: Callable[[int], None],
     *,
     total: int,
     stop: Stop,
@@ -63,7 +66,8 @@ def fill_by_ray(
 ) -> None:
     """Let actors of a Ray cluster compute the missing shards; wait for all of them.
 
-    arguments: of `worker.open_worker`; an actor has the CPU threads of its config. total: rows of the missing shards.
+    arguments: of `worker.open_worker`; an actor has the CPU threads of its config. on_shard: called with the rows of
+    each committed shard. total: rows of the missing shards.
     Errors: that of the first actor that failed; TRY_AGAIN where one died or the run was stopped.
     """
     ray = _import()
@@ -75,7 +79,7 @@ def fill_by_ray(
         actor = ray.remote(Worker).options(num_cpus=0 if gpu else threads, num_gpus=gpu, max_concurrency=2)
         actors = [actor.remote(own) for _ in range(min(count, len(missing)))]
         try:
-            failed, died = _deal(ray, actors, missing, stop, progress)
+            failed, died = _deal(ray, actors, missing, on_shard, stop, progress)
         finally:
             for one in actors:
                 ray.kill(one)
@@ -89,7 +93,9 @@ def fill_by_ray(
         raise PotstillError(f"{died} of {len(actors)} Ray actors died", hint=hint, code=TRY_AGAIN)
 
 
-def _deal(ray: Any, actors: list[Any], missing: list[int], stop: Stop, progress: Progress) -> tuple[list[Any], int]:
+def _deal(
+    ray: Any, actors: list[Any], missing: list[int], on_shard: Callable[[int], None], stop: Stop, progress: Progress
+) -> tuple[list[Any], int]:
     """Hand out shard numbers, each to an actor that is ready; return what failed and how many actors died."""
     todo, failed, died, asked = deque(missing), [], 0, time.monotonic()
     running: dict[Any, tuple[Any, bool]] = {one.ready.remote(): (one, False) for one in actors}  # ref -> actor, at work
@@ -113,7 +119,9 @@ def _deal(ray: Any, actors: list[Any], missing: list[int], stop: Stop, progress:
                 failed.append(value)
                 todo.clear()
             if kind == "done":
-                progress.advance(value or 0)
+                if value:
+                    progress.advance(value)
+                    on_shard(value)
                 if todo:
                     running[one.process.remote(todo.popleft())] = (one, True)
     return failed, died

@@ -51,12 +51,13 @@ def run(
         if remote is not None:
             done = remote.catch_up(plan, progress)
             missing = [index for index in missing if index not in done]
-        status = Status(job.out, len(job.source.parts), len(job.source.parts) - len(missing))
+        every = range(len(job.source.parts))
+        here = sum(_committed(job, plan, index) is not None for index in every)  # of other shares, too
+        status = Status(job.out, len(every), len(remote.records) if remote is not None else here)
         try:
             if missing or not (kept(job.out) or (remote is not None and remote.has_files())):
                 status.write("running")
-                with sending(remote, plan, lambda commit: status.committed(commit.part.rows)) as on_commit:
-                    fill(job, settled, launch, missing, on_commit, stop=stop, progress=progress)
+                fill(job, settled, launch, missing, remote, status.committed, stop=stop, progress=progress)
             manifest = close(job, plan, settled.machine, launch.share, remote, progress=progress)
         except BaseException as error:
             asked = isinstance(error, PotstillError) and error.code == TRY_AGAIN
@@ -138,26 +139,30 @@ def fill(
     settled: Settled,
     launch: Launch,
     missing: list[int],
-    on_commit: Callable[[Commit], None],
+    remote: Remote | None,
+    on_shard: Callable[[int], None],
     *,
     stop: Stop,
     progress: Progress,
 ) -> None:
-    """Have the missing shards computed: by workers, by a Ray cluster, or here."""
+    """Have the missing shards computed: by workers, by a Ray cluster, or here.
+
+    on_shard: called with the rows of each shard that is committed, by whichever process.
+    """
     total = sum(job.source.parts[index].rows for index in missing)
     places = {"examples": job.examples.absolute(), "teacher": str(job.files.path.absolute()), "out": job.out.absolute()}
     threads = job.config.threads or max(1, torch.get_num_threads() // max(1, launch.workers))
     arguments = {"config": replace(job.config, threads=threads), **places}
     if launch.ray and missing:
-        fill_by_ray(arguments, launch, missing, total=total, stop=stop, progress=progress)
+        fill_by_ray(arguments, launch, missing, on_shard, total=total, stop=stop, progress=progress)
         return
     workers = launch.workers or (_gpus(job.config.device) if launch.share.whole else 1)
     if workers > 1 and len(missing) > 1:
         own = arguments | {"shards": missing}
-        fill_by_workers(own, replace(launch, workers=workers), total=total, stop=stop, progress=progress)
+        fill_by_workers(own, replace(launch, workers=workers), on_shard, total=total, stop=stop, progress=progress)
         return
     progress.start("teacher", total=total, unit="rows")
-    with cpu_threads(threads):
+    with cpu_threads(threads), sending(remote, settled.plan, lambda commit: on_shard(commit.part.rows)) as on_commit:
         donors = settled.donors
         if donors is None:
             donors = open_donors(launch.reuse, settled.plan, progress)

@@ -4,7 +4,7 @@ It reads the plan from the cache directory, commits by itself, and sends what it
 """
 
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -40,14 +40,19 @@ def fill_share(
     out: Path,
     launch: Launch,
     shards: Sequence[int],
+    on_shard: Callable[[int], None],
     progress: Progress,
 ) -> None:
-    """Compute one worker's part of the missing `shards` in a process of its own."""
+    """Compute one worker's part of the missing `shards` in a process of its own.
+
+    on_shard: called with the rows of each shard that is committed.
+    """
     with stoppable("finished shards are kept") as stop:
         post = join(config, examples, teacher, out, launch, progress)
         own = [index for index in shards if launch.share.has(index)]
         if own:
-            compute_some((post, open_post(post, progress)), own, stop=stop, on_batch=progress.advance)
+            worker = post, open_post(post, progress)
+            compute_some(worker, own, on_shard, stop=stop, on_batch=progress.advance)
 
 
 def open_worker(
@@ -59,17 +64,20 @@ def open_worker(
 
 
 def compute_some(
-    worker: tuple[Post, Session], shards: Iterable[int], *, stop: Stop, on_batch: OnBatch = lambda rows: None
-) -> int:
-    """Compute and commit shards; return the rows of those that no other process holds."""
+    worker: tuple[Post, Session],
+    shards: Iterable[int],
+    on_shard: Callable[[int], None],
+    *,
+    stop: Stop,
+    on_batch: OnBatch = lambda rows: None,
+) -> None:
+    """Compute and commit shards; call `on_shard` with the rows of each. Those that another process holds are left."""
     post, session = worker
-    rows: list[int] = []
     with (
         cpu_threads(post.job.config.threads),
-        sending(post.remote, post.settled.plan, lambda commit: rows.append(commit.part.rows)) as on_commit,
+        sending(post.remote, post.settled.plan, lambda commit: on_shard(commit.part.rows)) as on_commit,
     ):
         compute(session, shards, stop=stop, on_batch=on_batch, on_commit=on_commit)
-    return sum(rows)
 
 
 def join(config: CacheConfig, examples: Path, teacher: str, out: Path, launch: Launch, progress: Progress) -> Post:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +24,7 @@ from data.stop import Stop
 from teacher_cache.build import build
 from teacher_cache.config import CacheConfig
 from teacher_cache.launch import Launch
+from teacher_cache.status import Status
 from tests.teacher_cache.conftest import TEXTS
 
 PLAIN = CacheConfig(dtype="float32", device="cpu", threads=1)
@@ -80,6 +82,40 @@ def test_what_a_scheduler_sets_is_read_by_the_command(
     assert_same(tmp_path / "out", alone)
 
 
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, int]]:
+    """What `status.json` said, each time it was written by this process: state, shards done, rows."""
+    said: list[tuple[str, int, int]] = []
+    write = Status.write
+
+    def note(self: Status, state: str, message: str = "") -> None:
+        said.append((state, self.done, self.rows))
+        write(self, state, message)
+
+    monkeypatch.setattr(Status, "write", note)
+    return said
+
+
+def assert_counted(written: list[tuple[str, int, int]]) -> None:
+    """Three shards of 3, 3 and 2 rows, in any order: each is counted when it is done."""
+    assert [(state, done) for state, done, _ in written] == [("running", n) for n in range(4)] + [("sealed", 3)]
+    rows = [rows for _, _, rows in written]
+    assert sorted(after - before for before, after in pairwise(rows)) == [0, 2, 3, 3]
+
+
+def test_the_status_counts_each_shard(teacher, examples, written, tmp_path: Path) -> None:
+    build(PLAIN, examples, teacher, tmp_path / "out", progress=Silent())
+    assert_counted(written)
+
+
+def test_the_status_counts_no_shard_of_another_share_that_is_not_done(teacher, examples, written, tmp_path) -> None:
+    for index in (2, 0):
+        build(PLAIN, examples, teacher, tmp_path / "out", launch=Launch(share=Share(index, 3)), progress=Silent())
+    first, second = written[:3], written[3:]
+    assert [entry[:2] for entry in first] == [("running", 0), ("running", 1), ("waiting", 1)]
+    assert [entry[:2] for entry in second] == [("running", 1), ("running", 2), ("waiting", 2)]
+
+
 def mix_up(examples: Path) -> None:
     """Turn the rows of part 1 around: who reads it finds other ids than its manifest says."""
     manifest = read_manifest(examples, "examples")
@@ -98,6 +134,12 @@ def test_workers_make_the_same_cache(alone, teacher, examples, heard, tmp_path: 
     build(PLAIN, examples, teacher, tmp_path / "out", launch=Launch(workers=2), progress=heard)
     assert_same(tmp_path / "out", alone)
     assert heard.rows == len(TEXTS)
+
+
+@pytest.mark.slow
+def test_the_status_counts_the_shards_of_workers(teacher, examples, written, tmp_path: Path) -> None:
+    build(PLAIN, examples, teacher, tmp_path / "out", launch=Launch(workers=2), progress=Silent())
+    assert_counted(written)
 
 
 @pytest.mark.slow
@@ -172,6 +214,12 @@ def test_ray_makes_the_same_cache(cluster, alone, teacher, examples, heard, tmp_
     build(PLAIN, examples, teacher, tmp_path / "out", launch=launch, progress=heard)
     assert_same(tmp_path / "out", alone)
     assert heard.rows == len(TEXTS)
+
+
+@pytest.mark.slow
+def test_the_status_counts_the_shards_of_actors(cluster, teacher, examples, written, tmp_path: Path) -> None:
+    build(PLAIN, examples, teacher, tmp_path / "out", launch=Launch(workers=2, ray="local"), progress=Silent())
+    assert_counted(written)
 
 
 @pytest.mark.slow
@@ -266,8 +314,10 @@ def test_an_actor_that_never_starts_holds_no_shard() -> None:
     ray = SimpleNamespace(wait=lambda refs, timeout: ([ref for ref in refs if ref[1]], []), get=lambda ref: ref[2])
     ray.exceptions = SimpleNamespace(RayError=RuntimeError)
     quick, absent = Actor("quick", True), Actor("absent", False)
-    assert _deal(ray, [absent, quick], [3, 1, 2], Stop(""), Silent()) == ([], 0)
+    counted: list[int] = []
+    assert _deal(ray, [absent, quick], [3, 1, 2], counted.append, Stop(""), Silent()) == ([], 0)
     assert (quick.done, absent.done) == ([3, 1, 2], [])
+    assert counted == [3, 1, 2]
 
 
 def test_a_worker_on_a_machine_without_the_directory_says_so(teacher, examples, tmp_path: Path) -> None:
