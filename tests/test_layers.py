@@ -1,11 +1,13 @@
 """The rules of the house, held: who imports whom, how long things may be, what must stand nowhere."""
 
 import ast
+import graphlib
 import os
 import resource
 import subprocess
 import sys
 import warnings
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,40 @@ def name_of(path: Path) -> str:
 def test_phases_import_only_data_and_never_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == 0
+
+
+def loaded_by(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    """The imports that run when a module is imported: not those in functions, nor those for type checkers alone."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and not (
+            isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+        ):
+            yield from loaded_by(node)
+
+
+def meant_by(node: ast.Import | ast.ImportFrom, modules: Collection[str]) -> set[str]:
+    """The modules of ours that an import loads: `from a import b` is a.b where that is a module, else a."""
+    if isinstance(node, ast.Import):
+        return {alias.name for alias in node.names} & set(modules)
+    names = {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name if name in modules else node.module or "" for name in names} & set(modules)
+
+
+def graph_of(files: Iterable[Path]) -> dict[str, set[str]]:
+    """Module → the modules that it loads when it is imported."""
+    found = {name_of(path).removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in files}
+    return {
+        name: {one for node in loaded_by(tree_of(path)) for one in meant_by(node, found)}
+        for name, path in found.items()
+    }
+
+
+def test_no_import_circle_stands_anywhere() -> None:
+    graph = graph_of([*MODULES, *(ROOT / "benchmarks").rglob("*.py")])
+    assert {"data.store", "pipelines.phases"} <= graph["pipelines.steps"]
+    graphlib.TopologicalSorter(graph).prepare()  # CycleError names the modules
 
 
 def test_modules_have_at_most_400_lines_and_should_have_at_most_250() -> None:
