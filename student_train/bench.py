@@ -36,7 +36,7 @@ def bench(
     """Measure students and teachers side by side; one row each. tasks: of encoders without potstill's manifest.
 
     parameters, embedding_parameters, megabytes (files needed to answer), p50_ms and p95_ms of single texts,
-    rows_per_second in batches of 256. Both times include tokenisation. float32 throughout.
+    rows_per_second in batches of up to 256 rows. Both times include tokenisation. float32 throughout.
     threads: of the matrix products and of the tokenizer alike; 0 is all of torch's.
     """
     with held(threads or torch.get_num_threads()):

@@ -137,7 +137,7 @@ def _measured(rows: list[Row]) -> str:
         return ""
     return (
         f"Speed: float32 on {threads} CPU thread{'s' if threads > 1 else ''}, tokenisation included, all models "
-        "interleaved on the same texts; p50 and p95 are of single texts, rows/s of batches of 256."
+        "interleaved on the same texts; p50 and p95 are of single texts, rows/s of batches of up to 256 rows."
     )
 
 

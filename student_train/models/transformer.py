@@ -15,6 +15,10 @@ class Transformer(nn.Module):
     one length at a time, but not in training: dropout is the larger noise, and a step is one batch.
     """
 
+    # Padded sub-words of a batch of answers. MiniLM-L6, 528 reviews, two cores: 256 rows compute 2.1 times the
+    # sub-words there are, 2,048 sub-words 1.15 times, in half the time.
+    sub_words = 2_048
+
     def __init__(self, model: nn.Module, feed: Feed) -> None:
         super().__init__()
         self.model = model
