@@ -33,7 +33,7 @@ def test_no_row_holds_a_mark_without_what_it_belongs_to(tmp_path, options):
     if "language" in options:
         pytest.importorskip("jieba")
     many = originals([f"{text} {i}" for i in range(6) for text in TEXTS])
-    run(tmp_path, many, **({"n_iter": 10, "p_mask": 0.3, "p_pos": 0.3, "p_ng": 0.5} | options))
+    run(tmp_path, many, **({"chunk_rows": 24, "n_iter": 10, "p_mask": 0.3, "p_pos": 0.3, "p_ng": 0.5} | options))
     rows = [row.text for row in rows_of(tmp_path) if row.op]
     assert len(rows) > 300 and not [text for text in rows if TORN.search(text)]
 
@@ -81,5 +81,5 @@ def test_one_changed_text_draws_its_own_rows_anew_and_next_to_none_of_the_others
 
 
 def _rows(out, texts):
-    run(out, originals(texts), tagger="own", n_iter=20)
+    run(out, originals(texts), tagger="own", n_iter=20, chunk_rows=100)
     return rows_of(out)

@@ -1,9 +1,11 @@
 """A small finished run, made of real manifests and real Parquet parts, and a browser to look at its report with."""
 
 import base64
+import functools
 import hashlib
 import json
 import os
+import pickle
 import select
 import shutil
 import subprocess
@@ -25,6 +27,7 @@ from data.manifest import Manifest, read_manifest, write_manifest
 from data.schema import teacher_schema
 from data.tasks.task import Task
 from pipelines import results
+from pipelines.report import pictures
 from pipelines.report.write import write_report
 
 CLASSES = Task("classify", ("bad", "good"))
@@ -192,6 +195,39 @@ def make_run(run: Path, task: Task) -> dict[str, list[float]]:
     make_student(run / "student-distilled", run / "teacher", loss="logit_mse", dev=0.87, seeds=2)
     measure(run, task)
     return {row.text: list(map(float, row_logits)) for row, row_logits in zip(rows, logits, strict=True)}
+
+
+DRAWN: dict[bytes, str] = {}
+DRAWINGS = ("curves", "bars", "histogram", "models", "scatter")
+
+
+def kept(draw: Callable[..., str]) -> Callable[..., str]:
+    """The same drawing for the same numbers, drawn once: matplotlib takes nearly all the time of a report."""
+
+    @functools.wraps(draw)
+    def drawn(*numbers: Any, **named: Any) -> str:
+        key = pickle.dumps((draw.__name__, numbers, named))
+        if key not in DRAWN:
+            DRAWN[key] = draw(*numbers, **named)
+        return DRAWN[key]
+
+    return drawn
+
+
+@pytest.fixture(scope="module", autouse=True)
+def drawings() -> Iterator[None]:
+    """The reports of these tests take the drawings that an earlier one made."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in DRAWINGS:
+            patch.setattr(pictures, name, kept(getattr(pictures, name)))
+        yield
+
+
+@pytest.fixture
+def drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of the drawings themselves."""
+    for name in DRAWINGS:
+        monkeypatch.setattr(pictures, name, getattr(pictures, name).__wrapped__)
 
 
 @pytest.fixture

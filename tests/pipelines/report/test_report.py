@@ -296,7 +296,7 @@ def test_operations_on_a_pair_count_whichever_text_they_hit() -> None:
     assert augmentation.family("original") == "original"
 
 
-def test_equal_runs_give_equal_pages(run: Path) -> None:
+def test_equal_runs_give_equal_pages(run: Path, drawn_anew: None) -> None:
     first = text_of(write_report(run)), text_of(run / "report.md")
     assert (text_of(write_report(run)), text_of(run / "report.md")) == first
 
@@ -308,7 +308,7 @@ def test_a_drawing_of_an_earlier_report_does_not_stay(run: Path) -> None:
     assert not (run / "report" / "by-latency.svg").exists()
 
 
-def test_drawings_follow_the_colours_of_the_page_and_files_bear_their_own() -> None:
+def test_drawings_follow_the_colours_of_the_page_and_files_bear_their_own(drawn_anew: None) -> None:
     svg = pictures.bars({"a": 1.0}, ["1"], x_label="rows")
     assert "var(--plain)" in pictures.inline(svg, "x", "one bar")
     assert not re.search(r"#[0-9a-f]{6}", pictures.inline(svg, "x", "one bar"))
@@ -317,7 +317,7 @@ def test_drawings_follow_the_colours_of_the_page_and_files_bear_their_own() -> N
     assert 'aria-label="a &quot;bar&quot; &amp; more"' in alone
 
 
-def test_drawing_leaves_the_settings_of_matplotlib_as_they_were() -> None:
+def test_drawing_leaves_the_settings_of_matplotlib_as_they_were(drawn_anew: None) -> None:
     import matplotlib
 
     before = dict(matplotlib.rcParams)
