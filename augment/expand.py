@@ -5,7 +5,6 @@ clean; once), tag (words and parts of speech; chunk by chunk), count (once), dra
 over the set; once), write (part by part), seal. `crew.py` says who does what where several processes work.
 """
 
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -25,7 +24,7 @@ from augment.seal import PartJob, make_part, parts_of, read_parts
 from augment.tag import TagChunk, merge_counts, tag_chunk, warm
 from augment.taggers.choose import choose, describe_tagger
 from augment.unique import find_unique, read_unique
-from augment.work import Work, differences, open_work, tidy, versions
+from augment.work import Work, clear, differences, open_work, tidy, versions
 from data import store
 from data.claims import attending
 from data.config import as_dict
@@ -182,8 +181,8 @@ def _set_aside(out: Path, damage: dict[Path, str], progress: Progress) -> None:
 def _finished(out: Path, identity: dict[str, Any]) -> Manifest:
     """Return a finished directory if it is the one asked for."""
     manifest = read_manifest(out, "examples")
-    shutil.rmtree(out / "work", ignore_errors=True)  # left by a run that ended just then, or in use in vain
     _refuse_other(out, manifest, identity)
+    clear(out)
     return manifest
 
 

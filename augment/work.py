@@ -5,8 +5,9 @@ is there. So an interrupted run goes on with the chunks that are missing, and se
 """
 
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -14,11 +15,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from data import store
-from data.claims import FOLDER
+from data.claims import FOLDER, if_alone
 from data.errors import STALE, PotstillError
 from data.manifest import NAME
 
 NOTE = "identity.json"
+TRIES, EVERY = 20, 0.05  # looks, and seconds between them, at a name that is reserved and not written yet
 LIBRARIES = (
     "jieba",
     "nltk",
@@ -106,10 +108,28 @@ def tidy(root: Path, identity: dict[str, Any]) -> None:
     store.sweep(root)
 
 
+def clear(out: Path) -> None:
+    """Remove what only an unfinished set needs, and what killed writers left beside a finished one.
+
+    Others who are present still write, and do not know yet that it is in vain: the last one to leave does it. Where
+    there are no locks nobody is known to be the last: `work` goes, and temporary files stay.
+    """
+    root = out / "work"
+
+    def remove(alone: bool) -> None:
+        if alone:
+            store.sweep(out)
+        shutil.rmtree(root, ignore_errors=True)
+
+    if root.exists() or store.leftovers(out):
+        with suppress(OSError):  # in a place that may only be read it stays
+            if_alone(root, remove)
+
+
 def open_work(root: Path, identity: dict[str, Any]) -> Work:
     """Begin, or join what others began with the same identity. Errors: STALE where theirs is another."""
     note = root / NOTE
-    if not store.put_json(note, identity) and (there := _read(note)) != identity:
+    if not store.put_json(note, identity) and (there := _settled(note, identity)) != identity:
         raise PotstillError(
             f"another run works in {root.parent}: {'; '.join(differences(there, identity))}",
             hint=f"name another directory, or end that run; where none runs, remove {root}",
@@ -137,6 +157,16 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def _settled(note: Path, identity: dict[str, Any]) -> dict[str, Any]:
+    """Read an identity that others put; one whose name stays reserved is ours to write: who reserved it was killed."""
+    for _ in range(TRIES):
+        if there := _read(note):
+            return there
+        time.sleep(EVERY)
+    store.write_json(note, identity)
+    return identity
 
 
 def _read(note: Path) -> dict[str, Any]:

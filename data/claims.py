@@ -24,12 +24,30 @@ def attending(directory: Path, tidy: Callable[[], object]) -> Iterator[None]:
     What an interrupted writer left looks like what a running one writes, so only who is alone may remove it. Where
     there are no locks nobody can know that, and `tidy` is not called.
     """
-    handle = _open(directory / FOLDER / EVERYONE)
+    path = directory / FOLDER / EVERYONE
+    while True:
+        handle = _open(path)
+        try:
+            if _lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, unknown=False) and _stands(handle, path):
+                tidy()
+            _lock(handle, fcntl.LOCK_SH, unknown=True)
+            if _stands(handle, path):
+                yield
+                return
+        finally:
+            os.close(handle)
+
+
+def if_alone(directory: Path, tidy: Callable[[bool], object]) -> None:
+    """Call `tidy` unless others are present in a directory; who comes meanwhile waits for it. It may remove the lock.
+
+    tidy(known): with False where there are no locks, so that nobody can know whether others are there.
+    """
+    path = directory / FOLDER / EVERYONE
+    handle = _open(path)
     try:
-        if _lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, unknown=False):
-            tidy()
-        _lock(handle, fcntl.LOCK_SH, unknown=True)
-        yield
+        if _lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, unknown=True) and _stands(handle, path):
+            tidy(_lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, unknown=False))
     finally:
         os.close(handle)
 
@@ -55,7 +73,7 @@ def only_writer(directory: Path) -> Iterator[bool]:
 
 
 def _hold(path: Path) -> tuple[int, bool]:
-    """Lock a file that stands at `path` once the lock is held: its last holder may have removed it meanwhile."""
+    """Lock a file that stands at `path` once the lock is held; TRY_AGAIN where another process holds it."""
     while True:
         handle = _open(path)
         known = _lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, unknown=False)
@@ -64,11 +82,8 @@ def _hold(path: Path) -> tuple[int, bool]:
             raise PotstillError(
                 f"{path.parent} is in use by another process", hint="run the same command again later", code=TRY_AGAIN
             )
-        try:
-            if os.path.samestat(os.fstat(handle), path.stat()):
-                return handle, known
-        except FileNotFoundError:
-            pass
+        if _stands(handle, path):
+            return handle, known
         os.close(handle)
 
 
@@ -96,6 +111,14 @@ def claim(directory: Path, shard: int) -> Claim | None:
 def _open(path: Path) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+
+
+def _stands(handle: int, path: Path) -> bool:
+    """Whether a lock's file is still the one at its path: who held it before may have removed it meanwhile."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _lock(handle: int, how: int, *, unknown: bool) -> bool:

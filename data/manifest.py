@@ -103,6 +103,7 @@ def read_manifest(directory: Path, kind: str, *, parts: bool = True) -> Manifest
             code=NO_INPUT,
         )
     values = store.read_json(directory / NAME)
+    _refuse_damaged(directory, values, kind)
     manifest = _from_values(directory, values)
     if manifest.kind != kind:
         raise PotstillError(f"{directory} holds {manifest.kind}, not {kind}", hint=HINTS.get(kind, ""))
@@ -115,6 +116,15 @@ def read_manifest(directory: Path, kind: str, *, parts: bool = True) -> Manifest
     for part in manifest.parts if parts else ():
         check_part(directory, part)
     return manifest
+
+
+def _refuse_damaged(directory: Path, values: Any, kind: str) -> None:
+    """Refuse a seal of another kind or version that is not what its own hash says: a flipped bit, not another thing."""
+    if not isinstance(values, dict) or (values.get("version"), values.get("kind")) == (SCHEMA_VERSION, kind):
+        return
+    if not store.is_whole(directory / NAME, values):
+        message = f"{directory / NAME} was edited: its own hash is another"
+        raise PotstillError(message, hint=MEND.format(directory), code=BAD_DATA)
 
 
 def open_sealed(directory: Path, kind: str, *, known: Mapping[str, str] | None = None) -> Manifest:

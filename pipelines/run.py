@@ -4,14 +4,14 @@ A step that is finished and unchanged is skipped; a stale one stops the run befo
 changed, or is moved aside with `force`.
 """
 
-import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from data import store
-from data.errors import STALE, TRY_AGAIN, PotstillError
+from data.claims import only_writer
+from data.errors import STALE, PotstillError
 from data.manifest import read_manifest
 from data.output import refuse_foreign
 from pipelines import ledger, results, toml
@@ -19,10 +19,12 @@ from pipelines.apart import Measured, Runner, run_apart
 from pipelines.console import Console
 from pipelines.ledger import State, Step
 from pipelines.loglines import duration
+from pipelines.measured import FOLDER as MEASURED
 from pipelines.recipe import Recipe
 from pipelines.steps import TEACHER, steps_of
 
 SAVED = "recipe.toml"
+REPORT = "report"
 
 
 def plan_of(recipe: Recipe) -> list[tuple[Step, State]]:
@@ -138,11 +140,13 @@ def show_results(recipe: Recipe, found: dict[str, Any], console: Console) -> Non
 
 @contextmanager
 def _held(out: Path) -> Iterator[None]:
-    """Hold the run directory: two runs at once would write the same files."""
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise PotstillError(f"{out} is in use by another run", hint="try again later", code=TRY_AGAIN) from None
+    """Hold the run directory: two runs at once would write the same files. What a killed one left goes first.
+
+    The directories of the phases have writers of their own. Beside them `evaluate`, `bench` and `report` write, too,
+    and hold nothing: their files stay as long as their process lives.
+    """
+    with only_writer(out) as known:
+        for path in store.leftovers(out) if known else ():
+            if path.relative_to(out).parts[0] in (path.name, MEASURED, REPORT) and not store.is_being_written(path):
+                path.unlink(missing_ok=True)
         yield

@@ -46,13 +46,15 @@ def tidy(out: Path) -> None:
     if _left_by_killed(out) or any(next(out.glob(name), None) for name in names):
         with suppress(OSError, PotstillError), writing(out):
             clear(out)
+    _tidy_seeds(out)
 
 
 def clear(out: Path) -> None:
-    """Remove what only an unfinished model needs."""
+    """Remove what only an unfinished model needs, and what is left beside seeds that were finished before."""
     clear_training(out)
     clear_tokenizer(out)
     shutil.rmtree(out / ENCODED, ignore_errors=True)
+    _tidy_seeds(out)
 
 
 @contextmanager
@@ -90,6 +92,12 @@ def _move(path: Path, target: Path) -> None:
     with suppress(FileNotFoundError):
         path.replace(target)
         store.flush(target.parent)
+
+
+def _tidy_seeds(out: Path) -> None:
+    """Of several seeds each one's directory has a writer of its own."""
+    for seal in sorted(out.glob(f"seed-*/{NAME}")):
+        tidy(seal.parent)
 
 
 def _left_by_killed(out: Path) -> list[Path]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from data import store
 from data.errors import BAD_DATA, STALE, PotstillError
-from data.manifest import NAME, Manifest, check_seal, open_sealed, read_manifest
+from data.manifest import NAME, Manifest, check_seal, open_sealed, read_manifest, seal_of
 from data.progress import Progress
 from student_train.checkpoint import LAST
 from student_train.config import ASKED, HOW_ONLY
@@ -61,12 +61,12 @@ def set_damaged_aside(out: Path, kind: str, *, progress: Progress) -> None:
 def refuse_other_number(out: Path, kind: str) -> None:
     """Refuse to put one student where several are, or several where one is."""
     try:
-        found = store.read_json(out / NAME).get("kind") if (out / NAME).is_file() else kind
+        there = seal_of(out)
     except PotstillError:
         return  # torn: it is made again
-    if found != kind and found in NUMBERS:
+    if there is not None and there["kind"] != kind and there["kind"] in NUMBERS:
         raise PotstillError(
-            f"{out} holds {NUMBERS[found]}, this run makes {NUMBERS[kind]}",
+            f"{out} holds {NUMBERS[there['kind']]}, this run makes {NUMBERS[kind]}",
             hint="name another output directory, or move this one away",
             code=STALE,
         )

@@ -7,9 +7,9 @@ from typing import Any
 
 from data import store
 from data.config import as_dict
-from data.errors import BAD_DATA, PotstillError
+from data.errors import BAD_DATA, NO_INPUT, PotstillError
 from data.examples import describe
-from data.manifest import NAME, Manifest, open_sealed, read_manifest, write_manifest
+from data.manifest import NAME, Manifest, open_sealed, read_manifest, seal_of, write_manifest
 from data.metrics import goodness
 from data.readers.said import KEY
 from data.tasks.task import Task
@@ -91,8 +91,10 @@ def best_student(directory: Path) -> Path:
 
 
 def _of_seeds(directory: Path) -> Manifest | None:
-    kind = store.read_json(directory / NAME, hint="potstill train makes a student").get("kind")
-    return open_sealed(directory, "students") if kind == "students" else None
+    seal = seal_of(directory)
+    if seal is None:
+        raise PotstillError(f"{directory / NAME} is not there", hint="potstill train makes a student", code=NO_INPUT)
+    return open_sealed(directory, "students") if seal["kind"] == "students" else None
 
 
 def _seed(directory: Path, name: str, manifest: Manifest) -> Path:

@@ -17,9 +17,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from data import store
-from data.claims import attending
+from data.claims import if_alone
 from data.errors import PotstillError
-from data.manifest import NAME, Manifest, check_made_from, read_manifest
+from data.manifest import NAME, Manifest, check_made_from, check_seal, read_manifest
 from data.output import refuse_foreign
 from data.progress import Progress
 from teacher_cache import plan as plans
@@ -69,7 +69,10 @@ def build(
 
     from teacher_cache import work  # torch and transformers from here on
 
-    return work.run(job, there, launch, remote, progress=progress)
+    manifest = work.run(job, there, launch, remote, progress=progress)
+    if manifest is not None:
+        sweep(out)
+    return manifest
 
 
 def expected(job: Job, there: Plan) -> Plan:
@@ -119,10 +122,9 @@ def find_finished(job: Job, progress: Progress) -> Manifest | None:
         return None
     try:
         manifest = read_manifest(job.out, "teacher")
+        check_seal(job.out)
         if kept(job.out):
-            if store.leftovers(job.out):  # a writer was killed behind the seal
-                with suppress(OSError), attending(job.out, lambda: store.sweep(job.out)):
-                    pass  # in a place that may only be read they stay
+            sweep(job.out)
             return manifest
         problem = f"{job.out / FOLDER} is not whole"
     except PotstillError as error:
@@ -130,3 +132,13 @@ def find_finished(job: Job, progress: Progress) -> Manifest | None:
     progress.note(f"{problem}: set aside, made again")
     store.move(job.out / NAME, job.out / QUARANTINE)
     return None
+
+
+def sweep(out: Path) -> None:
+    """Remove what killed writers left beside a finished cache, unless others are present; the last one to leave does.
+
+    Where nobody can know who is present, or nothing may be written, it stays.
+    """
+    if store.leftovers(out):
+        with suppress(OSError):
+            if_alone(out, lambda known: store.sweep(out) if known else None)

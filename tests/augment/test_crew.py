@@ -18,7 +18,8 @@ from augment import expand as module
 from augment.config import AugmentConfig
 from augment.crew import in_turn
 from augment.expand import expand
-from data.claims import Claim, attending, claim
+from augment.work import open_work
+from data.claims import Claim, attending, claim, if_alone
 from data.errors import STALE, TRY_AGAIN, PotstillError
 from data.example import Example, example_id
 from data.examples import read_examples
@@ -79,6 +80,10 @@ def dies(name, call):
         f"    return real(job, *more) if len(calls) < {call} else os.kill(os.getpid(), signal.SIGKILL)\n"
         f"t.module.{name} = killed"
     )
+
+
+def refused(handle, how):
+    raise OSError(errno.ENOTSUP, "no locks here")
 
 
 def test_a_share_begins_with_its_own_chunks_and_takes_the_others_from_the_end():
@@ -154,9 +159,6 @@ def test_what_is_done_once_is_waited_for(tmp_path, whole):
 
 
 def test_without_locks_two_at_once_do_the_same_work_and_make_the_same_set(tmp_path, whole, monkeypatch):
-    def refused(handle, how):
-        raise OSError(errno.ENOTSUP, "no locks here")
-
     monkeypatch.setattr(fcntl, "flock", refused)
     made = []
     threads = [threading.Thread(target=lambda n=n: made.append(run(tmp_path, share=Share(n, 2)))) for n in range(2)]
@@ -168,9 +170,12 @@ def test_without_locks_two_at_once_do_the_same_work_and_make_the_same_set(tmp_pa
     assert (tmp_path / "part-00000.parquet").read_bytes() == whole[1]
 
 
+@pytest.mark.parametrize("locks", [True, False])
 @pytest.mark.parametrize("name", ["gather", "merge_counts", "find_unique", "read_parts"])
-def test_a_set_that_another_process_seals_meanwhile_is_returned(tmp_path, whole, monkeypatch, name):
-    """Where there are no locks, or they lie; what the slower one was reading is gone by then."""
+def test_a_set_that_another_process_seals_meanwhile_is_returned(tmp_path, whole, monkeypatch, name, locks):
+    """Where there are no locks, or they lie; without them what the slower one was reading is gone by then."""
+    if not locks:
+        monkeypatch.setattr(fcntl, "flock", refused)
     monkeypatch.setattr(crew, "claim", lambda directory, number: Claim(-1))
     monkeypatch.setattr(Claim, "release", lambda self: None)
     real = getattr(module, name)
@@ -184,10 +189,75 @@ def test_a_set_that_another_process_seals_meanwhile_is_returned(tmp_path, whole,
     assert run(tmp_path).root == whole[0] and same(tmp_path, whole)
 
 
+LEFTOVER = "part-00000.parquet.tmp-12-0123abcd"
+
+
+def test_what_a_killed_writer_left_beside_a_finished_set_goes_with_the_next_run(tmp_path, whole):
+    run(tmp_path)
+    (tmp_path / LEFTOVER).touch()
+    (tmp_path / "work/seal").mkdir(parents=True)
+    assert run(tmp_path).root == whole[0] and same(tmp_path, whole)
+
+
+def test_what_a_killed_writer_left_goes_when_another_finishes_the_set(tmp_path, whole, monkeypatch):
+    real = module.read_parts
+    monkeypatch.setattr(module, "read_parts", lambda *args: ((tmp_path / LEFTOVER).touch(), real(*args))[1])
+    assert run(tmp_path).root == whole[0] and same(tmp_path, whole)
+
+
+def test_beside_a_finished_set_nothing_is_removed_while_another_writes(tmp_path, whole):
+    """It does not know yet that the set is finished; it removes all when it leaves."""
+    run(tmp_path)
+    with attending(tmp_path / "work", lambda: None):
+        (tmp_path / LEFTOVER).touch()
+        assert run(tmp_path).root == whole[0]
+        assert (tmp_path / LEFTOVER).exists() and (tmp_path / "work").exists()
+    assert run(tmp_path).root == whole[0] and same(tmp_path, whole)
+
+
+def test_without_locks_the_work_goes_and_a_temporary_file_that_may_be_anybody_s_stays(tmp_path, monkeypatch):
+    run(tmp_path)
+    (tmp_path / LEFTOVER).touch()
+    monkeypatch.setattr(fcntl, "flock", refused)
+    run(tmp_path)
+    assert (tmp_path / LEFTOVER).exists() and not (tmp_path / "work").exists()
+
+
+def test_a_lock_whose_file_another_removed_is_none(tmp_path):
+    """Who tidies up last removes the lock, too; who waited for it must not take the old file's lock for its own."""
+    path = tmp_path / "claims/present.lock"
+
+    def remove(known):
+        path.unlink()
+        with attending(tmp_path, lambda: alone.append("first")):
+            if_alone(tmp_path, lambda known: alone.append("second"))
+
+    alone = []
+    if_alone(tmp_path, remove)
+    assert alone == ["first"]
+
+
 def test_half_an_identity_is_no_obstacle_for_who_comes_alone(tmp_path, whole):
     (tmp_path / "work").mkdir()
     (tmp_path / "work/identity.json").touch()
     assert run(tmp_path).root == whole[0] and same(tmp_path, whole)
+
+
+def test_half_an_identity_is_no_obstacle_beside_others_either(tmp_path, whole):
+    """Of two who begin where there are no hard links the first is killed between the name and its content."""
+    with attending(tmp_path / "work", lambda: None):
+        (tmp_path / "work/identity.json").touch()
+        assert run(tmp_path).root == whole[0]
+    assert run(tmp_path).root == whole[0] and same(tmp_path, whole)
+
+
+def test_a_name_that_another_has_reserved_is_waited_for(tmp_path):
+    (tmp_path / "identity.json").touch()
+    writer = threading.Timer(0.1, lambda: (tmp_path / "identity.json").write_text('{"config": {"seed": 1}}'))
+    writer.start()
+    with pytest.raises(PotstillError, match="another run works in") as other:
+        open_work(tmp_path, {"config": {"seed": 2}})
+    assert other.value.code == STALE
 
 
 def test_another_set_is_refused_while_a_run_is_at_work(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -233,7 +234,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped_and_gives_the_same_set(tmp_
     done = {path: path.stat().st_mtime_ns for path in last_files}
     assert done and not (tmp_path / "out/MANIFEST.json").exists()
     monkeypatch.setattr(gather, "_good", None)  # the originals are not read again
-    monkeypatch.setattr(module.shutil, "rmtree", lambda path, **options: None)
+    monkeypatch.setattr(shutil, "rmtree", lambda path, **options: None)
     again = run(tmp_path / "out")
     assert again.root == whole.root
     assert all(path.stat().st_mtime_ns == time for path, time in done.items())  # finished chunks are not made again

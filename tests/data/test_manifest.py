@@ -1,15 +1,18 @@
 """The seal: what it notices, and the exit code of each case."""
 
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from data import store
 from data.errors import BAD_DATA, NO_INPUT, STALE, USAGE, PotstillError
 from data.example import Example
 from data.examples import write_parts
-from data.manifest import NAME, Manifest, check_made_from, check_part, read_manifest, write_manifest
+from data.manifest import NAME, Manifest, check_files, check_made_from, check_part, read_manifest, write_manifest
+from data.progress import Silent
 from data.tasks.task import Task
 
 TASK = Task("classify", ("neg", "pos"))
@@ -110,11 +113,30 @@ def test_a_directory_of_another_kind_is_refused(sealed: Path) -> None:
     assert error.code == USAGE
 
 
-def test_another_format_version_is_stale(sealed: Path) -> None:
-    edit(sealed, version=0)
+@pytest.mark.parametrize("hashed", [True, False])  # a version may have other fields, or no hash of its own
+def test_another_format_version_is_stale(sealed: Path, hashed: bool) -> None:
+    values = json.loads((sealed / NAME).read_text()) | {"version": 0, "more": 1}
+    del values[store.CHECK]
+    (sealed / NAME).write_bytes(store.to_record(values) if hashed else store.to_json(values))
     error = refused(sealed)
     assert error.code == STALE == 78
     assert "format version 0" in error.message
+
+
+def test_a_flipped_bit_is_damage_whatever_the_seal_says_then(sealed: Path) -> None:
+    """Its kind and its version are no other kind and version because a bit of them is."""
+    content = (sealed / NAME).read_bytes()
+    for field in (b'"kind": "examples"', b'"version": 1'):
+        start = content.index(field)
+        for place, bit in itertools.product(range(start, start + len(field)), range(8)):
+            (sealed / NAME).write_bytes(content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1 :])
+            assert refused(sealed).code == BAD_DATA
+            assert check_files(sealed, "examples", progress=Silent())
+
+
+def test_half_of_a_surrogate_pair_is_damage(sealed: Path) -> None:
+    edit(sealed, report={"device": "\ud800"})
+    assert "was edited" in check_files(sealed, "examples", progress=Silent())[0]
 
 
 def test_a_changed_input_makes_its_output_stale(sealed: Path) -> None:

@@ -83,12 +83,6 @@ def test_asked_to_stop(server: Server, undisturbed: End, tries: Tries, tmp_path:
             check_survived(server, out, undisturbed.root)
 
 
-# Known and not mended yet: of two writers about one try in twelve leaves a temporary file beside a finished set, and
-# one of two runs of flipped bits had a try that did not survive. `make faults` runs both.
-known = pytest.mark.skipif("POTSTILL_FAULT_STRIDE" not in os.environ, reason="a known race: make faults runs it")
-
-
-@known
 def test_two_writers_one_killed(
     server: Server, undisturbed: End, tries: Tries, luck: random.Random, tmp_path: Path
 ) -> None:
@@ -103,7 +97,6 @@ def test_two_writers_one_killed(
             check_survived(server, out, undisturbed.root, no_links=faults["no_links"])
 
 
-@known
 def test_every_flipped_bit_is_found_and_mended(
     server: Server, undisturbed: End, tries: Tries, luck: random.Random, tmp_path: Path
 ) -> None:
@@ -112,7 +105,9 @@ def test_every_flipped_bit_is_found_and_mended(
     for turn in range(60):
         path = out / (NAME if turn % 2 else "part-00000.parquet")
         content = path.read_bytes()
-        place, bit = luck.randrange(len(content)), luck.randrange(8)
+        # Every fourth one in what a seal says of its kind and version, which are not another kind and version then.
+        first = content.index((b'"kind"', b'"version"')[turn // 4 % 2]) if turn % 4 == 3 else 0
+        place, bit = luck.randrange(first, first + 12 if first else len(content)), luck.randrange(8)
         with tries.of("augment: bit flip in a part or the seal", f"{path.name} byte {place} bit {bit}"):
             path.write_bytes(content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1 :])
             assert check_files(out, "examples", progress=Silent()), "not found"

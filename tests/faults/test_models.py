@@ -5,7 +5,9 @@ import json
 import os
 import random
 import shutil
+import signal
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -83,80 +85,83 @@ def is_over(steps: tuple[str, ...]) -> int:
     return max(at for at, step in enumerate(steps) if step.startswith("replace last.safetensors")) + 2
 
 
-@pytest.mark.parametrize("action", [TEACH, TRAIN])
-@pytest.mark.parametrize("torn", [False, True])
-def test_kill_at_every_step_of_making_a_model(
-    server: Server,
-    school: School,
-    undisturbed: Undisturbed,
-    tries: Tries,
-    luck: random.Random,
-    tmp_path: Path,
-    action: str,
-    torn: bool,
-) -> None:
-    wanted, whole = undisturbed[action, True]
-    for number, name in some(whole.steps, luck, only="write" if torn else ""):
-        out = tmp_path / f"out{number}"
-        what = "with half a file written" if torn else "at each step"
-        with tries.of(f"{action}: kill -9 {what}", f"{number} {name}"):
-            end = server.make(school, out, action, often=True, kill_before=number, torn=torn)
-            assert end.code == -9, f"was not killed: {end.code}"
-            again = check_same(server, school, out, action, wanted)
-            assert again.trained == 0 or number < is_over(whole.steps), f"{again.trained} steps were trained again"
-        shutil.rmtree(out, ignore_errors=True)
+@dataclass(frozen=True)
+class Trial:
+    """One test's tries: who makes models, of what, and what an undisturbed one is."""
+
+    server: Server
+    school: School
+    undisturbed: Undisturbed
+    tries: Tries
+    luck: random.Random
+    folder: Path
+
+    def each(
+        self,
+        fault: str,
+        action: str,
+        *,
+        often: bool = True,
+        only: str | tuple[str, ...] = "",
+        every: int = STRIDE,
+        most: int | None = None,
+        at: str = "kill_before",
+        ends: tuple[int, ...] = (-signal.SIGKILL,),
+        **faults: Any,
+    ) -> None:
+        """Break steps of making a model, one a try; after each, a run without the fault makes the undisturbed one.
+
+        only, every   of the steps that begin so, one in so many
+        most          so many of these at most, drawn by luck
+        at            what happens at the step: `kill_before`, `fail_at`; ends: exit codes that it may have
+        """
+        wanted, whole = self.undisturbed[action, often]
+        steps = some(whole.steps, self.luck, only=only, every=every)
+        for number, name in sorted(self.luck.sample(steps, min(most, len(steps)))) if most else steps:
+            out, drawn = self.folder / f"out{number}", self.luck.randrange(10**6)
+            with self.tries.of(f"{action}: {fault}", f"{number} {name}, luck {drawn}"):
+                end = self.server.make(self.school, out, action, often=often, seed=drawn, **{at: number}, **faults)
+                assert end.code in ends, f"exit code {end.code}: {end.message}"
+                again = check_same(self.server, self.school, out, action, wanted)
+                over = often and number >= is_over(whole.steps)
+                assert again.trained == 0 or not over, f"{again.trained} steps were trained again"
+            shutil.rmtree(out, ignore_errors=True)
 
 
-def test_kill_at_steps_of_several_seeds(
+@pytest.fixture
+def trial(
     server: Server, school: School, undisturbed: Undisturbed, tries: Tries, luck: random.Random, tmp_path: Path
-) -> None:
-    wanted, whole = undisturbed[SEEDS, False]
-    for number, name in some(whole.steps, luck, every=2 * STRIDE):
-        out = tmp_path / f"out{number}"
-        with tries.of("train, two seeds: kill -9", f"{number} {name}"):
-            assert server.make(school, out, SEEDS, kill_before=number).code == -9
-            check_same(server, school, out, SEEDS, wanted)
-        shutil.rmtree(out, ignore_errors=True)
+) -> Trial:
+    return Trial(server, school, undisturbed, tries, luck, tmp_path)
 
 
 @pytest.mark.parametrize("action", [TEACH, TRAIN])
-def test_power_lost_while_a_model_is_made(
-    server: Server,
-    school: School,
-    undisturbed: Undisturbed,
-    tries: Tries,
-    luck: random.Random,
-    tmp_path: Path,
-    action: str,
-) -> None:
-    wanted, whole = undisturbed[action, True]
-    for number, name in some(whole.steps, luck, every=2 * STRIDE):
-        out, drawn = tmp_path / f"out{number}", luck.randrange(10**6)
-        with tries.of(f"{action}: power lost", f"{number} {name}, luck {drawn}"):
-            assert server.make(school, out, action, often=True, kill_before=number, power=True, seed=drawn).code == -9
-            check_same(server, school, out, action, wanted)
-        shutil.rmtree(out, ignore_errors=True)
+def test_kill_at_every_step_of_making_a_model(trial: Trial, action: str) -> None:
+    trial.each("kill -9 at each step", action)
 
 
 @pytest.mark.parametrize("action", [TEACH, TRAIN])
-def test_disk_full_at_every_write_of_a_model(
-    server: Server,
-    school: School,
-    undisturbed: Undisturbed,
-    tries: Tries,
-    luck: random.Random,
-    tmp_path: Path,
-    action: str,
-) -> None:
-    wanted, whole = undisturbed[action, True]
-    for number, name in some(whole.steps, luck, only=WRITES):
-        out = tmp_path / f"out{number}"
-        with tries.of(f"{action}: disk full (ENOSPC) at each write", f"{number} {name}"):
-            end = server.make(school, out, action, often=True, fail_at=number, error=errno.ENOSPC, torn=True)
-            assert end.code in (IO_ERROR, 0), f"exit code {end.code}: {end.message}"
-            again = check_same(server, school, out, action, wanted)
-            assert again.trained == 0 or number < is_over(whole.steps), f"{again.trained} steps were trained again"
-        shutil.rmtree(out, ignore_errors=True)
+def test_kill_in_the_middle_of_every_write_of_a_model(trial: Trial, action: str) -> None:
+    trial.each("kill -9 with half a file written", action, only="write", torn=True)
+
+
+def test_kill_at_steps_of_several_seeds(trial: Trial) -> None:
+    trial.each("kill -9", SEEDS, often=False, every=2 * STRIDE)
+
+
+@pytest.mark.parametrize("action", [TEACH, TRAIN])
+def test_power_lost_while_a_model_is_made(trial: Trial, action: str) -> None:
+    trial.each("power lost", action, every=2 * STRIDE, power=True)
+
+
+@pytest.mark.parametrize("action", [TEACH, TRAIN])
+def test_disk_full_at_every_write_of_a_model(trial: Trial, action: str) -> None:
+    full = {"at": "fail_at", "ends": (IO_ERROR, 0), "error": errno.ENOSPC, "torn": True}
+    trial.each("disk full (ENOSPC) at each write", action, only=WRITES, **full)
+
+
+def test_kill_at_any_step_of_a_run(trial: Trial) -> None:
+    trial.each("kill -9 at any step", RUN, often=False, every=1, most=6)  # a run takes two seconds
 
 
 @pytest.mark.parametrize("action", [TEACH, TRAIN, SEEDS])
@@ -173,18 +178,6 @@ def test_two_make_one_model_at_once(
             codes = sorted(end.code for end in ends)
             assert codes in ([[0, 0], [0, TRY_AGAIN]] if locks else [[0, 0]]), [end.message for end in ends]
             check_same(server, school, out, action, wanted)
-
-
-def test_kill_at_any_step_of_a_run(
-    server: Server, school: School, undisturbed: Undisturbed, tries: Tries, luck: random.Random, tmp_path: Path
-) -> None:
-    wanted, whole = undisturbed[RUN, False]
-    for number in sorted(luck.sample(range(len(whole.steps)), 6)):  # a run takes two seconds
-        out = tmp_path / f"out{number}"
-        with tries.of("run: kill -9 at any step", f"{number} {whole.steps[number]}"):
-            assert server.make(school, out, RUN, kill_before=number).code == -9
-            check_same(server, school, out, RUN, wanted)
-        shutil.rmtree(out, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from data import store
+from data.claims import attending
 from data.progress import Silent
+from teacher_cache import work
 from teacher_cache.build import build
 from teacher_cache.config import CacheConfig
 from teacher_cache.verify import verify
@@ -64,6 +66,46 @@ def test_what_a_writer_killed_behind_the_seal_left_is_removed(teacher: Path, exa
     (out / "status.json.tmp-12-0123abcd").touch()
     assert verify(out, progress=Silent())
     build(PLAIN, examples, teacher, out, progress=Silent())
+    assert verify(out, progress=Silent()) == []
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_one_that_seals(
+    teacher: Path, examples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, real = tmp_path / "out", work.write_manifest
+
+    def seal(*values: Any) -> None:
+        (out / "commits" / "00001.json.tmp-12-0123abcd").touch()
+        real(*values)
+
+    monkeypatch.setattr(work, "write_manifest", seal)
+    build(PLAIN, examples, teacher, out, progress=Silent())
+    assert verify(out, progress=Silent()) == []
+
+
+def test_beside_a_finished_cache_nothing_is_removed_while_another_writes(
+    teacher: Path, examples: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    build(PLAIN, examples, teacher, out, progress=Silent())
+    with attending(out, lambda: None):
+        (out / "status.json.tmp-12-0123abcd").touch()
+        build(PLAIN, examples, teacher, out, progress=Silent())
+        assert (out / "status.json.tmp-12-0123abcd").exists()
+
+
+@pytest.mark.parametrize("field", [b'"kind": "t', b'"version": 1', b'"token_budget', b'"reused'])
+def test_a_flipped_bit_of_a_finished_cache_s_seal_is_mended_by_the_next_run(
+    teacher: Path, examples: Path, tmp_path: Path, field: bytes
+) -> None:
+    """Whatever the seal says then: config and report, too, which its root leaves out."""
+    out = tmp_path / "out"
+    root = build(PLAIN, examples, teacher, out, progress=Silent()).root
+    content = bytearray((out / "MANIFEST.json").read_bytes())
+    content[content.index(field) + len(field) - 1] ^= 1
+    (out / "MANIFEST.json").write_bytes(bytes(content))
+    assert verify(out, progress=Silent())
+    assert build(PLAIN, examples, teacher, out, progress=Silent()).root == root
     assert verify(out, progress=Silent()) == []
 
 

@@ -67,16 +67,40 @@ def tear(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
-@pytest.mark.parametrize("damage", [flip, tear, Path.unlink])
+def flip_kind(path: Path) -> None:
+    """Let a seal speak of another kind, by one bit."""
+    content = bytearray(path.read_bytes())
+    content[content.index(b'"kind": "', content.index(b'"config"')) + len('"kind": "')] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def flip_version(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[content.rindex(b'"version": ') + len('"version": ')] ^= 2
+    path.write_bytes(bytes(content))
+
+
+def no_object(path: Path) -> None:
+    path.write_text("[]")
+
+
+ALL = ("examples", "encoder", "teacher", "student", "students")
+
+
 @pytest.mark.parametrize(
-    ("kind", "name"),
+    ("kind", "name", "damage"),
     [
-        *(("examples", name) for name in (NAME, "part-00000.parquet")),
-        *(("encoder", name) for name in (NAME, "model.safetensors", "tokenizer.json")),
-        *(("teacher", name) for name in (NAME, "part-00000-*.parquet", "PLAN.json", "files/tokenizer.json")),
-        *(("student", name) for name in (NAME, "model.safetensors", "config.json")),
-        *(("students", name) for name in (NAME, "seed-1/model.safetensors", "seed-0/MANIFEST.json")),
-    ],
+        (*place, damage)
+        for place in (
+            *(("examples", name) for name in (NAME, "part-00000.parquet")),
+            *(("encoder", name) for name in (NAME, "model.safetensors", "tokenizer.json")),
+            *(("teacher", name) for name in (NAME, "part-00000-*.parquet", "PLAN.json", "files/tokenizer.json")),
+            *(("student", name) for name in (NAME, "model.safetensors", "config.json")),
+            *(("students", name) for name in (NAME, "seed-1/model.safetensors", "seed-0/MANIFEST.json")),
+        )
+        for damage in (flip, tear, Path.unlink)
+    ]
+    + [(kind, NAME, damage) for kind in ALL for damage in (flip_kind, flip_version, no_object)],
 )
 def test_the_command_that_verify_names_mends_what_it_found(
     made: Path, potstill: Potstill, kind: str, name: str, damage: Callable[[Path], object]

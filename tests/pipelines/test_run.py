@@ -1,7 +1,10 @@
 """A run with stand-ins for the phases: order, skipping, staleness, resuming, what is recorded."""
 
 import dataclasses
+import errno
+import fcntl
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -341,13 +344,38 @@ def test_two_runs_at_once_are_refused(rooms: Rooms, files: Path, monkeypatch: py
     made = loaded(files)
 
     def second(**arguments: Any) -> Manifest:
-        with pytest.raises(PotstillError, match="in use by another run") as error:
+        with pytest.raises(PotstillError, match="is in use by another process") as error:
             run(made)
         assert error.value.code == errors.TRY_AGAIN
         return rooms.teach(**arguments)
 
     monkeypatch.setattr(phases, "teach", second)
     run(made)
+
+
+def test_what_a_killed_run_left_beside_its_phases_goes_with_the_next_run(rooms: Rooms, files: Path) -> None:
+    """Not what a living process writes there, such as `evaluate`, nor what lies in the directory of a phase."""
+    made = loaded(files)
+    run(made)
+    alive = f"phases.json.tmp-{os.getppid()}-0123abcd"
+    places = ("phases.json.tmp-{}-0123abcd", "measured/kl/speed.json.tmp-{}-0123abcd", "report/a.svg.tmp-{}-0123abcd")
+    left = [files / "run" / place.format(2**22 + 1) for place in places]
+    stays = [files / "run" / alive, files / "run" / "examples" / f"x.tmp-{2**22 + 1}-0123abcd"]
+    for path in (*left, *stays):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    run(made)
+    assert not any(path.exists() for path in left) and all(path.exists() for path in stays)
+
+
+def test_a_run_needs_no_locks(rooms: Rooms, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_locks(*values: Any) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    made = loaded(files)
+    run(made)
+    assert set(words(made).values()) == {"done"}
 
 
 def test_the_losses_of_the_students_say_what_the_cache_must_hold(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:

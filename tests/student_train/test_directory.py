@@ -209,6 +209,22 @@ def test_what_a_writer_killed_behind_the_seal_left_is_removed(
     assert Student.load(tmp_path / "s")
 
 
+@pytest.mark.parametrize("sealed", [True, False])
+def test_what_a_writer_killed_behind_the_seal_of_a_seed_left_is_removed(
+    small: TrainConfig, sentiment: Cache, tmp_path: Path, sealed: bool
+) -> None:
+    """sealed: whether the seal over all seeds was written before."""
+    two = dataclasses.replace(small, seeds=(0, 1), max_steps=2)
+    train(two, *sentiment, tmp_path / "s", progress=Silent())
+    before = files(tmp_path / "s")
+    for name in (LAST, f"{LAST}.tmp-12-0123abcd", SEALING):
+        (tmp_path / "s/seed-0" / name).touch()
+    if not sealed:
+        (tmp_path / "s" / NAME).unlink()
+    train(two, *sentiment, tmp_path / "s", progress=Silent())
+    assert files(tmp_path / "s") == before
+
+
 def test_a_sealed_student_keeps_its_bytes_beside_a_slower_writer_without_locks(
     small: TrainConfig, sentiment: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
