@@ -24,6 +24,7 @@ LONGEST_TEXT = 1 << 20  # characters; a longer "sentence" is a broken file, and 
 # group of texts of a megabyte would take a terabyte; one of 8,192 sentences is one slice.
 SLICE = 1 << 20
 OK, TRUNCATED, NONFINITE = "ok", "truncated", "nonfinite"
+ANSWERED = (OK, TRUNCATED)  # status of rows that the teacher has answered
 EMPTY, SURROGATE, TOO_LONG = "rejected:empty", "rejected:surrogate", "rejected:too-long"
 
 NO_PADDING = -1  # as a config's padding id: no sub-word has it

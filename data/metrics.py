@@ -1,5 +1,6 @@
 """The numbers a task is judged by. Everything takes and returns numpy; higher is better, but for those of `LOWER`."""
 
+import math
 import warnings
 
 import numpy as np
@@ -11,6 +12,13 @@ OF_CLASS = "f1:"  # `f1:spam` is the F1 of the class spam
 def goodness(name: str, value: float) -> float:
     """A metric's value turned so that more is better: for choosing, never for showing."""
     return -value if name in LOWER else value
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    """Mean and sample standard deviation (0 for one value)."""
+    mean = sum(values) / len(values)
+    variance = sum((value - mean) ** 2 for value in values) / max(1, len(values) - 1)
+    return {"mean": mean, "std": math.sqrt(variance)}
 
 
 def classification(

@@ -68,22 +68,22 @@ def read_record(path: Path, names: Iterable[str], *, hint: str = "") -> dict[str
     values = read_json(path, hint=hint)
     if not isinstance(values, dict):
         raise PotstillError(f"{path} is not a record", hint=hint, code=BAD_DATA)
-    whole = is_whole(path, values)
-    values.pop(CHECK, None)
-    if set(values) != set(names):
-        raise PotstillError(f"{path} has other fields: {', '.join(sorted(values))}", hint=hint, code=BAD_DATA)
-    if not whole:
-        raise PotstillError(f"{path} was edited: its own hash is another", hint=hint, code=BAD_DATA)
-    return values
+    plain = {name: value for name, value in values.items() if name != CHECK}
+    if set(plain) != set(names):
+        raise PotstillError(f"{path} has other fields: {', '.join(sorted(plain))}", hint=hint, code=BAD_DATA)
+    check_record(path, values, hint=hint)
+    return plain
 
 
-def is_whole(path: Path, values: dict[str, Any]) -> bool:
-    """Whether a record is what its own hash says; one without a hash is taken at its word."""
+def check_record(path: Path, values: dict[str, Any], *, hint: str = "") -> None:
+    """Refuse (BAD_DATA) a record that is not what its own hash says; one without a hash is taken at its word."""
     plain = {name: value for name, value in values.items() if name != CHECK}
     try:
-        return plain == values or path.read_bytes() == to_json(values) == to_record(plain)
+        whole = plain == values or path.read_bytes() == to_json(values) == to_record(plain)
     except UnicodeEncodeError:  # half of a surrogate pair, which JSON can spell and UTF-8 cannot
-        return False
+        whole = False
+    if not whole:
+        raise PotstillError(f"{path} was edited: its own hash is another", hint=hint, code=BAD_DATA)
 
 
 def put(path: Path, content: bytes) -> bool:

@@ -14,8 +14,10 @@ import polars as pl
 import regex
 from scipy import sparse
 
+from data.encoding import ANSWERED
 from data.example import Example
 from data.manifest import Manifest, read_manifest
+from data.metrics import spread
 from data.progress import Progress
 from data.readers.source import Source
 from data.tasks.task import Task
@@ -29,7 +31,6 @@ NAMES = (MOST, MEAN, ON_LABELS, ON_TEACHER)
 SEED = "rival"  # where a student's scores name its seed
 
 MOST_ROWS = 100_000  # training rows at most, evenly taken: more cost minutes and move the score by tenths
-ANSWERED = ("ok", "truncated")  # status of rows that the teacher has answered
 # Scripts written without blanks (Thai, Lao, Khmer, Myanmar, kana, Han) are cut into characters, all others into words;
 # both of whole grapheme clusters.
 UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
@@ -202,4 +203,4 @@ def _spread_out(scores: np.ndarray, classes: np.ndarray, width: int) -> np.ndarr
 
 def _scored(logits: np.ndarray, held: Texts, task: Task) -> dict[str, Any]:
     metrics = task.measure(logits, held.targets)
-    return {SEED: metrics, "all": {name: {"mean": value, "std": 0.0} for name, value in metrics.items()}}
+    return {SEED: metrics, "all": {name: spread([value]) for name, value in metrics.items()}}

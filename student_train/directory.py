@@ -46,15 +46,20 @@ def tidy(out: Path) -> None:
     if _left_by_killed(out) or any(next(out.glob(name), None) for name in names):
         with suppress(OSError, PotstillError), writing(out):
             clear(out)
-    _tidy_seeds(out)
+    tidy_seeds(out)
+
+
+def tidy_seeds(out: Path) -> None:
+    """Do so for the finished students of several seeds: each one's directory has a writer of its own."""
+    for seal in sorted(out.glob(f"seed-*/{NAME}")):
+        tidy(seal.parent)
 
 
 def clear(out: Path) -> None:
-    """Remove what only an unfinished model needs, and what is left beside seeds that were finished before."""
+    """Remove what only an unfinished model needs."""
     clear_training(out)
     clear_tokenizer(out)
     shutil.rmtree(out / ENCODED, ignore_errors=True)
-    _tidy_seeds(out)
 
 
 @contextmanager
@@ -92,12 +97,6 @@ def _move(path: Path, target: Path) -> None:
     with suppress(FileNotFoundError):
         path.replace(target)
         store.flush(target.parent)
-
-
-def _tidy_seeds(out: Path) -> None:
-    """Of several seeds each one's directory has a writer of its own."""
-    for seal in sorted(out.glob(f"seed-*/{NAME}")):
-        tidy(seal.parent)
 
 
 def _left_by_killed(out: Path) -> list[Path]:

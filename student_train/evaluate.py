@@ -13,13 +13,13 @@ from data.errors import PotstillError
 from data.example import Example
 from data.examples import chunks
 from data.label_names import match_names
+from data.metrics import spread
 from data.progress import Progress
 from data.readers.examples import read
 from data.readers.said import Heard
 from data.readers.source import Source
 from data.tasks.task import Task
 from student_train.opened import Opened, open_model, places
-from student_train.students import spread
 
 ENCODED = 8_192  # rows encoded together, and cut into batches by length
 AGREEMENT = "agreement"  # a student's main metric with the teacher's answers in the place of the labels

@@ -12,12 +12,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data.encoding import ANSWERED
 from data.errors import BAD_DATA, PotstillError
 from student_train.row_groups import group_rows, read_rows
 
 ROWS = ("all", "original", "augmented")
 LABELS = ("all", "labelled", "unlabelled")
-ANSWERED = ("ok", "truncated")
 MAKE_AGAIN = "the cache is damaged or was copied beside other examples: run potstill cache again"
 
 

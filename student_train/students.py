@@ -1,6 +1,5 @@
 """Finished students as directories: one is sealed with its numbers and card, several with mean and spread."""
 
-import math
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from data.config import as_dict
 from data.errors import BAD_DATA, NO_INPUT, PotstillError
 from data.examples import describe
 from data.manifest import NAME, Manifest, open_sealed, read_manifest, seal_of, write_manifest
-from data.metrics import goodness
+from data.metrics import goodness, spread
 from data.readers.said import KEY
 from data.tasks.task import Task
 from student_train.card import card
@@ -67,13 +66,6 @@ def is_sealed(directory: Path, manifest: Manifest) -> bool:
         return open_sealed(directory, manifest.kind) == manifest
     except PotstillError:
         return False
-
-
-def spread(values: list[float]) -> dict[str, float]:
-    """Mean and sample standard deviation (0 for one value)."""
-    mean = sum(values) / len(values)
-    variance = sum((value - mean) ** 2 for value in values) / max(1, len(values) - 1)
-    return {"mean": mean, "std": math.sqrt(variance)}
 
 
 def student_directories(directory: Path) -> list[Path]:

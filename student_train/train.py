@@ -32,7 +32,7 @@ from data.readers.source import Source
 from data.schema import split_signal
 from student_train.checkpoint import clear_training, save_weights
 from student_train.config import TrainConfig, what_only
-from student_train.directory import clear, sealing, tidy, writing
+from student_train.directory import clear, sealing, tidy, tidy_seeds, writing
 from student_train.encoded import FOLDER
 from student_train.ensemble import Ensemble, choose_ensemble
 from student_train.finished import find_finished, refuse_other_number, set_damaged_aside
@@ -88,10 +88,10 @@ def train(
         missing = [job for job in jobs if find_all(job[1], [job], origins) is None]
         if missing:
             refuse_damaged_files(config, teacher, caches[0])
-            material = (reader, options)
-            _train_missing(missing, material, examples, origins, out / FOLDER, heard=heard, progress=progress)
+            _train_missing(missing, (reader, options), examples, origins, out / FOLDER, heard=heard, progress=progress)
         clear(out)
         if len(jobs) > 1:
+            tidy_seeds(out)
             write_manifest(out, fold_many(targets, origins))
     return read_manifest(out, "student" if len(jobs) == 1 else "students")
 

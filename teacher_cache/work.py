@@ -51,9 +51,8 @@ def run(
         if remote is not None:
             done = remote.catch_up(plan, progress)
             missing = [index for index in missing if index not in done]
-        every = range(len(job.source.parts))
-        here = sum(_committed(job, plan, index) is not None for index in every)  # of other shares, too
-        status = Status(job.out, len(every), len(remote.records) if remote is not None else here)
+        done_before = len(remote.records) if remote is not None else count_done(job, plan, launch.share, missing)
+        status = Status(job.out, len(job.source.parts), done_before)
         try:
             if missing or not (kept(job.out) or (remote is not None and remote.has_files())):
                 status.write("running")
@@ -132,6 +131,15 @@ def find_missing(job: Job, plan: Plan, share: Share, progress: Progress) -> list
                 set_aside(job.out, found)
                 progress.note(f"{found.reason}; set aside, shard {index} is computed again")
     return missing
+
+
+def count_done(job: Job, plan: Plan, share: Share, missing: list[int]) -> int:
+    """Count the shards that are committed: of this share all but the `missing` ones, of others those with a commit."""
+    left = set(missing)
+    return sum(
+        index not in left if share.has(index) else _committed(job, plan, index) is not None
+        for index in range(len(job.source.parts))
+    )
 
 
 def fill(

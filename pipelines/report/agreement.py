@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from data import metrics, store
+from data.encoding import ANSWERED
 from data.errors import PotstillError
 from data.tasks.classify import probabilities
 from pipelines.console import cell
@@ -25,7 +26,6 @@ from teacher_cache.frame import open_frame
 NAME = "agreement.json"
 ROWS = 2000  # half originals, half augmented, where there are so many
 POINTS = 400  # points of a scatter that are kept
-ANSWERED = ("ok", "truncated")
 
 Found = dict[str, Any]
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from data.manifest import Manifest
+from data.metrics import spread
 from pipelines import results, rivals
 from pipelines.report import pictures
 from pipelines.report.gather import Arm, Run
@@ -127,8 +128,6 @@ def _from_encoder(encoder: Manifest, metric: str) -> Row:
 
 def _from_manifests(arm: Arm, metric: str) -> Row:
     """A row of what training itself noted."""
-    from student_train.students import spread
-
     found = spread([dev(seed, metric) for seed in arm.seeds.values()])
     report = next(iter(arm.seeds.values())).report
     row: Row = {"model": arm.name, "seeds": len(arm.seeds), "dev": found["mean"]}
