@@ -49,8 +49,9 @@ def refuse_foreign(out: Path, kind: str, *, known: Collection[str] = ()) -> None
     for above in list(out.resolve().parents)[:3]:
         if (found := _sealed_as(above)) is not None and found != "students":
             raise PotstillError(f"{out} lies within {above}, which holds {NAMES[found]}", hint=HINT, code=STALE)
+    names = [name for name in _names(out) if name not in known]  # listed first: who begins here now is one of ours
     there = _sealed_as(out) if kind == "run" else kind_of(out)
-    if there is None and kind != "run" and (names := [name for name in _names(out) if name not in known]):
+    if there is None and kind != "run" and names:
         listed = ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
         raise PotstillError(f"{out} is not empty and was not made by potstill: {listed}", hint=HINT, code=STALE)
     if there and there.removesuffix("s") != kind.removesuffix("s"):

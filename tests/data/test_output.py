@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from data import output
 from data.claims import EVERYONE, FOLDER
 from data.errors import STALE, USAGE, PotstillError
 from data.manifest import Manifest, write_manifest
@@ -49,6 +50,18 @@ def test_a_directory_of_somebody_else_is_refused(tmp_path: Path, kind: str) -> N
         (tmp_path / name).write_text("{}")
     error = refused(tmp_path, kind)
     assert error.code == STALE and "config.json" in error.message
+
+
+def test_a_writer_of_ours_that_begins_while_we_look_is_not_somebody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look_too_early(directory: Path) -> str | None:
+        found = kind_of(directory)
+        (directory / "work").mkdir()
+        return found
+
+    monkeypatch.setattr(output, "kind_of", look_too_early)
+    refuse_foreign(tmp_path, "examples")
 
 
 @pytest.mark.parametrize("kind", KINDS)
