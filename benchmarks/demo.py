@@ -11,6 +11,7 @@ from typing import Any
 from benchmarks import machine
 from benchmarks.arm import ROOT
 from data import store
+from pipelines.loglines import duration
 
 RESULT, PAGE = ROOT / "benchmarks" / "results" / "demo.json", ROOT / "README.md"
 BEGIN, END = "<!-- demo: written by python -m benchmarks.demo -->\n", "<!-- end of demo -->\n"
@@ -44,7 +45,7 @@ def result_of(run: Path, wall: float | None) -> dict[str, Any]:
 
 
 def table(result: dict[str, Any]) -> str:
-    """The rows as Markdown: best last."""
+    """The rows as Markdown, best last, and how long the run took."""
     rows = sorted(result["rows"], key=lambda row: (row["model"] == "teacher", row["test"]))
     lines = ["| model | accuracy on 528 test reviews, % | MB | one text, ms |", "|---|---|---|---|"]
     for row in rows:
@@ -53,6 +54,9 @@ def table(result: dict[str, Any]) -> str:
         lines.append(
             f"| {NAMES.get(row['model'], row['model'])} | {100 * row['test']:.1f}{spread} | {' | '.join(costs)} |"
         )
+    if result["wall_seconds"]:
+        took, cores = duration(result["wall_seconds"]), result["machine"]["cores"]
+        lines += ["", f"That run took {took} after the installation, on {cores} cores."]
     return "\n".join(lines) + "\n"
 
 
