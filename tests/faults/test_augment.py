@@ -83,12 +83,6 @@ def test_asked_to_stop(server: Server, undisturbed: End, tries: Tries, tmp_path:
             check_survived(server, out, undisturbed.root)
 
 
-# Known and not mended yet: where there are neither file locks nor hard links, one of two writers ended with 78 in one
-# of 36 tries; the rerun ended well. `make faults` runs it.
-known = pytest.mark.skipif("POTSTILL_FAULT_STRIDE" not in os.environ, reason="a known race: make faults runs it")
-
-
-@known
 def test_two_writers_one_killed(
     server: Server, undisturbed: End, tries: Tries, luck: random.Random, tmp_path: Path
 ) -> None:
