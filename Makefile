@@ -13,8 +13,8 @@ SOURCES := pyproject.toml constraints.txt
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 # One torch thread a worker: two thread pools on two cores wait for each other, up to ten times slower, measured.
-# And no test asks the network.
-TEST := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1 $(BIN)/pytest -n $(WORKERS)
+# And no test asks the network. Compiled files are kept, or every worker and every started process compiles all again.
+TEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1 $(BIN)/pytest -n $(WORKERS)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
