@@ -1,0 +1,1 @@
+"""Labelled and unlabelled texts → a sealed directory of originals and their synthetic rows."""

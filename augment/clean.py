@@ -1,7 +1,7 @@
 """Which rows are dropped, and why. Every dropped row is counted under one of `REASONS`."""
 
 from data.example import Example
-from data.guard import Guard, text_key
+from data.text.held_out import Guard, text_key
 
 REASONS = {
     "empty": "original without a word (of a pair: on either side)",
@@ -18,7 +18,7 @@ REASONS = {
 def original_fault(original: Example, guard: Guard) -> str | None:
     """Say why an original is dropped on sight, None if it is not."""
     if any(text is not None and not text.strip() for text in (original.text, original.pair)):
-        return "empty"  # every character but a blank is a word or part of one (`data.words.split`)
+        return "empty"  # every character but a blank is a word or part of one (`data.text.words.split`)
     return "excluded_original" if guard and text_key(original.text, original.pair) in guard.keys else None
 
 

@@ -2,7 +2,7 @@
 
 Tang et al. 2019, section 3.3 (arXiv 1903.12136). Stages, each on disk in `out/work` until the seal: gather (read,
 clean; once), tag (words and parts of speech; chunk by chunk), count (once), draw (chunk by chunk), compare (dedupe
-over the set; once), write (part by part), seal. `crew.py` says who does what where several processes work.
+over the set; once), write (part by part), seal. `crew/crew.py` says who does what where several processes work.
 """
 
 import time
@@ -13,31 +13,31 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from augment.candidates import RowsChunk, dropped_rows, forget_rules, make_chunk
 from augment.config import HOW_ONLY, AugmentConfig
-from augment.crew import Crew
+from augment.crew.crew import Crew
+from augment.crew.pool import Pool, cores
+from augment.crew.work import Work, clear, differences, open_work, tidy, versions
 from augment.draw import RECIPE
-from augment.gather import Gathered, Originals, gather, notes_on, read_gathered
 from augment.multiplicity import Multiplicity
-from augment.pool import Pool, cores
-from augment.seal import PartJob, make_part, parts_of, read_parts
-from augment.tag import TagChunk, merge_counts, tag_chunk, warm
+from augment.stages.candidates import RowsChunk, dropped_rows, forget_rules, make_chunk
+from augment.stages.gather import Gathered, Originals, gather, notes_on, read_gathered
+from augment.stages.seal import PartJob, make_part, parts_of, read_parts
+from augment.stages.tag import TagChunk, merge_counts, tag_chunk, warm
+from augment.stages.unique import find_unique, read_unique
 from augment.taggers.choose import choose, describe_tagger
-from augment.unique import find_unique, read_unique
-from augment.work import Work, clear, differences, open_work, tidy, versions
 from data import store
-from data.claims import attending
 from data.config import as_dict
 from data.errors import BAD_DATA, STALE, PotstillError
 from data.manifest import NAME, QUARANTINE, Manifest, check_seal, read_manifest, whole_part, write_manifest
-from data.output import refuse_foreign
 from data.progress import Progress
-from data.share import ALL, Share
-from data.stop import stoppable
+from data.running.claims import attending
+from data.running.output import refuse_foreign
+from data.running.share import ALL, Share
+from data.running.stop import stoppable
 from data.tasks.task import Task
 
 # Other taggers may need libraries that the server must not have loaded, or hides: their workers start afresh.
-PRELOADS = {"own": "augment.preload_own", "none": "augment.preload"}
+PRELOADS = {"own": "augment.stages.preload_own", "none": "augment.stages.preload"}
 
 
 def expand(
@@ -56,11 +56,11 @@ def expand(
 
     examples   originals in order: split "train" first, then "unlabelled" (label None); read once, or not at all when
                `out` is finished, so a function that opens them is welcome
-    excluded   dev and test rows; whatever equals one of them (`data.words.normalised`) is dropped and counted
+    excluded   dev and test rows; whatever equals one of them (`data.text.words.normalised`) is dropped and counted
     made_from  role -> hash of every input file, the excluded ones too: together with the config it tells whether a
                finished directory is this one (returned as it is) or another (refused: STALE)
     files      tells, after the last row, what the files were read as; kept in the report
-    share      with which chunks this process begins, where several work in `out` (see `augment.crew`)
+    share      with which chunks this process begins, where several work in `out` (see `augment.crew.crew`)
 
     An interrupted run goes on with the chunks that are missing. Ids, order and content of the rows depend on
     examples, excluded and config only: not on workers, shares or chunks. Workers import the main script: one that calls

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import regex
 
-from data import words as blank_separated
 from data.errors import PotstillError
+from data.text import words as blank_separated
 
 Segment = Callable[[str], tuple[list[str], list[str]]]
 _HAN = regex.compile(r"\p{Han}")

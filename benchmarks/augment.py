@@ -8,13 +8,13 @@ Comparable operations: masking or replacing words, deleting, cropping, swapping.
 from pathlib import Path
 from typing import Any
 
-from benchmarks import material
-from benchmarks.arm import Arm
-from benchmarks.options import Options, options_of, parser
-from benchmarks.ratios import ratio
-from benchmarks.results import add_aim, add_race, finish, result_of
-from benchmarks.rounds import Race, race
-from benchmarks.scale import grow, growth, slope_of
+from benchmarks.race import material
+from benchmarks.race.arm import Arm
+from benchmarks.race.options import Options, options_of, parser
+from benchmarks.race.ratios import ratio
+from benchmarks.race.results import add_aim, add_race, finish, result_of
+from benchmarks.race.rounds import Race, race
+from benchmarks.race.scale import grow, growth, slope_of
 from data.errors import BAD_DATA, PotstillError
 
 HERE = "benchmarks.arms.augment"

@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine
-from benchmarks.arm import ROOT
+from benchmarks.race.arm import ROOT
+from benchmarks.watch import machine
 from data import store
-from pipelines.loglines import duration
+from pipelines.screen.loglines import duration
 
 RESULT, PAGE = ROOT / "benchmarks" / "results" / "demo.json", ROOT / "README.md"
 BEGIN, END = "<!-- demo: written by python -m benchmarks.demo -->\n", "<!-- end of demo -->\n"

@@ -15,11 +15,11 @@ from typing import Any
 
 import torch
 
-from benchmarks.gpu_material import MODELS, TINY, make_examples, make_teacher
-from benchmarks.gpu_speed import matmul_flops, speeds, wait
-from benchmarks.idle import Watch
-from benchmarks.options import Options, options_of, parser
-from benchmarks.results import add_aim, finish, result_of
+from benchmarks.race.gpu_material import MODELS, TINY, make_examples, make_teacher
+from benchmarks.race.options import Options, options_of, parser
+from benchmarks.race.results import add_aim, finish, result_of
+from benchmarks.watch.gpu_speed import matmul_flops, speeds, wait
+from benchmarks.watch.idle import Watch
 from data.progress import Silent
 from teacher_cache.build import build
 from teacher_cache.config import CacheConfig
@@ -137,10 +137,10 @@ def cached(
 def forward_only(examples: Path, teacher: Path, device: str, peak: float) -> dict[str, Any]:
     """The ceiling: our batches, on the device already, through the model as we run it; nothing is stored or copied."""
     from benchmarks.arms.teacher_ceilings import our_batches
-    from teacher_cache.fingerprint import inspect_teacher
-    from teacher_cache.forward import Forward
-    from teacher_cache.machine import choose
-    from teacher_cache.teacher import load_model
+    from teacher_cache.inference.forward import Forward
+    from teacher_cache.launch.machine import choose
+    from teacher_cache.teacher.files import inspect_teacher
+    from teacher_cache.teacher.load import load_model
 
     files = inspect_teacher(teacher)
     machine = choose(CacheConfig(device=device), files)

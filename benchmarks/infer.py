@@ -8,11 +8,11 @@ Texts are SST-2 dev sentences; all arms are float32, tokenise inside the measure
 from pathlib import Path
 from typing import Any
 
-from benchmarks import material
-from benchmarks.arm import Arm
-from benchmarks.options import Options, options_of, parser
-from benchmarks.results import add_aim, add_race, finish, result_of
-from benchmarks.rounds import race
+from benchmarks.race import material
+from benchmarks.race.arm import Arm
+from benchmarks.race.options import Options, options_of, parser
+from benchmarks.race.results import add_aim, add_race, finish, result_of
+from benchmarks.race.rounds import race
 
 HERE = "benchmarks.arms.infer"
 BATCH = 256
@@ -39,7 +39,7 @@ def main() -> None:
 
 def about_student(student: Path) -> dict[str, Any]:
     from data.manifest import read_manifest
-    from student_train.students import best_student
+    from student_train.directory.sealed import best_student
 
     report = read_manifest(best_student(student), "student").report
     return {key: report.get(key) for key in ("parameters", "embedding_parameters", "bytes")}

@@ -14,7 +14,7 @@ import sysconfig
 import venv
 from pathlib import Path
 
-from benchmarks.arm import RIVALS_PYTHON, ROOT
+from benchmarks.race.arm import RIVALS_PYTHON, ROOT
 
 WHOLE = ("sentence-transformers", "datasets", "nlpaug==1.1.11")
 ALONE = ("textattack==0.3.11", "textbrewer==0.2.1.post1", "bert-score==0.3.13", "OpenHowNet==2.0")

@@ -8,14 +8,14 @@ One epoch of padded batches of 256 with labels and teacher logits; nothing is le
 from pathlib import Path
 from typing import Any
 
-from benchmarks import material
-from benchmarks.arm import Arm
-from benchmarks.options import Options, options_of, parser
-from benchmarks.parity import refuse_other_rows
-from benchmarks.ratios import Spread, rates_of, ratio
-from benchmarks.results import add_aim, add_race, draw_lines, finish, result_of
-from benchmarks.rounds import race
-from benchmarks.scale import QUICK_SIZES, SIZES, grow, growth, slope_of
+from benchmarks.race import material
+from benchmarks.race.arm import Arm
+from benchmarks.race.options import Options, options_of, parser
+from benchmarks.race.parity import refuse_other_rows
+from benchmarks.race.ratios import Spread, rates_of, ratio
+from benchmarks.race.results import add_aim, add_race, draw_lines, finish, result_of
+from benchmarks.race.rounds import race
+from benchmarks.race.scale import QUICK_SIZES, SIZES, grow, growth, slope_of
 
 HERE, THEIRS = "benchmarks.arms.stream", "benchmarks.arms.stream_rivals"
 FIRST = "ours, first epoch"

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from benchmarks.arm import ROOT
-from benchmarks.results import table_of
+from benchmarks.race.arm import ROOT
+from benchmarks.race.results import table_of
 from benchmarks.whole import phases_table
 from data import store
 

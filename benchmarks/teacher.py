@@ -12,16 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import material
-from benchmarks.arm import Arm
-from benchmarks.options import Options, options_of, parser
-from benchmarks.parity import compare, refuse_difference
-from benchmarks.results import add_aim, add_race, finish, result_of
-from benchmarks.rounds import Race, race
+from benchmarks.race import material
+from benchmarks.race.arm import Arm
+from benchmarks.race.options import Options, options_of, parser
+from benchmarks.race.parity import compare, refuse_difference
+from benchmarks.race.results import add_aim, add_race, finish, result_of
+from benchmarks.race.rounds import Race, race
 from data.schema import SIGNALS
 from teacher_cache.config import CacheConfig
-from teacher_cache.fingerprint import inspect_teacher
-from teacher_cache.machine import choose
+from teacher_cache.launch.machine import choose
+from teacher_cache.teacher.files import inspect_teacher
 
 SLOWER = 12  # the slow arms do one row for this many of the others
 HIDDEN_SHARE = 4  # the arms that keep every token's state do one row for this many: 9 kB a row

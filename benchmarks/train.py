@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import material
-from benchmarks.arm import Arm
-from benchmarks.options import Options, options_of, parser
-from benchmarks.parity import compare, refuse_difference
-from benchmarks.results import add_aim, add_race, finish, result_of
-from benchmarks.rounds import race
+from benchmarks.race import material
+from benchmarks.race.arm import Arm
+from benchmarks.race.options import Options, options_of, parser
+from benchmarks.race.parity import compare, refuse_difference
+from benchmarks.race.results import add_aim, add_race, finish, result_of
+from benchmarks.race.rounds import race
 
 HERE = "benchmarks.arms.train"
 BATCH = 256

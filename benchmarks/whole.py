@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.arm import ROOT
-from benchmarks.options import Options, options_of, parser
-from benchmarks.ratios import Spread
-from benchmarks.results import add_aim, finish, result_of
+from benchmarks.race.arm import ROOT
+from benchmarks.race.options import Options, options_of, parser
+from benchmarks.race.ratios import Spread
+from benchmarks.race.results import add_aim, finish, result_of
 from data import store
 
 POTSTILL = Path(sys.executable).with_name("potstill")

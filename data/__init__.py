@@ -1,0 +1,1 @@
+"""The ground: what an example is and what is on disk; no model library is imported here."""

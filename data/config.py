@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from data.errors import NO_INPUT, USAGE, PotstillError
-from data.untrusted import open_regular
+from data.guards.untrusted import open_regular
 
 Config = TypeVar("Config")
 MAX_TOML = 1 << 20  # bytes; the bundled recipes have one or two thousand

@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from data import parquet_guard, store
+from data import store
 from data.errors import BAD_DATA, PotstillError
 from data.example import Example
+from data.guards import parquet as parquet_guard
 from data.manifest import Manifest, Part, read_manifest, whole_part
 from data.schema import examples_schema
 from data.tasks.task import Task

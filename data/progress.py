@@ -7,7 +7,7 @@ LATE = 5.0  # seconds
 
 
 class Progress(Protocol):
-    """A named piece of work with a known or unknown total. `pipelines/console.py` draws it."""
+    """A named piece of work with a known or unknown total. `pipelines/screen/console.py` draws it."""
 
     def start(self, name: str, *, total: int | None, unit: str) -> None:
         """Begin a piece of work; `total` in `unit`s, None when unknown."""

@@ -1,6 +1,6 @@
 """The columns on disk: what the examples hold and what a teacher can say of one of them.
 
-`SIGNALS` is the contract of the cache: `docs/CACHE_FORMAT.md` explains it, `teacher_cache/extract.py` fills it,
+`SIGNALS` is the contract of the cache: docs/CACHE_FORMAT.md explains it, teacher_cache/inference/extract.py fills it,
 `student_train` reads it. Shapes: C classes, D hidden width, H heads, T sub-words and W words of a row.
 """
 

@@ -206,7 +206,7 @@ def _leaf(schema: pa.Schema, name: str) -> str:
 def sweep(directory: Path) -> int:
     """Remove what interrupted writers left, in folders below too; return how many files went.
 
-    Only for who is alone in the directory (see `data.claims.attending`): a running writer's files look the same.
+    Only for who is alone in the directory (see `data/running/claims.py`): a running writer's files look the same.
     """
     left = leftovers(directory)
     for path in left:

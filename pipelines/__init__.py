@@ -1,0 +1,1 @@
+"""The hall: commands, recipes and the report; the only room that prints."""

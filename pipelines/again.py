@@ -11,8 +11,8 @@ from typing import Any
 
 from data import config as configs
 from data.errors import PotstillError
-from data.output import kind_of
-from pipelines.settings import SAVED
+from data.running.output import kind_of
+from pipelines.recipes.settings import SAVED
 
 Tables = dict[str, Any]
 

@@ -11,7 +11,7 @@ import typer
 
 from data.errors import INTERNAL, OK
 from pipelines.commands import COMMANDS
-from pipelines.exits import ReaderGone, Terminated, ending_of
+from pipelines.screen.exits import ReaderGone, Terminated, ending_of
 from pipelines.spread import command
 
 ABOUT = """Distil a large text encoder into a small student, offline.
@@ -48,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
     except (Exception, KeyboardInterrupt) as error:
         if _help_was_shown(error):
             return OK
-        from pipelines.console import complain
+        from pipelines.screen.console import complain
 
         ending = ending_of(error)
         if ending.code == INTERNAL and os.environ.get("POTSTILL_DEBUG"):

@@ -10,10 +10,11 @@ import typer
 
 from augment.config import AugmentConfig
 from data import errors, store
-from pipelines import recipe, recipe_files, toml
 from pipelines.cli import app
-from pipelines.inputs import Reading
+from pipelines.inputs.reading import Reading
 from pipelines.options import COLUMNS, COMMON, MANY
+from pipelines.recipes import files as recipe_files
+from pipelines.recipes import recipe, toml
 from student_train.config import TeachConfig, TrainConfig
 from teacher_cache.config import CacheConfig
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from data.share import Share, find_share
+from data.running.share import Share, find_share
 
 COLUMNS = "Columns of the files"
 COMMON = "Common options"

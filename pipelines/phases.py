@@ -11,24 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 from data import config as configs
 from data.example import Example
-from data.identity import of_source
 from data.manifest import Manifest, check_files, seal_of
-from data.output import kind_of
 from data.progress import Progress
 from data.readers.examples import columns_of as columns_in
 from data.readers.examples import read
+from data.readers.identity import of_source
 from data.readers.said import Heard
 from data.readers.source import Source
-from data.share import ALL, Share
+from data.running.output import kind_of
+from data.running.share import ALL, Share
 from data.tasks.task import Task
-from pipelines import settings
-from pipelines.inputs import Reading, locate_teacher, texts_of
+from pipelines.inputs.reading import Reading, locate_teacher, texts_of
+from pipelines.recipes import settings
 
 if TYPE_CHECKING:
     from augment.config import AugmentConfig
     from student_train.config import TeachConfig, TrainConfig
     from teacher_cache.config import CacheConfig
-    from teacher_cache.launch import Launch
+    from teacher_cache.launch.processes import Launch
 
 BENCH_TEXTS = 1024  # rows a model is measured on
 
@@ -101,7 +101,7 @@ def cache(
     A cache that was moved aside as stale (`NAME.stale-N`) gives the rows that are the same.
     """
     from teacher_cache.build import build
-    from teacher_cache.launch import Launch
+    from teacher_cache.launch.processes import Launch
 
     launch = launch or Launch()
     stale = tuple(str(path) for path in sorted(out.parent.glob(f"{out.name}.stale-*")))
@@ -121,11 +121,11 @@ def verify(
     kind = kind_of(directory)
     if kind not in (None, "", "teacher"):
         return [("damaged", what) for what in check_files(directory, kind, progress=progress)]
-    from teacher_cache.verify import verify as run
+    from teacher_cache.repair.verify import verify as run
 
     findings = run(directory, progress=progress)
     if against and not findings:
-        from teacher_cache.recompute import recompute
+        from teacher_cache.repair.recompute import recompute
 
         findings = recompute(directory, rows=against, teacher=teacher, seed=seed, progress=progress)
     return [(finding.kind, finding.what) for finding in findings]
@@ -155,11 +155,11 @@ def evaluate(
     """Measure models on labelled files: name -> file -> metrics of each seed, and under `all` their mean and spread.
 
     teacher: the model among them that the others are compared with (`agreement`).
-    keep_in: the run that the models belong to, where scores and predictions are kept (see `pipelines/measured.py`).
+    keep_in: the run that the models belong to, where scores and predictions are kept (`pipelines/scores/measured.py`).
     """
-    from pipelines.measured import Kept
-    from pipelines.plain import find_plain
-    from student_train.evaluate import evaluate_all
+    from pipelines.inputs.encoders import find_plain
+    from pipelines.scores.measured import Kept
+    from student_train.measure.evaluate import evaluate_all
 
     places, tasks, unnamed = find_plain(models, reading or Reading(), next(iter(sources.values())))
     kept, positive = Kept(), (reading.positive if reading else None) or ""
@@ -182,8 +182,8 @@ def rivals(
     *, examples: Path, cache: Path | None, sources: Mapping[str, Source], keep_in: Path, progress: Progress
 ) -> dict[str, dict[str, Any]]:
     """Measure what a student must beat on labelled files, and keep it in the run: rival -> file -> scores."""
-    from pipelines.measured import Kept
-    from pipelines.rivals import measure
+    from pipelines.scores.measured import Kept
+    from pipelines.scores.rivals import measure
 
     kept = Kept()
     found = measure(examples, cache, sources, on_answers=kept.note, progress=progress)
@@ -204,9 +204,9 @@ def bench(
 
     most: how many of the texts. keep_in: the run that the models belong to, where the numbers are kept.
     """
-    from pipelines.measured import Speed, keep_speed, roots_of
-    from pipelines.plain import find_plain
-    from student_train.bench import bench as run
+    from pipelines.inputs.encoders import find_plain
+    from pipelines.scores.measured import Speed, keep_speed, roots_of
+    from student_train.measure.bench import bench as run
 
     places, tasks, _ = find_plain(models, Reading())
     about = {places[name]: task for name, task in tasks.items()}

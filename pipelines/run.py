@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from data import store
-from data.claims import only_writer
 from data.errors import STALE, PotstillError
 from data.manifest import read_manifest
-from data.output import refuse_foreign
-from pipelines import ledger, results, toml
-from pipelines.apart import Measured, Runner, run_apart
-from pipelines.console import Console
-from pipelines.ledger import State, Step
-from pipelines.loglines import duration
-from pipelines.measured import FOLDER as MEASURED
-from pipelines.recipe import Recipe
-from pipelines.steps import TEACHER, steps_of
+from data.running.claims import only_writer
+from data.running.output import refuse_foreign
+from pipelines.recipes import toml
+from pipelines.recipes.recipe import Recipe
+from pipelines.scores.measured import FOLDER as MEASURED
+from pipelines.screen.console import Console
+from pipelines.screen.loglines import duration
+from pipelines.steps import ledger, results
+from pipelines.steps.apart import Measured, Runner, run_apart
+from pipelines.steps.ledger import State, Step
+from pipelines.steps.order import TEACHER, steps_of
 
 SAVED = "recipe.toml"
 REPORT = "report"

@@ -13,9 +13,9 @@ from typing import Any
 
 from data import config as configs
 from data.errors import TRY_AGAIN, PotstillError
-from pipelines.console import Console
-from pipelines.exits import ReaderGone, ending_of
 from pipelines.options import Common
+from pipelines.screen.console import Console
+from pipelines.screen.exits import ReaderGone, ending_of
 
 
 def command(body: Callable[..., None]) -> Callable[..., None]:

@@ -1,0 +1,1 @@
+"""Sealed caches → a student; labelled texts → a teacher."""

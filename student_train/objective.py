@@ -11,8 +11,8 @@ import numpy as np
 from data.errors import PotstillError
 from data.tasks.task import Task
 from student_train.config import BALANCED, TeachConfig, TrainConfig
+from student_train.feed.reader import Reader
 from student_train.losses.table import Options, rows_used
-from student_train.reader import Reader
 
 HARD = ("ce", "ce_argmax")  # losses that class weights are for
 

@@ -10,18 +10,18 @@ import torch
 from torch import nn
 
 from data.errors import BAD_DATA, PotstillError
+from data.guards.model import check_files
+from data.guards.tokenizer import check_tokenizer
+from data.guards.untrusted import read_json, refusing
 from data.manifest import Manifest, open_sealed
-from data.model_files import check_files
 from data.tasks.task import Task
-from data.tokenizer_files import check_tokenizer
-from data.untrusted import read_json, refusing
-from student_train.checkpoint import WEIGHTS, check_weights, load_weights
-from student_train.measure import answer
+from student_train.directory.sealed import CONFIG, STUDENT_FILES, best_student
+from student_train.loop.checkpoint import WEIGHTS, check_weights, load_weights
+from student_train.loop.dev import answer
 from student_train.models.shape import Shape
 from student_train.models.table import build_model
-from student_train.students import CONFIG, STUDENT_FILES, best_student
-from student_train.vocab import NAME as VOCABULARY
-from student_train.vocab import Subwords, Words, load_vocabulary
+from student_train.vocab.vocabulary import NAME as VOCABULARY
+from student_train.vocab.vocabulary import Subwords, Words, load_vocabulary
 
 MAX_VOCABULARY = 64 << 20
 LONGEST = 1 << 20  # words of a text that a student may be asked to read

@@ -19,35 +19,35 @@ from torch import nn
 
 from data import store
 from data.config import as_dict
-from data.encoding import feed_of
 from data.errors import PotstillError
 from data.example import Example
 from data.examples import describe, write_parts
-from data.families import position_limit
-from data.guard import Guard, Overlap, guard_of, without
-from data.identity import is_scratch, of_model, of_source
 from data.manifest import NAME, Manifest, open_sealed, read_manifest, write_manifest
-from data.output import refuse_foreign
 from data.progress import Progress
 from data.readers.examples import read
+from data.readers.identity import is_scratch, of_model, of_source
 from data.readers.said import KEY, Heard
 from data.readers.source import Source
+from data.running.output import refuse_foreign
 from data.tasks.task import Task
+from data.text.encoding import feed_of
+from data.text.families import position_limit
+from data.text.held_out import Guard, Overlap, guard_of, without
 from student_train.batch import pad_inputs
 from student_train.config import TeachConfig, TrainConfig, what_only
-from student_train.directory import clear, sealing, tidy, writing
-from student_train.encoder import load_to_teach, new_encoder
-from student_train.finished import find_finished, set_damaged_aside
-from student_train.fit import Fit, Fitted, run
-from student_train.history import write_curve
-from student_train.measure import encode_labelled
-from student_train.models.transformer import Transformer
+from student_train.directory.found import find_finished, set_damaged_aside
+from student_train.directory.writing import clear, sealing, tidy, writing
+from student_train.feed.reader import open_examples
+from student_train.loop.dev import encode_labelled
+from student_train.loop.history import write_curve
+from student_train.loop.optim import Optimizer
+from student_train.loop.run import Fit, Fitted, run
+from student_train.models.encoder import load_to_teach, new_encoder
+from student_train.models.hugging_face import Transformer
+from student_train.models.precision import choose_device, choose_precision, precision_that_suits
+from student_train.models.scratch import open_tokenizer
 from student_train.objective import teacher_objective
-from student_train.optim import Optimizer
-from student_train.precision import choose_device, choose_precision, precision_that_suits
-from student_train.reader import open_examples
-from student_train.scratch import open_tokenizer
-from student_train.vocab import Joint
+from student_train.vocab.vocabulary import Joint
 
 
 @dataclass(frozen=True)

@@ -18,40 +18,40 @@ from pathlib import Path
 import torch
 
 from data import store
-from data.agreement import sentence
 from data.config import as_dict
 from data.errors import PotstillError
 from data.example import Example
-from data.identity import hash_file
+from data.labels.agreement import sentence
 from data.manifest import Manifest, read_manifest, write_manifest
-from data.output import refuse_foreign
 from data.progress import Progress
 from data.readers.examples import read
+from data.readers.identity import hash_file
 from data.readers.said import KEY, Heard
 from data.readers.source import Source
+from data.running.output import refuse_foreign
 from data.schema import split_signal
-from student_train.checkpoint import clear_training, save_weights
 from student_train.config import TrainConfig, what_only
-from student_train.directory import clear, sealing, tidy, tidy_seeds, writing
-from student_train.encoded import FOLDER
-from student_train.ensemble import Ensemble, choose_ensemble
-from student_train.finished import find_finished, refuse_other_number, set_damaged_aside
-from student_train.fit import LAST_STEP, Fit, fit
-from student_train.history import write_curve
+from student_train.directory.found import find_finished, refuse_other_number, set_damaged_aside
+from student_train.directory.sealed import fold_many, is_sealed, seal_one
+from student_train.directory.writing import clear, sealing, tidy, tidy_seeds, writing
+from student_train.feed.columns import chosen_columns
+from student_train.feed.encoded import FOLDER
+from student_train.feed.ensemble import Ensemble, choose_ensemble
+from student_train.feed.overlap import note_overlap
+from student_train.feed.reader import Reader, open_caches
+from student_train.loop.checkpoint import clear_training, save_weights
+from student_train.loop.dev import Labelled, encode_labelled
+from student_train.loop.history import write_curve
+from student_train.loop.optim import USUAL_RATES
+from student_train.loop.run import LAST_STEP, Fit, fit
 from student_train.losses.table import Options, check_losses, required_signals
-from student_train.measure import Labelled, encode_labelled
+from student_train.models.precision import choose_device, choose_precision
+from student_train.models.room import refuse_too_large
 from student_train.models.shape import Shape
 from student_train.models.table import build_model, choose_model
 from student_train.objective import student_objective
-from student_train.optim import USUAL_RATES
-from student_train.overlap import note_overlap
-from student_train.precision import choose_device, choose_precision
-from student_train.reader import Reader, open_caches
-from student_train.room import refuse_too_large
-from student_train.signals import chosen_columns
-from student_train.start import RANDOM_WIDTH, build_vocabulary, refuse_damaged_files, starting_table
-from student_train.students import fold_many, is_sealed, seal_one
-from student_train.vocab import Subwords, Words
+from student_train.vocab.start import RANDOM_WIDTH, build_vocabulary, refuse_damaged_files, starting_table
+from student_train.vocab.vocabulary import Subwords, Words
 
 
 def train(

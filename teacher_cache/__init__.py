@@ -1,0 +1,1 @@
+"""Examples and a teacher → a cache of all that the teacher says of them."""

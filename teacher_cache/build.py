@@ -9,7 +9,7 @@
     MANIFEST.json                 the seal, last
 
 A run that is broken off goes on with the shards without a valid commit; any number of runs may work at once. A
-finished cache loads no teacher, nor torch: this module holds what that needs, `work.py` the rest.
+finished cache loads no teacher, nor torch: this module holds what that needs, `launch/run.py` the rest.
 """
 
 from contextlib import suppress
@@ -17,20 +17,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from data import store
-from data.claims import if_alone
 from data.errors import PotstillError
 from data.manifest import NAME, Manifest, check_made_from, check_seal, read_manifest
-from data.output import refuse_foreign
 from data.progress import Progress
-from teacher_cache import plan as plans
-from teacher_cache.commits import QUARANTINE
+from data.running.claims import if_alone
+from data.running.output import refuse_foreign
 from teacher_cache.config import CacheConfig
 from teacher_cache.estimate import estimate_of, refuse_size
 from teacher_cache.job import Job, open_job, row_set
-from teacher_cache.keep import FOLDER, kept
-from teacher_cache.launch import Launch
-from teacher_cache.plan import Plan
-from teacher_cache.remote import Remote, open_remote
+from teacher_cache.launch.processes import Launch
+from teacher_cache.shards import plan as plans
+from teacher_cache.shards.commits import QUARANTINE
+from teacher_cache.shards.plan import Plan
+from teacher_cache.shards.remote import Remote, open_remote
+from teacher_cache.shards.student_files import FOLDER, kept
 
 ALONE = Launch()
 
@@ -67,7 +67,7 @@ def build(
     progress.note(str(guess))
     refuse_size(guess, config.max_bytes)
 
-    from teacher_cache import work  # torch and transformers from here on
+    from teacher_cache.launch import run as work  # torch and transformers from here on
 
     manifest = work.run(job, there, launch, remote, progress=progress)
     if manifest is not None:

@@ -14,13 +14,13 @@ import numpy as np
 
 from data.errors import USAGE, PotstillError
 from data.examples import read_groups
+from data.guards.untrusted import refusing
+from data.guards.weights import read_header
 from data.manifest import whole_part
 from data.schema import count_numbers, split_signal
-from data.untrusted import refusing
-from data.weights import read_header
 from teacher_cache.config import CacheConfig
-from teacher_cache.fingerprint import TeacherFiles
 from teacher_cache.job import Job, open_job
+from teacher_cache.teacher.files import TeacherFiles
 
 SAMPLE = 512  # texts whose sub-words are counted
 ROW_BYTES = 19.0  # id (32 hex digits, zstd), n_tokens and status of a row; measured 17.7 to 18.8

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from data.encoding import OK, TRUNCATED
 from data.errors import BAD_DATA, PotstillError
 from data.manifest import Manifest, check_made_from, read_manifest
 from data.schema import SIGNALS, split_signal
 from data.tasks.task import Task
+from data.text.encoding import OK, TRUNCATED
 
 
 def open_frame(directory: str | Path) -> pl.LazyFrame:

@@ -11,10 +11,10 @@ from data.examples import read_groups
 from data.manifest import Manifest, read_manifest, whole_part
 from data.schema import Sizes, signal_columns, teacher_schema, width_of
 from data.tasks.task import Task
-from teacher_cache.classes import Classes, match_classes
 from teacher_cache.config import CacheConfig
-from teacher_cache.fingerprint import TeacherFiles, inspect_teacher
 from teacher_cache.methods import method_signals
+from teacher_cache.teacher.classes import Classes, match_classes
+from teacher_cache.teacher.files import TeacherFiles, inspect_teacher
 
 # The same numbers under the names that model families gave them.
 HEADS = ("num_attention_heads", "n_heads", "num_heads", "n_head")

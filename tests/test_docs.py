@@ -57,10 +57,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with `runs/x/` of a whole run: 40 texts, a teacher of two layers, a student of eight states."""
     import torch
 
-    from data.demo_data import demo_files
+    from data.demo.files import demo_files
     from data.progress import Silent
     from pipelines import phases
-    from pipelines.inputs import Reading
+    from pipelines.inputs.reading import Reading
 
     torch.set_num_threads(1)
     root = tmp_path_factory.mktemp("docs")
@@ -292,7 +292,7 @@ def test_the_worked_signal(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     from data.schema import signal_columns
-    from teacher_cache.extract import extract
+    from teacher_cache.inference.extract import extract
 
     worked("A signal", monkeypatch)
     assert signal_columns(("max",), (1,), depth=2) == ("logits", "max.1")
@@ -396,7 +396,7 @@ def test_the_picture_of_the_readme_is_drawn_and_described() -> None:
 def test_the_commands_of_the_readme_run_as_they_stand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from data.demo_data import demo_files
+    from data.demo.files import demo_files
     from pipelines import cli
 
     monkeypatch.chdir(tmp_path)

@@ -23,17 +23,17 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from data.encoding import cutting
 from data.errors import PotstillError
 from data.example import Example, example_id
 from data.examples import write_parts
-from data.families import LAST, LEFT, PADDABLE, position_limit
 from data.manifest import Manifest, write_manifest
 from data.progress import Silent
 from data.readers.source import Source
 from data.tasks.task import Task
+from data.text.encoding import cutting
+from data.text.families import LAST, LEFT, PADDABLE, position_limit
 from student_train.config import TeachConfig
-from student_train.opened import open_model
+from student_train.measure.opened import open_model
 from student_train.teach import teach
 from teacher_cache.build import build
 from teacher_cache.config import CacheConfig
@@ -337,7 +337,7 @@ def test_a_model_of_other_classes_gets_a_fresh_head_and_a_note(tmp_path: Path) -
 
 
 def test_a_model_of_as_many_other_classes_gets_a_fresh_head_too(tmp_path: Path) -> None:
-    from student_train.encoder import load_to_teach
+    from student_train.models.encoder import load_to_teach
 
     teacher, notes = save(tmp_path / "teacher", "roberta", tokenizer_of()), []
     same, _ = load_to_teach(str(teacher), ONE, say=notes.append)

@@ -9,12 +9,13 @@ import pytest
 from data.readers import READERS
 from data.schema import SIGNALS
 from data.tasks import KINDS
-from pipelines import recipe, recipe_files
 from pipelines.commands import COMMANDS
 from pipelines.commands.augment import AugmentOptions
 from pipelines.commands.cache import CacheOptions
 from pipelines.commands.teach import TeachOptions
 from pipelines.commands.train import TrainOptions
+from pipelines.recipes import files as recipe_files
+from pipelines.recipes import recipe
 
 ROOT = Path(__file__).parents[1]
 
@@ -26,7 +27,7 @@ def test_every_option_sets_a_field_of_its_config(options: Any) -> None:
 
 
 def test_every_command_has_a_file_of_its_name() -> None:
-    files = {path.stem for path in (ROOT / "pipelines" / "commands").glob("*.py")} - {"__init__"}
+    files = {path.stem for path in (ROOT / "pipelines" / "commands").rglob("*.py")} - {"__init__"}
     assert files == set(COMMANDS)
 
 
@@ -39,7 +40,7 @@ def test_every_kind_bears_its_key_and_has_a_hard_loss() -> None:
 
 
 def test_every_signal_can_be_extracted() -> None:
-    from teacher_cache.extract import EXTRACT
+    from teacher_cache.inference.extract import EXTRACT
 
     assert set(EXTRACT) == set(SIGNALS)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.memory import Peak
+from benchmarks.watch.memory import Peak
 
 Round = Callable[[], dict[str, Any]]
 DRAWS = 20  # new rows asked of each original
@@ -60,8 +60,8 @@ def operations(*, texts: list[str]) -> Round:
 
     from augment.config import AugmentConfig
     from augment.draw import draw_key
-    from augment.edit import Draws, edit
-    from augment.screen import Rows, screen
+    from augment.rows.edit import Draws, edit
+    from augment.rows.screen import Rows, screen
     from augment.tagged import columns, from_columns
     from augment.taggers.choose import load_tagger
 

@@ -41,7 +41,7 @@ def large(*, tokenizer: str, texts: list[str], batch: int, layers: int, width: i
     """A BERT of random weights: its speed is that of a trained one."""
     from transformers import AutoTokenizer, BertForSequenceClassification
 
-    from benchmarks.material import bert_config
+    from benchmarks.race.material import bert_config
 
     tok = AutoTokenizer.from_pretrained(tokenizer, local_files_only=True)
     model = BertForSequenceClassification(bert_config(layers, width, len(tok))).eval()

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.memory import Peak
+from benchmarks.watch.memory import Peak
 
 Round = Callable[[], dict[str, Any]]
 BATCH = 256
@@ -22,7 +22,7 @@ SHIFT = 2  # our vocabulary keeps all of the teacher's sub-words and numbers the
 
 
 def ours(*, cache: str, first: bool = False) -> Round:
-    """`student_train.stream.Stream` over a sealed cache: the first round encodes texts, later ones read their ids.
+    """`student_train.feed.stream.Stream` over a sealed cache: the first round encodes texts, later ones read their ids.
 
     first: forget the ids before each round.
     """
@@ -56,10 +56,10 @@ def open_stream(cache: str, *, groups: int = 0) -> Any:
     """
     from data.progress import Silent
     from student_train.config import TrainConfig
-    from student_train.encoded import open_encoded
-    from student_train.reader import open_cache
-    from student_train.start import build_vocabulary
-    from student_train.stream import Stream
+    from student_train.feed.encoded import open_encoded
+    from student_train.feed.reader import open_cache
+    from student_train.feed.stream import Stream
+    from student_train.vocab.start import build_vocabulary
 
     config = TrainConfig(batch_size=BATCH, block_groups=groups or TrainConfig().block_groups)
     reader, _ = open_cache(Path(cache))
@@ -101,8 +101,8 @@ def drain(batches: Given, *, shift: int = 0) -> dict[str, Any]:
 
 def memory(*, cache: str) -> Round:
     """A ceiling: the same plan over blocks that are already read and encoded; only cutting and padding is left."""
-    from student_train.plan import plan_block
-    from student_train.stream import make_batch
+    from student_train.feed.epoch import plan_block
+    from student_train.feed.stream import make_batch
 
     stream = open_stream(cache)
     key = (stream.reader.root, stream.seed, 1)

@@ -14,8 +14,8 @@ from benchmarks.arms.teacher import MAX_LENGTH, Round, load_texts
 
 def forward_only(*, examples: str, teacher: str, rows: int, machine: dict[str, Any]) -> Round:
     """A ceiling: our batches, ready as tensors, through the model as the cache phase computes it; nothing is stored."""
-    from teacher_cache.forward import Forward
-    from teacher_cache.lanes import side_by_side
+    from teacher_cache.inference.forward import Forward
+    from teacher_cache.inference.lanes import side_by_side
 
     batches = [batch for batch, _ in our_batches(examples, teacher, rows, machine)]
     model = our_model(teacher, machine)
@@ -36,9 +36,9 @@ def forward_only(*, examples: str, teacher: str, rows: int, machine: dict[str, A
 
 def tokenise_only(*, examples: str, teacher: str, rows: int) -> Round:
     """A ceiling: texts to flat arrays of sub-words."""
-    from data.encoding import prepare, tokenise
-    from teacher_cache.fingerprint import inspect_teacher
-    from teacher_cache.teacher import load_tokenizer
+    from data.text.encoding import prepare, tokenise
+    from teacher_cache.teacher.files import inspect_teacher
+    from teacher_cache.teacher.load import load_tokenizer
 
     _, texts = load_texts(examples, rows)
     tokeniser = prepare(load_tokenizer(inspect_teacher(teacher)), MAX_LENGTH)
@@ -74,10 +74,10 @@ def our_batches(
     examples: str, teacher: str, rows: int, machine: dict[str, Any]
 ) -> Iterator[tuple[dict[str, torch.Tensor], np.ndarray]]:
     """The batches the cache phase makes of these rows, and which rows stand in each."""
-    from data.encoding import pad, prepare, tokenise
-    from teacher_cache.batching import plan_batches
-    from teacher_cache.fingerprint import inspect_teacher
-    from teacher_cache.teacher import load_tokenizer
+    from data.text.encoding import pad, prepare, tokenise
+    from teacher_cache.inference.batching import plan_batches
+    from teacher_cache.teacher.files import inspect_teacher
+    from teacher_cache.teacher.load import load_tokenizer
 
     _, texts = load_texts(examples, rows)
     tokeniser = prepare(load_tokenizer(inspect_teacher(teacher)), MAX_LENGTH)
@@ -87,9 +87,9 @@ def our_batches(
 
 
 def our_model(teacher: str, machine: dict[str, Any]) -> Any:
-    from teacher_cache.fingerprint import inspect_teacher
-    from teacher_cache.machine import bound_caches
-    from teacher_cache.teacher import load_model as load
+    from teacher_cache.launch.machine import bound_caches
+    from teacher_cache.teacher.files import inspect_teacher
+    from teacher_cache.teacher.load import load_model as load
 
     bound_caches()
     return load(inspect_teacher(teacher), device="cpu", dtype=machine["dtype"], attention=machine["attention"])

@@ -38,10 +38,10 @@ def new_student(cache: str) -> tuple[nn.Module, Any, Any]:
     """An untrained student as `potstill train` makes it, its vocabulary and the cache's reader."""
     from data.progress import Silent
     from student_train.config import TrainConfig
+    from student_train.feed.reader import open_cache
     from student_train.models.shape import Shape
     from student_train.models.table import build_model
-    from student_train.reader import open_cache
-    from student_train.start import build_vocabulary, starting_table
+    from student_train.vocab.start import build_vocabulary, starting_table
 
     config = TrainConfig(model="bilstm", **SHAPE)
     reader, _ = open_cache(Path(cache))
@@ -57,11 +57,11 @@ def ours_loop(cache: str, stream: Any, *, steps: int, device: str = "cpu") -> di
     """Take `steps` steps of the real training loop, evaluation left out."""
     from data.progress import Silent
     from student_train.config import TrainConfig
-    from student_train.loop import Course, State, train_steps
+    from student_train.loop.dev import Labelled
+    from student_train.loop.optim import Optimizer
+    from student_train.loop.steps import Course, State, train_steps
     from student_train.losses.table import Options
-    from student_train.measure import Labelled
-    from student_train.optim import Optimizer
-    from student_train.precision import choose_device, choose_precision
+    from student_train.models.precision import choose_device, choose_precision
 
     model, vocabulary, reader = new_student(cache)
     place = choose_device(device)
@@ -186,7 +186,7 @@ def straight(*, cache: str, steps: int, answers: str = "") -> Round:
 
 def _compare(model: Straight, about: Any, answers: str) -> None:
     """Leave both students' answers to the same rows, with the same weights, for the parity gate."""
-    from student_train.measure import answer
+    from student_train.loop.dev import answer
 
     student, vocabulary, block = about
     texts = block.texts[:512]

@@ -1,6 +1,6 @@
 from collections.abc import Callable, Iterator
 
-from data.readers import hub, jsonl, parquet, quoted, text, tsv
+from data.readers.formats import hub, jsonl, parquet, quoted, text, tsv
 from data.readers.source import Row, Source
 
 READERS: dict[str, Callable[[Source], Iterator[Row]]] = {

@@ -1,6 +1,6 @@
 """Names of classes that stand in a file's own metadata."""
 
-from data.readers import hub, parquet
+from data.readers.formats import hub, parquet
 from data.readers.rows import format_of
 from data.readers.source import Source
 

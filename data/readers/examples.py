@@ -12,9 +12,9 @@ from typing import Any
 
 from data.errors import BAD_DATA, PotstillError
 from data.example import Example, Label, example_id
-from data.label_cells import Tally
-from data.label_names import id_names, label_reader
-from data.labels import NOTHING, LabelColumn, decide
+from data.labels.cells import Tally
+from data.labels.meaning import NOTHING, LabelColumn, decide
+from data.labels.names import id_names, label_reader
 from data.readers.class_names import class_names
 from data.readers.columns import Columns
 from data.readers.opened import Opened, open_source
@@ -41,7 +41,7 @@ def find_task(
 
     `kind` and `labels` (the classes, in the order of the logits) are taken as given. Otherwise the classes are those
     that `source.label_names` or the file's metadata names, in the order of their ids, or else those that occur; see
-    `data.labels.decide`.
+    `data.labels.meaning.decide`.
     """
     columns, rows = _opened(source)
     pair = columns.pair is not None

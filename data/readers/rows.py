@@ -6,8 +6,8 @@ from pathlib import Path
 
 from data.errors import PotstillError
 from data.readers import READERS
-from data.readers.hub import PREFIXES
-from data.readers.lines import numbered_lines
+from data.readers.formats.hub import PREFIXES
+from data.readers.formats.lines import numbered_lines
 from data.readers.source import Row, Source
 
 ENDINGS = {

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from data.example import Label
-from data.labels import NAMES, SCORES, LabelColumn
+from data.labels.meaning import NAMES, SCORES, LabelColumn
 from data.progress import Progress
 from data.readers.source import BadRow, Source
 from data.tasks.task import Task

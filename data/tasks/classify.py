@@ -3,8 +3,8 @@
 import numpy as np
 import pyarrow as pa
 
-from data import metrics
 from data.example import Label
+from data.tasks import metrics
 from data.tasks.kind import Kind
 
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pyarrow as pa
 
-from data import metrics
 from data.example import Label
+from data.tasks import metrics
 from data.tasks.kind import Kind
 
 LARGEST = float(np.finfo(np.float32).max)  # scores are stored as float32

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from data import metrics
 from data.errors import PotstillError
-from data.tasks import KINDS
+from data.tasks import KINDS, metrics
 from data.tasks.kind import Kind
 
 

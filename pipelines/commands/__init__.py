@@ -5,16 +5,16 @@ from pipelines.commands.bench import bench
 from pipelines.commands.cache import cache
 from pipelines.commands.demo import demo
 from pipelines.commands.evaluate import evaluate
-from pipelines.commands.gc import gc
-from pipelines.commands.inspect import inspect
 from pipelines.commands.predict import predict
-from pipelines.commands.pull import pull
-from pipelines.commands.repair import repair
 from pipelines.commands.report import report
 from pipelines.commands.run import run
 from pipelines.commands.teach import teach
 from pipelines.commands.train import train
-from pipelines.commands.verify import verify
+from pipelines.commands.upkeep.gc import gc
+from pipelines.commands.upkeep.inspect import inspect
+from pipelines.commands.upkeep.pull import pull
+from pipelines.commands.upkeep.repair import repair
+from pipelines.commands.upkeep.verify import verify
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "demo": demo,

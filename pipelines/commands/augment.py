@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar
 import typer
 
 from augment.config import AugmentConfig
-from pipelines.console import Console
 from pipelines.options import Columns, Common, Defaults, Out, Sharing
+from pipelines.screen.console import Console
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,9 @@ def augment(
 
     Example: potstill augment train.tsv --exclude dev.tsv --exclude test.tsv -o runs/x/examples
     """
-    from pipelines import phases, settings
-    from pipelines.show import show_manifest
+    from pipelines import phases
+    from pipelines.recipes import settings
+    from pipelines.screen.show import show_manifest
 
     config = settings.resolve(AugmentConfig, "augment", defaults, vars(options))
     reading = settings.reading(columns, defaults)

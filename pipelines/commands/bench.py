@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from pipelines.console import Console
 from pipelines.options import Columns, Common, Defaults
+from pipelines.screen.console import Console
 
 
 def bench(
@@ -22,7 +22,9 @@ def bench(
 
     Example: potstill bench runs/x/student runs/x/encoder --on test.tsv
     """
-    from pipelines import measured, phases, settings
+    from pipelines import phases
+    from pipelines.recipes import settings
+    from pipelines.scores import measured
 
     source = settings.reading(columns, defaults, alone=True).unlabelled(on)
     places = {str(model): model for model in models}

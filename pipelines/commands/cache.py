@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar
 
 import typer
 
-from pipelines.console import Console
 from pipelines.options import Common, Defaults, Out, Sharing
+from pipelines.screen.console import Console
 from teacher_cache.config import CacheConfig
 
 
@@ -74,9 +74,10 @@ def cache(
 
     Example: potstill cache runs/x/examples -t runs/x/encoder -o runs/x/teacher --signals logits,cls
     """
-    from pipelines import phases, settings
-    from pipelines.show import show_manifest
-    from teacher_cache.launch import Launch
+    from pipelines import phases
+    from pipelines.recipes import settings
+    from pipelines.screen.show import show_manifest
+    from teacher_cache.launch.processes import Launch
 
     config = settings.resolve(CacheConfig, "cache", defaults, options.values())
     if estimate:

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from pipelines.console import Console
 from pipelines.options import Common, Force, Settings
+from pipelines.screen.console import Console
 
 
 def demo(
@@ -20,9 +20,9 @@ def demo(
 
     Example: potstill demo
     """
-    from pipelines import recipe as recipes
-    from pipelines.report import models, result
+    from pipelines.recipes import recipe as recipes
     from pipelines.report.gather import gather
+    from pipelines.report.sections import models, result
     from pipelines.run import execute
 
     loaded = recipes.load("demo", settings=settings or [], out=out)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from data.errors import PotstillError
-from pipelines.console import Console
 from pipelines.options import Columns, Common, Defaults
+from pipelines.screen.console import Console
 
 if TYPE_CHECKING:
     from data.readers.source import Source
-    from pipelines.inputs import Reading
+    from pipelines.inputs.reading import Reading
 
 
 def evaluate(
@@ -33,7 +33,9 @@ def evaluate(
 
     Example: potstill evaluate runs/x/student dev.tsv test.tsv --teacher runs/x/encoder
     """
-    from pipelines import measured, phases, settings
+    from pipelines import phases
+    from pipelines.recipes import settings
+    from pipelines.scores import measured
 
     reading = settings.reading(columns, defaults, alone=True)
     sources = {path: reading.source(path) for path in tests}

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from data.errors import BAD_DATA
-from pipelines.console import Console, complain
-from pipelines.exits import Ending
 from pipelines.options import Columns, Common, Defaults
+from pipelines.screen.console import Console, complain
+from pipelines.screen.exits import Ending
 
 if TYPE_CHECKING:
-    from pipelines.asked import Asked
+    from pipelines.inputs.asked import Asked
     from student_train.student import Student
 
 FAILED = "!error"  # the first column of a line that has no answer
@@ -38,8 +38,8 @@ def predict(
     Example: echo "a lovely film" | potstill predict runs/x/student
     """
     from data.readers.said import Heard
-    from pipelines import settings
-    from pipelines.asked import batches, of_file, piped
+    from pipelines.inputs.asked import batches, of_file, piped
+    from pipelines.recipes import settings
     from student_train.student import Student
 
     model = Student.load(student)

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from pipelines.console import Console
 from pipelines.options import Common
+from pipelines.screen.console import Console
 
 
 def report(

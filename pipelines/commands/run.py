@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from pipelines.console import Console
 from pipelines.options import Common, Force, Settings
+from pipelines.screen.console import Console
 
 
 def run(
@@ -22,7 +22,7 @@ def run(
 
     Example: potstill run sst2 --set data.root=data/sst2 --set augment.n_iter=10
     """
-    from pipelines import recipe as recipes
+    from pipelines.recipes import recipe as recipes
     from pipelines.run import execute, show_plan
 
     loaded = recipes.load(recipe, settings=settings or [], out=out)

@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar
 import typer
 
 from pipelines.commands.train import weights_of_classes
-from pipelines.console import Console
 from pipelines.options import BestBy, ClassWeights, Columns, Common, Defaults, Out
+from pipelines.screen.console import Console
 from student_train.config import TeachConfig
 
 
@@ -58,8 +58,9 @@ def teach(
 
     Example: potstill teach train.tsv --dev dev.tsv -m answerdotai/ModernBERT-base -o runs/x/encoder
     """
-    from pipelines import phases, settings
-    from pipelines.show import show_manifest
+    from pipelines import phases
+    from pipelines.recipes import settings
+    from pipelines.screen.show import show_manifest
 
     config = settings.resolve(TeachConfig, "teach", defaults, options.values())
     reading = settings.reading(columns, defaults)

@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar
 import typer
 
 from data.errors import PotstillError
-from pipelines.console import Console
 from pipelines.options import BestBy, ClassWeights, Columns, Common, Defaults, Out
+from pipelines.screen.console import Console
 from student_train.config import TrainConfig
 
 
@@ -69,8 +69,9 @@ def train(
     Example: potstill train runs/x/teacher --dev dev.tsv -o runs/x/student --losses logit_mse=1.0 --seeds 0,1,2
     """
     from data.manifest import read_manifest
-    from pipelines import phases, settings
-    from pipelines.show import show_manifest
+    from pipelines import phases
+    from pipelines.recipes import settings
+    from pipelines.screen.show import show_manifest
 
     config = settings.resolve(TrainConfig, "train", defaults, options.values())
     reading = settings.reading(columns, defaults)

@@ -1,0 +1,1 @@
+"""A run directory → one page to read."""

@@ -11,9 +11,10 @@ from data import store
 from data.errors import BAD_DATA, NO_INPUT, PotstillError
 from data.manifest import NAME, Manifest
 from data.tasks.task import Task
-from pipelines import ledger, measured, results, rivals
-from pipelines.inputs import sealed
+from pipelines.inputs.reading import sealed
 from pipelines.report.sealed import Sealed, find_sealed
+from pipelines.scores import measured, rivals
+from pipelines.steps import ledger, results
 
 CURVE = "metrics.jsonl"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from data.errors import PotstillError
 from data.manifest import NAME, Manifest
-from pipelines.inputs import sealed
+from pipelines.inputs.reading import sealed
 
 DEPTH = 2  # folders below the run that are looked into: runs/x/student, runs/x/students/a
 USUAL = {"teacher": "teacher", "examples": "examples"}  # kind -> the name that a run gives it

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from data import store
-from pipelines.report import agreement, augmentation, chain, costs, files, learning, result, teacher
-from pipelines.report.document import Page, Section
 from pipelines.report.gather import Run, gather
-from pipelines.report.markdown import to_markdown
-from pipelines.report.page import to_html
-from pipelines.report.pictures import standing_alone
+from pipelines.report.pages.document import Page, Section
+from pipelines.report.pages.markdown import to_markdown
+from pipelines.report.pages.page import to_html
+from pipelines.report.pages.pictures import standing_alone
+from pipelines.report.sections import agreement, augmentation, chain, costs, files, learning, result, teacher
 
 FOLDER, PAGE, TEXT = "report", "report.html", "report.md"
 

@@ -1,0 +1,1 @@
+"""One idea of one paper a file, and the table of them."""

@@ -1,0 +1,1 @@
+"""Networks: how they start, fit into memory, and answer."""

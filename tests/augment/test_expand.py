@@ -12,20 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from augment import candidates, gather, tag
 from augment import expand as module
 from augment.clean import REASONS
 from augment.config import AugmentConfig
 from augment.expand import expand
+from augment.stages import candidates, gather, tag
 from augment.tagged import Tagged
 from augment.taggers import TAGGERS
 from augment.taggers.tagger import Tagger
-from data import words
 from data.errors import BAD_DATA, STALE, PotstillError
 from data.example import MASK, Example, example_id
 from data.examples import GROUP_ROWS, read_examples, read_groups
 from data.progress import Silent
 from data.tasks.task import Task
+from data.text import words
 
 ROOT = Path(__file__).parents[2]
 TASK = Task("classify", ("0", "1"))

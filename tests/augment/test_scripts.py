@@ -7,7 +7,7 @@ import regex
 
 from data.example import MASK
 from data.progress import Silent
-from data.words import split
+from data.text.words import split
 from tests.augment.test_expand import originals, rows_of, run  # one set of helpers for the phase
 
 HINDI = "यह फ़िल्म बहुत अच्छी है, मुझे कहानी पसंद आई। क्षत्रिय नमस्ते!"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.parity import compare, refuse_difference, refuse_other_rows
+from benchmarks.race.parity import compare, refuse_difference, refuse_other_rows
 from data.errors import PotstillError
 
 REFERENCE = np.array([[2.0, -1.0], [0.5, 1.5], [-3.0, 3.0]])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from data.demo_data import demo_files
+from data.demo.files import demo_files
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.arm import Arm, environment
-from benchmarks.memory import Peak
-from benchmarks.options import Options
-from benchmarks.results import add_aim, add_race, finish, result_of, table_of
-from benchmarks.rounds import race
+from benchmarks.race.arm import Arm, environment
+from benchmarks.race.options import Options
+from benchmarks.race.results import add_aim, add_race, finish, result_of, table_of
+from benchmarks.race.rounds import race
+from benchmarks.watch.memory import Peak
 from data.errors import PotstillError
 
 PLACE = "tests.benchmarks.arms"
@@ -45,7 +45,7 @@ def test_a_result_is_one_json_one_picture_and_a_table(options: Options) -> None:
         for arm, rate in (("ours", 100.0), ("plain", 10.0))
         for number in range(3)
     ]
-    from benchmarks.rounds import Race
+    from benchmarks.race.rounds import Race
 
     add_race(result, Race(rounds, {}), "ours", {"plain": "a loop"})
     add_aim(result, "ours / plain", 10.0, least=8)

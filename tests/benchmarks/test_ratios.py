@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.ratios import Spread, ratio, slope
+from benchmarks.race.ratios import Spread, ratio, slope
 from data.errors import PotstillError
 
 
@@ -44,7 +44,7 @@ def test_a_slope_needs_two_points() -> None:
 
 
 def test_what_the_last_layer_is_spared_is_what_it_would_do_for_the_tokens_behind_the_first() -> None:
-    from benchmarks.gpu_speed import spared_flops
+    from benchmarks.watch.gpu_speed import spared_flops
 
     width, intermediate, length = 4, 16, 10
     weights = 4 * 4 + 4 * 4 + 4 * 16 + 16 * 4  # query, attention output, feed-forward in and out

@@ -83,7 +83,7 @@ class Injection:
         if self.faults.memory:
             exhaust(*self.faults.memory)
         if self.faults.grace >= 0:
-            from data import stop
+            from data.running import stop
 
             stop.GRACE = self.faults.grace
 

@@ -41,7 +41,7 @@ class School:
 
 def make(task: dict[str, Any], out: Path, heard: Any) -> Any:
     """Make what a task names; checkpoints at every step, so that they are killed too."""
-    from student_train import fit
+    from student_train.loop import run as fit
 
     fit.SAVE_SECONDS = -1 if task["often"] else fit.SAVE_SECONDS
     school = School(Path(task["school"]))
@@ -74,11 +74,11 @@ def _train(school: School, out: Path, seeds: tuple[int, ...], heard: Any) -> Any
 
 def _run(school: School, out: Path) -> None:
     """A whole run; its phases in this process, so that their steps are counted too."""
-    from pipelines.apart import Measured
-    from pipelines.console import Console
-    from pipelines.recipe import from_tables
+    from pipelines.recipes.recipe import from_tables
     from pipelines.run import execute
-    from student_train import bench
+    from pipelines.screen.console import Console
+    from pipelines.steps.apart import Measured
+    from student_train.measure import bench
 
     bench.ROUNDS, bench.SINGLES = 1, 1  # type: ignore[misc]
     train, dev = map(str, school.files)

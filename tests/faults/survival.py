@@ -11,8 +11,8 @@ from typing import Any
 from data import store
 from data.manifest import read_manifest
 from data.progress import Silent
-from teacher_cache.commits import QUARANTINE, SHARD
-from teacher_cache.verify import verify
+from teacher_cache.repair.verify import verify
+from teacher_cache.shards.commits import QUARANTINE, SHARD
 from tests.faults.writers import End, Server, World
 
 

@@ -14,7 +14,7 @@ import pytest
 from data.errors import OK, TRY_AGAIN
 from data.manifest import read_manifest
 from data.progress import Silent
-from teacher_cache.verify import verify
+from teacher_cache.repair.verify import verify
 from tests.faults.survival import Tries, whole_shards
 from tests.faults.writers import ROOT, THREADS, World
 

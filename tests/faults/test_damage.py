@@ -15,7 +15,7 @@ import pytest
 from data import store
 from data.errors import BAD_DATA, NO_INPUT
 from data.progress import Silent
-from teacher_cache.verify import verify
+from teacher_cache.repair.verify import verify
 from tests.faults.survival import Tries, check_survived, copy_of, whole_shards
 from tests.faults.writers import End, Server, World
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from data import errors
-from data.claims import claim
+from data.running.claims import claim
 from pipelines import cli, phases
 
 Potstill = Callable[..., tuple[int, dict[str, Any]]]

@@ -12,7 +12,7 @@ import pytest
 from data.errors import IO_ERROR, NO_INPUT, NO_PERMISSION, USAGE
 from data.progress import Silent
 from pipelines import cli
-from teacher_cache.verify import verify
+from teacher_cache.repair.verify import verify
 from tests.faults.survival import Tries, check_survived, check_whole, copy_of
 from tests.faults.writers import Server, World
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from data import store
-from data.claims import attending
 from data.progress import Silent
-from teacher_cache import work
+from data.running.claims import attending
 from teacher_cache.build import build
 from teacher_cache.config import CacheConfig
-from teacher_cache.verify import verify
+from teacher_cache.launch import run as work
+from teacher_cache.repair.verify import verify
 
 PLAIN = CacheConfig(dtype="float32", device="cpu", threads=1)
 

@@ -131,7 +131,9 @@ def warm_up() -> None:
     from augment import expand  # noqa: F401
     from pipelines import run  # noqa: F401
     from student_train import teach, train  # noqa: F401
-    from teacher_cache import build, repair, work  # noqa: F401
+    from teacher_cache import build  # noqa: F401
+    from teacher_cache.launch import run as work  # noqa: F401
+    from teacher_cache.repair import repair  # noqa: F401
 
     get_checkpoint_conversion_mapping("bert")  # compiles a thousand regular expressions, once
     torch.set_num_threads(1)
@@ -166,7 +168,7 @@ def write(task: dict[str, Any]) -> None:
         code = 0
         end = {"root": manifest.root, "report": manifest.report} if manifest else {}
     except BaseException as error:
-        from pipelines.exits import ending_of
+        from pipelines.screen.exits import ending_of
 
         code = ending_of(error).code
         end = {"message": "".join(traceback.format_exception(error)) if code == 70 else str(error)}
@@ -188,7 +190,7 @@ def augment(out: Path, heard: Any, share: int) -> Any:
     from augment.config import AugmentConfig
     from augment.expand import expand
     from data.example import Example, example_id
-    from data.share import ALL, Share
+    from data.running.share import ALL, Share
     from data.tasks.task import Task
 
     words = ("fine", "dull", "long", "short", "loud", "bright", "slow", "odd")
@@ -209,8 +211,8 @@ def act(task: dict[str, Any], out: Path, heard: Any) -> Any:
     from teacher_cache import estimate
     from teacher_cache.build import build
     from teacher_cache.config import CacheConfig
-    from teacher_cache.launch import Launch
-    from teacher_cache.repair import repair
+    from teacher_cache.launch.processes import Launch
+    from teacher_cache.repair.repair import repair
 
     estimate.speed = lambda *values, **options: 1e9  # type: ignore[assignment]  # its measurement takes 0.3 s
     if task["action"] == "repair":

@@ -13,9 +13,9 @@ from data.manifest import Manifest, write_manifest
 from data.progress import Silent
 from data.readers.source import Source
 from data.tasks.task import Task
-from pipelines import recipe
-from pipelines.console import Console
+from pipelines.recipes import recipe
 from pipelines.run import execute
+from pipelines.screen.console import Console
 from student_train.config import TeachConfig, TrainConfig
 from teacher_cache.build import build
 from teacher_cache.config import CacheConfig

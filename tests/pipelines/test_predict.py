@@ -12,7 +12,7 @@ import pytest
 from data import errors
 from data.tasks.task import Task
 from pipelines import cli
-from pipelines.asked import BATCH, Asked, batches, of_line
+from pipelines.inputs.asked import BATCH, Asked, batches, of_line
 
 
 class Fake:

@@ -16,16 +16,17 @@ import student_train.config
 import teacher_cache.config
 from data import errors, store
 from data.errors import PotstillError
-from data.identity import of_source
 from data.manifest import Manifest, Part, write_manifest
 from data.progress import Silent
+from data.readers.identity import of_source
 from data.readers.source import Source
 from data.tasks.task import Task
-from pipelines import phases, recipe
-from pipelines.apart import Measured
-from pipelines.console import Console
+from pipelines import phases
+from pipelines.recipes import recipe
 from pipelines.run import execute, plan_of, show_plan
-from pipelines.steps import needed_signals
+from pipelines.screen.console import Console
+from pipelines.steps.apart import Measured
+from pipelines.steps.order import needed_signals
 
 TASK = Task("classify", ("bad", "good"))
 

@@ -40,8 +40,8 @@ def student(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_manifest(tmp_path / "student", Manifest("student", TASK))
     monkeypatch.setattr("student_train.student.Student.load", lambda directory: Student())
     opened = SimpleNamespace(task=TASK, logits=Student().logits)
-    monkeypatch.setattr("student_train.evaluate.open_model", lambda *_, **__: opened)
-    monkeypatch.setattr("student_train.evaluate.places", lambda directory: [directory])
+    monkeypatch.setattr("student_train.measure.evaluate.open_model", lambda *_, **__: opened)
+    monkeypatch.setattr("student_train.measure.evaluate.places", lambda directory: [directory])
     return tmp_path / "student"
 
 
@@ -137,7 +137,9 @@ def test_bench_reads_pairs_where_the_model_does(
     (tmp_path / "student").mkdir()
     write_manifest(tmp_path / "student", Manifest("student", Task("classify", ("bad", "good"), pair)))
     asked: dict[str, Any] = {}
-    monkeypatch.setattr("student_train.bench.bench", lambda places, **said: asked.update(said) or [{"name": "student"}])
+    monkeypatch.setattr(
+        "student_train.measure.bench.bench", lambda places, **said: asked.update(said) or [{"name": "student"}]
+    )
     (tmp_path / "f.tsv").write_text("".join(f"the title {i}\tthe text {i}\n" for i in range(3)))
     assert "texts f.tsv: TSV; text = 0" in command("bench", "student", "--on", "f.tsv").err
     assert asked["texts"][0] == ("the title 0" if pair else "the title 0 the text 0")

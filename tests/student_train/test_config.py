@@ -7,7 +7,7 @@ import torch
 
 from data.errors import PotstillError
 from student_train.config import TeachConfig, TrainConfig
-from student_train.precision import choose_device, choose_precision, products_in
+from student_train.models.precision import choose_device, choose_precision, products_in
 
 
 @pytest.mark.parametrize("config", [TrainConfig, TeachConfig])

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 
 from data.errors import BAD_DATA, PotstillError
-from data.metrics import goodness
 from data.progress import Silent
 from data.readers.source import Source
+from data.tasks.metrics import goodness
 from data.tasks.task import Task
 from student_train.config import TeachConfig, TrainConfig
+from student_train.feed.reader import open_caches
+from student_train.feed.stream import Stream
+from student_train.loop.dev import Labelled, doubts
 from student_train.losses.table import rows_used
-from student_train.measure import Labelled, doubts
 from student_train.objective import class_weights, student_objective
-from student_train.reader import open_caches
-from student_train.stream import Stream
 from student_train.teach import teach
 from student_train.train import train
-from student_train.vocab import build_words
+from student_train.vocab.vocabulary import build_words
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,14 @@ import pytest
 
 from data.errors import BAD_DATA, NO_INPUT, PotstillError
 from data.manifest import read_manifest
-from data.metrics import spread
 from data.progress import Silent
 from data.readers.source import Source
-from student_train.card import plain
+from data.tasks.metrics import spread
 from student_train.config import TrainConfig
-from student_train.evaluate import evaluate
+from student_train.directory.card import plain
+from student_train.directory.sealed import best_student, student_directories
+from student_train.measure.evaluate import evaluate
 from student_train.student import Student
-from student_train.students import best_student, student_directories
 from student_train.train import train
 
 TEXTS = ["a good film", "the plot was very bad and the music is bad", "good", "bad story"]

@@ -15,7 +15,7 @@ from data.progress import Silent
 from data.readers.source import Source
 from student_train import train as module
 from student_train.config import TrainConfig
-from student_train.precision import choose_device, choose_precision
+from student_train.models.precision import choose_device, choose_precision
 from student_train.student import Student
 from student_train.train import train
 

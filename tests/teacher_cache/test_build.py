@@ -19,9 +19,9 @@ from data.errors import BAD_DATA, STALE, TRY_AGAIN, PotstillError
 from data.examples import read_groups
 from data.manifest import read_manifest
 from data.tasks.task import Task
-from teacher_cache import session
 from teacher_cache.build import build
 from teacher_cache.config import CacheConfig
+from teacher_cache.launch import session
 
 PLAIN = CacheConfig(dtype="float32", device="cpu")
 HIDDEN = CacheConfig(signals=("logits", "cls", "mean.0"), layers=(1, 3), dtype="float32", device="cpu")

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from data.errors import PotstillError
-from teacher_cache import machine
 from teacher_cache.build import build
 from teacher_cache.config import CacheConfig
-from teacher_cache.fingerprint import TeacherFiles
+from teacher_cache.launch import machine
+from teacher_cache.teacher.files import TeacherFiles
 
 BERT_BASE = TeacherFiles(
     Path(),

@@ -9,8 +9,8 @@ from teacher_cache import estimate as estimates
 from teacher_cache.build import build
 from teacher_cache.config import CacheConfig
 from teacher_cache.estimate import encoder_parameters, estimate, flops_per_token, has_bf16, sample_lengths
-from teacher_cache.fingerprint import inspect_teacher
 from teacher_cache.job import open_job
+from teacher_cache.teacher.files import inspect_teacher
 
 
 def test_bytes_of_every_column_are_counted(teacher: Path, examples: Path) -> None:

@@ -16,7 +16,7 @@ from data.tasks.task import Task
 from teacher_cache.build import build
 from teacher_cache.config import CacheConfig
 from teacher_cache.frame import matrix, open_frame, square
-from teacher_cache.inspect import summary
+from teacher_cache.view.tables import summary
 
 CONFIG = CacheConfig(signals=("cls", "mean.1"), dtype="float32", device="cpu")
 TEXTS = ["a good movie", "the plot is dull", "great", "not a good film !", "", "a very bad actor"]
@@ -162,7 +162,7 @@ def test_mistakes_are_sorted_by_confidence_and_carry_their_text(cache: Path) -> 
 
 
 def test_operations_of_a_pair_are_named_whichever_text_they_hit() -> None:
-    from teacher_cache.inspect import FAMILY
+    from teacher_cache.view.tables import FAMILY
 
     ops = pl.DataFrame({"op": ["A:mask|B:pos", "B:mask", "A:pos+ngram|B:ngram", None]})
     assert ops.select(FAMILY)["op"].to_list() == ["mask+pos", "mask", "ngram+pos", "original"]

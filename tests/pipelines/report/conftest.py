@@ -22,13 +22,13 @@ import pytest
 from data import store
 from data.example import Example, example_id
 from data.examples import describe, hash_ids, write_parts
-from data.identity import fingerprint
 from data.manifest import Manifest, read_manifest, write_manifest
+from data.readers.identity import fingerprint
 from data.schema import teacher_schema
 from data.tasks.task import Task
-from pipelines import results
-from pipelines.report import pictures
+from pipelines.report.pages import pictures
 from pipelines.report.write import write_report
+from pipelines.steps import results
 
 CLASSES = Task("classify", ("bad", "good"))
 SCORES = Task("regress")

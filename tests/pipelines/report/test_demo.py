@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import cli, recipe
+from pipelines import cli
 from pipelines import run as runs
-from pipelines.rivals import NAMES
+from pipelines.recipes import recipe
+from pipelines.scores.rivals import NAMES
 
 
 def test_the_demo_ends_with_what_was_gained_and_where_the_report_is(

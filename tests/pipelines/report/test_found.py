@@ -10,12 +10,13 @@ import pytest
 from data import store
 from data.progress import Silent
 from data.readers.source import Source
-from pipelines import measured, phases, rivals
-from pipelines.measured import Scores, Speed, read_answers, read_scores, roots_of, run_of, split_of
-from pipelines.report.chain import STALE, links_of
+from pipelines import phases
 from pipelines.report.gather import gather
-from pipelines.report.models import rows_of
+from pipelines.report.sections.chain import STALE, links_of
+from pipelines.report.sections.models import rows_of
 from pipelines.report.write import write_report
+from pipelines.scores import measured, rivals
+from pipelines.scores.measured import Scores, Speed, read_answers, read_scores, roots_of, run_of, split_of
 
 
 def scores_of(run: Path, model: str, score: float, *, split: str = "test", file: str = "test.tsv") -> Scores:

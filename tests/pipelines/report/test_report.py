@@ -16,8 +16,9 @@ import pytest
 from data import errors, store
 from data.errors import PotstillError
 from data.manifest import read_manifest, write_manifest
-from pipelines.report import agreement, augmentation, markdown, pictures
 from pipelines.report.gather import gather
+from pipelines.report.pages import markdown, pictures
+from pipelines.report.sections import agreement, augmentation
 from pipelines.report.write import write_report
 
 SECTIONS = [

@@ -1,0 +1,185 @@
+"""The work directory of an unfinished augmentation: which files it holds, and whether they belong to this run.
+
+Every file appears whole or not at all, and holds the same bytes whoever writes it; a chunk is done when its last file
+is there. So an interrupted run goes on with the chunks that are missing, and several may work at once.
+"""
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from data import store
+from data.errors import STALE, PotstillError
+from data.manifest import NAME
+from data.running.claims import FOLDER, if_alone
+
+NOTE = "identity.json"
+TRIES, EVERY = 20, 0.05  # looks, and seconds between them, at a name that is reserved and not written yet
+LIBRARIES = (
+    "jieba",
+    "nltk",
+    "numpy",
+    "pyarrow",
+    "regex",
+    "spacy",
+)  # another version may tag, draw or store in another way
+
+
+@dataclass(frozen=True)
+class Work:
+    """Names of the files of chunk i, and of what the stages share."""
+
+    root: Path
+
+    @property
+    def sealed(self) -> bool:
+        """Whether the set is finished, by this process or another: then nothing in here matters any more."""
+        return (self.root.parent / NAME).exists()
+
+    @property
+    def gathered_note(self) -> Path:
+        return self.root / "gathered.json"
+
+    @property
+    def guard(self) -> Path:
+        return self.root / "guard.json"
+
+    @property
+    def kept(self) -> Path:
+        return self.root / "kept.bits"
+
+    @property
+    def vocabulary(self) -> Path:
+        return self.root / "vocabulary.parquet"
+
+    @property
+    def unique(self) -> Path:
+        return self.root / "unique.bits"
+
+    @property
+    def unique_note(self) -> Path:
+        return self.root / "unique.json"
+
+    def gathered(self, chunk: int) -> Path:
+        return self.root / f"gathered-{chunk:06d}.parquet"
+
+    def tagged(self, chunk: int) -> Path:
+        return self.root / f"tagged-{chunk:06d}.parquet"
+
+    def counts(self, chunk: int) -> Path:
+        return self.root / f"counts-{chunk:06d}.parquet"
+
+    def rows(self, chunk: int) -> Path:
+        return self.root / f"rows-{chunk:06d}.parquet"
+
+    def dropped(self, chunk: int) -> Path:
+        return self.root / f"dropped-{chunk:06d}.json"
+
+    def part(self, part: int) -> Path:
+        return self.root / f"part-{part:05d}.json"
+
+    def claims(self, stage: str) -> Path:
+        """Where the claims on the chunks of a stage lie."""
+        return self.root / stage
+
+    @contextmanager
+    def spill(self) -> Iterator[Path]:
+        """Make a directory for what does not fit into memory, of this process alone."""
+        with TemporaryDirectory(prefix="spill-", dir=self.root) as folder:
+            yield Path(folder)
+
+
+def tidy(root: Path, identity: dict[str, Any]) -> None:
+    """Remove what is of another identity, and what interrupted writers left. Only for who is alone in the directory."""
+    note = root / NOTE
+    if _read(note) != identity:
+        note.unlink(missing_ok=True)  # first, so that half a removal is never taken for a run to go on with
+        for path in root.iterdir():
+            if path.name != FOLDER:  # the lock of who is alone
+                _remove(path)
+    for path in root.glob("spill-*"):
+        _remove(path)
+    store.sweep(root)
+
+
+def clear(out: Path) -> None:
+    """Remove what only an unfinished set needs, and what killed writers left beside a finished one.
+
+    Others who are present still write, and do not know yet that it is in vain: the last one to leave does it. Where
+    there are no locks nobody is known to be the last: `work` goes, and temporary files stay.
+    """
+    root = out / "work"
+
+    def remove(alone: bool) -> None:
+        if alone:
+            store.sweep(out)
+        shutil.rmtree(root, ignore_errors=True)
+
+    if root.exists() or store.leftovers(out):
+        with suppress(OSError):  # in a place that may only be read it stays
+            if_alone(root, remove)
+
+
+def open_work(root: Path, identity: dict[str, Any]) -> Work:
+    """Begin, or join what others began with the same identity. Errors: STALE where theirs is another."""
+    note = root / NOTE
+    if not store.put_json(note, identity) and (there := _settled(note, identity)) != identity:
+        raise PotstillError(
+            f"another run works in {root.parent}: {'; '.join(differences(there, identity))}",
+            hint=f"name another directory, or end that run; where none runs, remove {root}",
+            code=STALE,
+        )
+    return Work(root)
+
+
+def differences(there: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    """Say which values of two identities differ, one sentence each."""
+    return [
+        f"{name} {key} was {there.get(name, {}).get(key)!r}, is {wanted[name].get(key)!r}"
+        for name in wanted
+        for key in sorted({*there.get(name, {}), *wanted[name]})
+        if there.get(name, {}).get(key) != wanted[name].get(key)
+    ]
+
+
+def versions() -> dict[str, str]:
+    """Name the versions of the libraries that machines must share to work on one set."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _settled(note: Path, identity: dict[str, Any]) -> dict[str, Any]:
+    """Read an identity that others put; one whose name stays reserved is ours to write: who reserved it was killed."""
+    for _ in range(TRIES):
+        if there := _read(note):
+            return there
+        time.sleep(EVERY)
+    store.write_json(note, identity)
+    return identity
+
+
+def _read(note: Path) -> dict[str, Any]:
+    """Read an identity; {} where there is none, or half of one (a crash where a file system has no hard links)."""
+    try:
+        found = store.read_json(note)
+    except PotstillError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()

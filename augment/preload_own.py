@@ -1,9 +1,0 @@
-"""What workers are born with where the project's own tagger is wanted: `augment.preload`, spaCy and the tagger."""
-
-import sys
-
-import augment.preload  # noqa: F401
-from augment.tag import warm
-
-sys.modules.setdefault("torch", None)  # type: ignore[arg-type]  # see `augment.taggers.own`
-warm("own", "en")

@@ -1,0 +1,1 @@
+"""Originals → their synthetic rows, pure: words, keys and rules in, texts out."""

@@ -1,0 +1,1 @@
+"""The five stages of an augmentation, each from files to files."""

@@ -1,0 +1,1 @@
+"""The embedded reviews of the demo, and the script that cut them."""

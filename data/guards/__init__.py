@@ -1,0 +1,1 @@
+"""What checks files that nobody trusts, before any library opens them."""

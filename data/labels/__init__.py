@@ -1,0 +1,1 @@
+"""What a label column means, and how well answers agree with it."""

@@ -1,0 +1,112 @@
+"""What an input is: its content, whatever it is called and wherever it lies. One function for every phase.
+
+A file is its bytes, a data set its tables, a model the files that make it, a sealed directory its root. So the same
+bytes under another name are the same input, and other bytes under the same name are another one.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from data import store
+from data.errors import BAD_DATA, NO_INPUT, PotstillError
+from data.guards.model import TOKENIZER, check_files, find_model
+from data.guards.sizes import CONFIG, INDEX
+from data.manifest import NAME, seal_of
+from data.readers.examples import columns_of
+from data.readers.formats.hub import PREFIXES, open_rows
+from data.readers.rows import format_of
+from data.readers.source import Source
+from data.store import hash_file as hash_file
+
+SCRATCH = "scratch"  # `-m scratch` or `-m scratch:4x256`: a small encoder of random weights
+NAMED = ("text", "pair", "label")  # fields of a source that `columns_of` resolves
+
+
+def of_source(source: Source) -> str:
+    """Name a source: its content, and how it is read. Columns count as they are resolved, named by the user or not."""
+    said = {name: value for name, value in vars(source).items() if name not in ("path", *NAMED) and value is not None}
+    columns = {name: getattr(found, name) for found in [columns_of(source)] for name in NAMED}
+    content = {"content": fingerprint(source.path), "columns": columns}
+    return store.digest_of(_plain(said) | content | {"format": format_of(source)})
+
+
+def of_model(name: str | Path) -> str:
+    """Name a model, a directory or one of the hub: by the bytes that make it, which of the hub are one revision's.
+
+    One that is made anew (`scratch:4x256`) has no bytes yet: it is its name.
+    """
+    if is_scratch(name):
+        return str(name)
+    return store.digest_of(model_content(find_model(name)))
+
+
+def is_scratch(name: str | Path) -> bool:
+    """Say whether a model is to be made anew, not to be read."""
+    return str(name).partition(":")[0] == SCRATCH and not Path(name).exists()
+
+
+def model_content(path: Path) -> dict[str, dict[str, Any]]:
+    """Size and hash of each file that makes the model of a directory: config, weights, tokenizer."""
+    check_files(path)
+    return {
+        name: {"bytes": (path / name).stat().st_size, "sha256": hash_file(path / name)} for name in model_names(path)
+    }
+
+
+def model_names(path: Path) -> list[str]:
+    """Name the files that make a model, sorted."""
+    present = [name for name in (CONFIG, INDEX, *TOKENIZER) if (path / name).exists()]
+    return sorted({*present, *(file.name for ending in ("safetensors", "model") for file in path.glob(f"*.{ending}"))})
+
+
+def fingerprint(place: str | Path) -> str:
+    """Name what stands at a place: a file, a data set (`hf:`, `disk:`), a model, a sealed directory, a hub model.
+
+    Errors: nothing is there (NO_INPUT).
+    """
+    if str(place).startswith(PREFIXES):
+        return _data_set(str(place))
+    path = Path(place)
+    if path.is_dir():
+        return _directory(path)
+    if path.is_file():
+        return hash_file(path)
+    if path.exists():
+        raise PotstillError(
+            f"{place} is a pipe or a device: what was read of it cannot be told a second time",
+            hint="write it to a file first",
+            code=BAD_DATA,
+        )
+    if path.suffix[1:].isalpha() or str(place).startswith((".", "/", "~")):
+        raise PotstillError(f"{place} is not there", code=NO_INPUT)
+    return of_model(str(place))
+
+
+def _data_set(address: str) -> str:
+    """A data set is its columns and the bytes of its tables; one without files is what its library says of it."""
+    rows = open_rows(address)
+    files = [hash_file(Path(file["filename"])) for file in rows.cache_files]
+    return store.digest_of([str(rows.features), files or rows._fingerprint])
+
+
+def _directory(path: Path) -> str:
+    """A sealed directory is its root, but a teacher is its files, as any model; several seeds are the roots of all."""
+    own = seal_of(path)
+    if (path / CONFIG).is_file() and (own is None or own["kind"] == "encoder"):
+        return store.digest_of(model_content(path))
+    if own is not None:
+        return str(own["root"])
+    if roots := {seal.parent.name: (seal_of(seal.parent) or {}).get("root") for seal in path.glob(f"*/{NAME}")}:
+        return store.digest_of(roots)
+    return store.digest_of({str(file.relative_to(path)): hash_file(file) for file in _files(path)})
+
+
+def _files(path: Path) -> list[Path]:
+    found = [Path(folder) / name for folder, _, names in os.walk(path) for name in names]
+    return sorted(file for file in found if file.is_file())
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """Values as JSON has them."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}

@@ -1,0 +1,105 @@
+"""Where a phase may write: a place that is free, or that the same kind of phase began. Anything else is refused (78).
+
+Every phase asks here first, before it writes a byte: a finished set, cache or model is never written over by another
+phase, nor a directory of somebody else's, such as a model that was downloaded.
+"""
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+from data import store
+from data.errors import STALE, USAGE, PotstillError
+from data.manifest import NAME, seal_of
+from data.running.claims import FOLDER
+
+# What shows whose an unfinished directory is: names of files and folders that only this kind of phase makes.
+BEGUN = {
+    "teacher": re.compile(r"PLAN\.json|commits|part-\d{5,}-[0-9a-f]{16}\.parquet"),
+    "examples": re.compile(r"work"),
+    "encoder": re.compile(r"examples"),
+    "student": re.compile(r"encoded|metrics\.jsonl|last|last\.safetensors|SEALING|sealing-\d+-[0-9a-f]{8}|seed-\d+"),
+}
+# The same of a directory whose seal cannot be read: files that others have too.
+SEALED = {
+    "examples": re.compile(r"part-\d{5,}\.parquet"),
+    "student": re.compile(r"vocabulary\.json"),
+    "encoder": re.compile(r"config\.json"),
+}
+# What tells nothing: hidden files, what a shell wrote beside a command, what any of our phases may leave.
+OF_NOBODY = re.compile(r"\..*|.*\.(log|out|err)|lost\+found|potstill\.toml|status\.json|quarantine")
+NAMES = {
+    "examples": "augmented examples",
+    "teacher": "a teacher's cache",
+    "encoder": "a fine-tuned teacher",
+    "student": "a student",
+    "students": "students of several seeds",
+}
+HINT = "name another directory with -o; nothing was written"
+
+
+def refuse_foreign(out: Path, kind: str, *, known: Collection[str] = ()) -> None:
+    """Refuse (STALE) to write what `kind` names into a directory of something else. Nothing is changed.
+
+    kind: examples, teacher (a cache), encoder, student, or run (a folder that holds directories of all kinds).
+    known: names of files that what is made consists of, so that some of them may be there already.
+    """
+    if out.exists() and not out.is_dir():
+        raise PotstillError(f"{out} is a file, not a directory", hint="name a directory with -o", code=USAGE)
+    for above in list(out.resolve().parents)[:3]:
+        if (found := _sealed_as(above)) is not None and found != "students":
+            raise PotstillError(f"{out} lies within {above}, which holds {NAMES[found]}", hint=HINT, code=STALE)
+    names = [name for name in _names(out) if name not in known]  # listed first: who begins here now is one of ours
+    there = _sealed_as(out) if kind == "run" else kind_of(out)
+    if there is None and kind != "run" and names:
+        listed = ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
+        raise PotstillError(f"{out} is not empty and was not made by potstill: {listed}", hint=HINT, code=STALE)
+    if there and there.removesuffix("s") != kind.removesuffix("s"):
+        aim = f"not {NAMES[kind]}" if kind in NAMES else "not a run"
+        raise PotstillError(f"{out} holds {NAMES[there]}, {aim}", hint=HINT, code=STALE)
+
+
+def kind_of(directory: Path) -> str | None:
+    """What a directory holds, finished or begun: examples, teacher, encoder, student, students.
+
+    "" where that cannot be told yet of one of ours; None where nothing is, or somebody else's.
+    """
+    if (sealed := _sealed_as(directory)) is not None:
+        return sealed
+    names = [path.name for path in directory.iterdir()] if directory.is_dir() else []
+    tables = (BEGUN, SEALED) if NAME in names else (BEGUN,)
+    for table in tables:
+        for kind, pattern in table.items():
+            if any(pattern.fullmatch(name) for name in names) and not (kind == "encoder" and _is_run(directory)):
+                return kind
+    return "" if _has_claims(directory / FOLDER) else None
+
+
+def _has_claims(folder: Path) -> bool:
+    """Whether writers of ours claim parts here, or are about to: a folder that holds locks, or nothing yet."""
+    return folder.is_dir() and all(path.suffix == ".lock" for path in folder.iterdir())
+
+
+def _is_run(directory: Path) -> bool:
+    """Whether `examples/` in a directory is a set of its own; the rows that a teacher learns from have no config."""
+    examples = directory / "examples"
+    try:
+        seal = seal_of(examples)
+    except (PotstillError, OSError):
+        seal = None
+    return (examples / "work").exists() or bool(seal and seal.get("config"))
+
+
+def _sealed_as(directory: Path) -> str | None:
+    """The kind that a seal names; None where none can be read, or it is not of ours."""
+    try:
+        seal = seal_of(directory)
+    except (PotstillError, OSError):
+        return None
+    return seal["kind"] if seal and seal["kind"] in NAMES else None
+
+
+def _names(out: Path) -> list[str]:
+    """What stands in a directory and is somebody's."""
+    names = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
+    return [name for name in names if not OF_NOBODY.fullmatch(name) and not store.LEFT.fullmatch(name)]

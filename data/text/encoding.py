@@ -1,0 +1,233 @@
+"""How a text becomes a model's input: ids, token types, padding and the longest row.
+
+One way for all who feed an encoder: `feed_of(tokenizer, model, longest)` -> `Feed`; texts -> `Tokens`, flat arrays
+without padding, from which `pad` makes a batch. `teach`, `cache`, `evaluate` and `bench` feed through here, so that the
+teacher that is measured is the one that is cached. Runs ahead of the model: the Rust tokenizer releases the GIL.
+"""
+
+import copy
+import inspect
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from data.errors import PotstillError
+from data.example import MASK
+from data.guards.untrusted import refusing
+from data.text.families import LAST, LEFT, PADDABLE
+
+LONGEST_TEXT = 1 << 20  # characters; a longer "sentence" is a broken file, and would stall the tokenizer
+# Characters given to the tokenizer at once. It cuts after it has made all sub-words, some 200 bytes each, so a row
+# group of texts of a megabyte would take a terabyte; one of 8,192 sentences is one slice.
+SLICE = 1 << 20
+OK, TRUNCATED, NONFINITE = "ok", "truncated", "nonfinite"
+ANSWERED = (OK, TRUNCATED)  # status of rows that the teacher has answered
+EMPTY, SURROGATE, TOO_LONG = "rejected:empty", "rejected:surrogate", "rejected:too-long"
+
+NO_PADDING = -1  # as a config's padding id: no sub-word has it
+
+
+@dataclass(frozen=True)
+class Feed:
+    """How texts are fed to one model.
+
+    backend   the Rust tokenizer: cuts at the longest input, the longer text first, and pads nothing
+    mask      what stands for a masked word: the mask token, else the unknown token, else None
+    pad       id of the padding token
+    types     whether token types (which text of a pair a sub-word is of) go in
+    alone     rows of another length cannot be in its batch: the model would read the padding
+    left      a training batch, which holds rows of any length, is padded on the left
+    """
+
+    backend: Any
+    mask: str | None = None
+    pad: int = 0
+    types: bool = False
+    alone: bool = False
+    left: bool = False
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Rows as sub-words. N rows, S sub-words of all rows together.
+
+    ids      int32 [S];  row i is ids[starts[i]:starts[i + 1]]
+    types    uint8 [S], or None where the model takes none
+    starts   int64 [N + 1]
+    status   ok, truncated or rejected:<reason>, one a row; a rejected row has no sub-words
+    """
+
+    ids: np.ndarray
+    types: np.ndarray | None
+    starts: np.ndarray
+    status: list[str]
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Sub-words of each row, int64 [N]."""
+        return np.diff(self.starts)
+
+
+def feed_of(tokenizer: Any, model: Any, longest: int) -> Feed:
+    """Settle how a model is fed, by its family and its tokenizer (a fast one of transformers).
+
+    A model that finds its last sub-word by the padding id, and has none, gets one that no text can hold.
+    """
+    config = model.config
+    pad = _padding_id(config, tokenizer)
+    padded = config.model_type in PADDABLE or (config.model_type in LAST and config.pad_token_id == pad)
+    if config.pad_token_id is None and config.model_type not in PADDABLE:
+        config.pad_token_id = NO_PADDING
+    if config.model_type == "big_bird":
+        _keep_attention(model, longest)
+    types = "token_type_ids" in inspect.signature(model.forward).parameters
+    return replace(prepare(tokenizer, longest, types=types), pad=pad, alone=not padded, left=config.model_type in LEFT)
+
+
+def prepare(tokenizer: Any, longest: int, *, types: bool = True) -> Feed:
+    """What a tokenizer says by itself. types: the model takes token types; they go in where the tokenizer's
+    `model_input_names` hold them, too, as transformers does it.
+    """
+    return Feed(
+        backend=cutting(tokenizer.backend_tokenizer, longest, direction=tokenizer.truncation_side),
+        mask=tokenizer.mask_token or tokenizer.unk_token,
+        pad=tokenizer.pad_token_id or 0,
+        types=types and "token_type_ids" in tokenizer.model_input_names,
+    )
+
+
+def cutting(backend: Any, longest: int, *, direction: str = "right") -> Any:
+    """A copy of a Rust tokenizer that cuts rows at `longest` sub-words; the caller's own keeps its settings."""
+    with refusing(
+        "the tokenizer cannot be copied", hint="one with a step written in Python (RoFormer's jieba) is none"
+    ):
+        backend = copy.deepcopy(backend)
+    backend.enable_truncation(longest, strategy="longest_first", direction=direction)
+    backend.no_padding()
+    return backend
+
+
+def tokenise(feed: Feed, texts: Sequence[str], pairs: Sequence[str] | None = None) -> Tokens:
+    """Cut texts (or pairs of texts) into sub-words; a row that cannot be put to a teacher has none, and its reason."""
+    status = [reject(*row) for row in zip(texts, *([pairs] if pairs is not None else []), strict=True)]
+    good = [index for index, state in enumerate(status) if not state]
+    cut = encode(feed, [texts[i] for i in good], None if pairs is None else [pairs[i] for i in good])
+    lengths = np.zeros(len(texts) + 1, np.int64)
+    lengths[np.array(good, np.int64) + 1] = cut.lengths
+    for index, state in zip(good, cut.status, strict=True):
+        status[index] = state
+    return Tokens(cut.ids, cut.types, lengths.cumsum(), status)
+
+
+def encode(feed: Feed, texts: Sequence[str], pairs: Sequence[str] | None = None) -> Tokens:
+    """Cut texts (or pairs of texts) into sub-words, whatever they hold, in slices of about `SLICE` characters."""
+    sizes = [len(text) + (len(pairs[row]) if pairs is not None else 0) for row, text in enumerate(texts)]
+    lengths, ids, types, status = [0], [np.zeros(0, np.int32)], [np.zeros(0, np.uint8)], []
+    for start, end in slices(sizes, SLICE):
+        rows = encodings(feed, texts[start:end], None if pairs is None else pairs[start:end])
+        status += [TRUNCATED if row.overflowing else OK for row in rows]
+        lengths += [len(row) for row in rows]
+        total = sum(lengths[start + 1 :])
+        ids.append(np.fromiter(itertools.chain.from_iterable(row.ids for row in rows), np.int32, total))
+        if feed.types:
+            types.append(np.fromiter(itertools.chain.from_iterable(row.type_ids for row in rows), np.uint8, total))
+    flat = np.concatenate(ids)
+    return Tokens(flat, np.concatenate(types) if feed.types else None, np.cumsum(lengths, dtype=np.int64), status)
+
+
+def slices(sizes: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
+    """Cut rows of the given sizes into runs [start, end) of at most `most` together, or of one row."""
+    start = total = 0
+    for index, size in enumerate(sizes):
+        if index > start and total + size > most:
+            yield start, index
+            start, total = index, 0
+        total += size
+    if start < len(sizes):
+        yield start, len(sizes)
+
+
+def reject(*texts: str | None) -> str:
+    """Say why a row cannot be put to a teacher; "" where it can."""
+    if any(text is None or not text.strip() for text in texts):
+        return EMPTY
+    if any(len(text) > LONGEST_TEXT for text in texts if text):
+        return TOO_LONG
+    try:
+        "".join(text for text in texts if text).encode("utf-8")
+    except UnicodeEncodeError:
+        return SURROGATE
+    return ""
+
+
+def concatenate(groups: Sequence[Tokens]) -> Tokens:
+    """Put the rows of several groups behind one another."""
+    starts = np.concatenate([[0], *(group.lengths for group in groups)]).cumsum()
+    types = [group.types for group in groups if group.types is not None]
+    return Tokens(
+        np.concatenate([group.ids for group in groups]),
+        np.concatenate(types) if types else None,
+        starts,
+        [state for group in groups for state in group.status],
+    )
+
+
+def pad(tokens: Tokens, rows: np.ndarray, filler: int) -> dict[str, np.ndarray]:
+    """Make the inputs of one batch, right-padded: input_ids [B, T], and what the model needs beside them.
+
+    No attention_mask where all rows have one length: that saves a check on the device and keeps the fast kernel.
+    """
+    starts = tokens.starts[rows]
+    lengths = tokens.starts[rows + 1] - starts
+    steps = np.arange(int(lengths.max()))
+    mask = steps < lengths[:, None]  # [B, T]
+    where = np.where(mask, starts[:, None] + steps, 0)
+    batch = {"input_ids": np.where(mask, tokens.ids[where], filler).astype(np.int64)}
+    if tokens.types is not None:
+        batch["token_type_ids"] = np.where(mask, tokens.types[where], 0).astype(np.int64)
+    if not mask.all():
+        batch["attention_mask"] = mask.astype(np.int64)
+    return batch
+
+
+def encodings(feed: Feed, texts: Sequence[str], pairs: Sequence[str] | None = None, *, offsets: bool = False) -> Any:
+    """The tokenizer's own encodings of some rows, masked words as its mask token; `offsets` are slower."""
+    first = [spelled(feed, text) for text in texts]
+    second = [spelled(feed, text) for text in pairs] if pairs is not None else None
+    rows: Any = first if second is None else list(zip(first, second, strict=True))
+    with refusing("the teacher's tokenizer cannot cut a text"):  # a pattern that gives up is a panic in Rust
+        return feed.backend.encode_batch(rows) if offsets else feed.backend.encode_batch_fast(rows)
+
+
+def spelled(feed: Feed, text: str) -> str:
+    """Write the teacher's mask token for the mask sentinel, with or without blanks around it."""
+    if MASK not in text:
+        return text
+    if feed.mask is None:
+        raise PotstillError(
+            "the texts hold masked words, and the teacher's tokenizer has neither a mask nor an unknown token",
+            hint="augment without masking",
+        )
+    return text.replace(MASK, feed.mask)
+
+
+def _keep_attention(model: Any, longest: int) -> None:
+    """Make BigBird's answer a function of the row: a short row turns its sparse attention off for all that follow."""
+    body, config = model.base_model, model.config
+    if config.attention_type != "block_sparse":
+        return
+    if longest <= (5 + 2 * config.num_random_blocks) * config.block_size:  # none is long enough for sparse attention
+        body.set_attention_type("original_full")
+    else:
+        body.register_forward_pre_hook(lambda *_: body.set_attention_type("block_sparse"))
+
+
+def _padding_id(config: Any, tokenizer: Any) -> int:
+    """The config's, by which a model finds its positions and its last sub-word; else the tokenizer's."""
+    for number in (config.pad_token_id, tokenizer.pad_token_id):
+        if isinstance(number, int) and 0 <= number < getattr(config, "vocab_size", 1 << 31):
+            return number
+    return 0

@@ -1,0 +1,1 @@
+"""The commands that look after a directory: inspect, verify, repair, pull, gc."""

@@ -1,0 +1,1 @@
+"""What a person names → files, texts and models for the phases."""

@@ -1,0 +1,1 @@
+"""What a person sees: results, progress, log lines, errors and exit codes."""

@@ -1,0 +1,1 @@
+"""The steps of a run: their order, what is done already, processes of their own, and the final table."""

@@ -1,0 +1,178 @@
+"""A recipe → the steps of its run, in order. The only place that knows which phase reads what of which."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from augment import config as of_augment
+from data import config as configs
+from data import store
+from data.errors import NO_INPUT, PotstillError
+from data.progress import Progress
+from data.readers.source import Source
+from pipelines import phases
+from pipelines.inputs.reading import REMOTE, locate_teacher
+from pipelines.recipes.recipe import Recipe
+from pipelines.steps.ledger import Step
+from student_train import config as of_train
+from teacher_cache import config as of_cache
+from teacher_cache.config import CacheConfig
+
+EVALUATED, BENCHED, RIVALS = "evaluate.json", "bench.json", "rivals.json"
+TEACHER = "teacher"  # the teacher's name in the final table
+
+
+def steps_of(recipe: Recipe) -> list[Step]:
+    """List everything a run makes, each after what it needs."""
+    teach = [_teach(recipe)] if recipe.teach else []
+    caches = [_cache(recipe), *(_cache_other(recipe, name) for name in recipe.others)]
+    arms = [_train(recipe, arm) for arm in recipe.arms]
+    return [*teach, _augment(recipe), *caches, *arms, _evaluate(recipe), _rivals(recipe), _bench(recipe)]
+
+
+def _teach(recipe: Recipe) -> Step:
+    train, dev, out = recipe.source(recipe.files.train), recipe.source(recipe.files.dev), recipe.out / "encoder"
+    symmetric = recipe.augment.symmetric
+    files = phases.Files(recipe.reading, train, dev, exclude=_kept_out(recipe), symmetric=symmetric)
+    arguments = {"config": recipe.teach, "files": files, "model": recipe.teacher, "out": out}
+    inputs = _there({"train": train, "dev": dev} | _numbered("exclude", files.exclude))
+    inputs |= {"model": locate_teacher(recipe.teacher)}
+    config = configs.as_dict(recipe.teach) | _meaning(recipe) | {"symmetric": symmetric}
+    return Step("teach", out, config, inputs, phases.teach, arguments, of_train.HOW_ONLY, of_train.LEFT_OPEN)
+
+
+def _augment(recipe: Recipe) -> Step:
+    named, out = recipe.files, recipe.out / "examples"
+    files = phases.Files(
+        recipe.reading,
+        recipe.source(named.train),
+        unlabelled=tuple(recipe.unlabelled(path) for path in named.unlabelled),
+        exclude=_kept_out(recipe),
+    )
+    inputs = {"train": files.train} | _numbered("unlabelled", files.unlabelled) | _numbered("exclude", files.exclude)
+    config = configs.as_dict(recipe.augment) | _meaning(recipe)
+    arguments = {"config": recipe.augment, "files": files, "out": out}
+    return Step(
+        "augment", out, config, _there(inputs), phases.augment, arguments, of_augment.HOW_ONLY, of_augment.LEFT_OPEN
+    )
+
+
+def _kept_out(recipe: Recipe) -> tuple[Source, ...]:
+    """What neither the teacher nor a student may learn from: dev, test and all that is excluded."""
+    named = recipe.files
+    paths = dict.fromkeys(path for path in (named.dev, named.test, *named.exclude) if path)
+    return tuple(recipe.unlabelled(path) for path in paths)
+
+
+def _numbered(role: str, sources: Sequence[Source]) -> dict[str, Source]:
+    return {f"{role} {number}": source for number, source in enumerate(sources, 1)}
+
+
+def _cache(recipe: Recipe) -> Step:
+    config = replace(recipe.cache, signals=needed_signals(recipe))
+    return _cache_of(recipe, recipe.teacher_dir, config, "")
+
+
+def _cache_other(recipe: Recipe, name: str) -> Step:
+    """The cache of a further teacher: its logits are all that can be combined."""
+    config = replace(recipe.cache, signals=("logits",), teacher_labels=None)
+    return _cache_of(recipe, locate_teacher(recipe.others[name]), config, name)
+
+
+def _cache_of(recipe: Recipe, teacher: str, config: CacheConfig, name: str) -> Step:
+    examples, out = recipe.out / "examples", recipe.cache_dir(name)
+    arguments = {"config": config, "examples": examples, "teacher": teacher, "out": out}
+    inputs: dict[str, Source | str] = {"examples": str(examples), "teacher": teacher}
+    step = f"cache {name}".strip()
+    return Step(
+        step, out, configs.as_dict(config), inputs, phases.cache, arguments, of_cache.HOW_ONLY, of_cache.LEFT_OPEN
+    )
+
+
+def needed_signals(recipe: Recipe) -> tuple[str, ...]:
+    """Name what the cache must hold: what the recipe asks for, and what the losses of its students need.
+
+    This is the one wire that runs backwards, from the students to the teacher.
+    """
+    from student_train.losses.table import required_signals
+
+    asked = recipe.cache.signals
+    wanted = [signal for config in recipe.arms.values() for signal in required_signals(config.losses)]
+    held = {name.partition(".")[0] for name in asked}
+    return tuple(dict.fromkeys([*asked, *(name for name in wanted if name not in held)]))
+
+
+def _train(recipe: Recipe, arm: str) -> Step:
+    config, out, teacher = recipe.arms[arm], recipe.student_dir(arm), recipe.cache_dir()
+    also = {name: recipe.cache_dir(name) for name in recipe.others}
+    dev = recipe.source(recipe.files.dev)
+    inputs = {"cache": str(teacher)} | {f"cache {name}": str(place) for name, place in also.items()}
+    inputs |= {"vectors": config.vectors} if config.vectors else {}
+    arguments = {"config": config, "teacher": teacher, "dev": dev, "out": out}
+    if also:
+        arguments["also"] = list(also.values())
+    read = inputs | _there({"dev": dev})
+    return Step(
+        f"train {arm}",
+        out,
+        configs.as_dict(config),
+        read,
+        phases.train,
+        arguments,
+        of_train.HOW_ONLY,
+        of_train.LEFT_OPEN,
+    )
+
+
+def _evaluate(recipe: Recipe) -> Step:
+    models, out = _models(recipe), recipe.out / EVALUATED
+    sources = {split: recipe.source(path) for split, path in recipe.measured.items()}
+    arguments = {"work": phases.evaluate, "out": out, "models": models, "sources": sources}
+    arguments |= {"reading": recipe.reading, "teacher": TEACHER, "keep_in": recipe.out}
+    inputs = {name: str(place) for name, place in models.items()} | _there(sources)
+    return Step("evaluate", out, {}, inputs, keep, arguments)
+
+
+def _rivals(recipe: Recipe) -> Step:
+    examples, cache, out = recipe.out / "examples", recipe.cache_dir(), recipe.out / RIVALS
+    sources = {split: recipe.source(path) for split, path in recipe.measured.items()}
+    arguments = {"work": phases.rivals, "out": out, "examples": examples, "cache": cache, "sources": sources}
+    inputs = {"examples": str(examples), "cache": str(cache)} | _there(sources)
+    return Step("rivals", out, {}, inputs, keep, arguments | {"keep_in": recipe.out})
+
+
+def _bench(recipe: Recipe) -> Step:
+    models, out = _models(recipe), recipe.out / BENCHED
+    texts = recipe.unlabelled(recipe.files.test or recipe.files.dev)
+    arguments = {"work": phases.bench, "out": out, "models": models, "source": texts}
+    inputs = {name: str(place) for name, place in models.items()} | _there({"texts": texts})
+    config = {"measured on": f"{recipe.bench.threads} threads, {recipe.bench.texts} texts"}
+    arguments |= {"threads": recipe.bench.threads, "most": recipe.bench.texts, "keep_in": recipe.out}
+    return Step("bench", out, config, inputs, keep, arguments)
+
+
+def keep(*, work: Any, out: Path, progress: Progress, **arguments: Any) -> None:
+    """Call a phase that returns numbers and keep them as JSON."""
+    store.write_json(out, work(**arguments, progress=progress))
+
+
+def _models(recipe: Recipe) -> dict[str, Path]:
+    """Name the directories that the final table compares."""
+    return {TEACHER: Path(recipe.teacher_dir)} | {arm: recipe.student_dir(arm) for arm in recipe.arms}
+
+
+def _meaning(recipe: Recipe) -> dict[str, Any]:
+    """What was said of the task; how a file is read belongs to the file."""
+    said = configs.as_dict(recipe.reading)
+    return {name: value for name, value in said.items() if name not in Source.__dataclass_fields__}
+
+
+def _there(sources: Mapping[str, Source]) -> dict[str, Source | str]:
+    """Refuse a file that is missing, before anything runs."""
+    for source in sources.values():
+        place = str(source.path)
+        if not place.startswith(REMOTE) and not Path(place).exists():
+            hint = "the files of a recipe lie under [data] root: --set data.root=FOLDER"
+            raise PotstillError(f"{place} is not there", hint=hint, code=NO_INPUT)
+    return dict(sources)

@@ -1,0 +1,1 @@
+"""The directory of a model: one writer, one seal, found again by the next run."""

@@ -1,0 +1,106 @@
+"""The directory of a model while it is made: one writer, and a seal by which all of it becomes the directory's at once.
+
+    sealing-<process>-<random>/   the finished files, each flushed to the disk, MANIFEST.json among them
+    SEALING                       names such a folder, put only where none is: from here on nothing can be lost
+
+Then the files are moved to their places, the manifest last. Whoever finds `SEALING` ends the move, so a writer may be
+killed at any point, and of two writers on a file system without locks one wins and the other leaves its files alone.
+"""
+
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from data import store
+from data.errors import PotstillError
+from data.manifest import NAME
+from data.running.claims import only_writer
+from student_train.feed.encoded import FOLDER as ENCODED
+from student_train.loop.checkpoint import LAST, clear_training
+from student_train.models.scratch import KEPT, clear_tokenizer
+
+SEALING = "SEALING"
+STAGE = re.compile(r"sealing-\d+-[0-9a-f]{8}")
+
+
+@contextmanager
+def writing(out: Path) -> Iterator[None]:
+    """Be the only one who makes a model in a directory (TRY_AGAIN otherwise); tidy up after who was killed there."""
+    with only_writer(out) as alone:
+        _publish(out)
+        for path in _left_by_killed(out) if alone else ():
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        yield
+
+
+def tidy(out: Path) -> None:
+    """Remove what is left beside a finished model, where its writer was killed just behind the seal.
+
+    A place that may only be read, or that another process works in, stays as it is.
+    """
+    names = (LAST, ENCODED, SEALING, KEPT.format("*"))
+    if _left_by_killed(out) or any(next(out.glob(name), None) for name in names):
+        with suppress(OSError, PotstillError), writing(out):
+            clear(out)
+    tidy_seeds(out)
+
+
+def tidy_seeds(out: Path) -> None:
+    """Do so for the finished students of several seeds: each one's directory has a writer of its own."""
+    for seal in sorted(out.glob(f"seed-*/{NAME}")):
+        tidy(seal.parent)
+
+
+def clear(out: Path) -> None:
+    """Remove what only an unfinished model needs."""
+    clear_training(out)
+    clear_tokenizer(out)
+    shutil.rmtree(out / ENCODED, ignore_errors=True)
+
+
+@contextmanager
+def sealing(out: Path) -> Iterator[Path]:
+    """Yield a folder to write a model and its manifest into; when the block ends well they become those of `out`.
+
+    Where another writer has sealed the directory meanwhile, its model stays and this one is dropped.
+    """
+    stage = out / f"sealing-{os.getpid()}-{secrets.token_hex(4)}"
+    stage.mkdir(parents=True)
+    try:
+        yield stage
+        for path in (*stage.rglob("*"), stage):
+            store.flush(path)
+        store.put(out / SEALING, stage.name.encode())
+        _publish(out)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def _publish(out: Path) -> None:
+    """Move the files of the folder that `SEALING` names to their places, unless the directory is sealed already."""
+    name = (out / SEALING).read_text() if (out / SEALING).is_file() else ""
+    if STAGE.fullmatch(name) and not (out / NAME).exists():
+        stage = out / name
+        for path in sorted(path for path in stage.rglob("*") if path.is_file() and path != stage / NAME):
+            _move(path, out / path.relative_to(stage))
+        _move(stage / NAME, out / NAME)
+    (out / SEALING).unlink(missing_ok=True)
+
+
+def _move(path: Path, target: Path) -> None:
+    """Move a file to its place; another writer that ends the same move may have been faster."""
+    target.parent.mkdir(exist_ok=True)
+    with suppress(FileNotFoundError):
+        path.replace(target)
+        store.flush(target.parent)
+
+
+def _left_by_killed(out: Path) -> list[Path]:
+    """Folders that were to be sealed, and temporary files; a seed's own directory has a writer of its own."""
+    stages = [path for path in out.glob("sealing-*") if STAGE.fullmatch(path.name) and path.is_dir()]
+    left = [path for path in store.leftovers(out) if not path.relative_to(out).parts[0].startswith("seed-")]
+    return stages + [path for path in left if not any(path.is_relative_to(stage) for stage in stages)]

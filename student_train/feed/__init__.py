@@ -1,0 +1,1 @@
+"""Sealed caches → batches."""

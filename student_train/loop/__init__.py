@@ -1,0 +1,1 @@
+"""One run of training: steps, optimizer, history, checkpoints, dev scores."""

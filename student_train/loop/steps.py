@@ -1,0 +1,168 @@
+"""The training loop: a generator of steps. Whoever runs it logs, saves and stops.
+
+The same loop trains students from a cache and fine-tunes teachers on labels; only model, stream and losses differ.
+Everything random in a step is keyed by (seed, step), and the plan of an epoch is a pure function, so a run resumed
+from a checkpoint equals an undisturbed one to the last bit on a CPU.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from data.errors import BAD_DATA, PotstillError
+from data.progress import Progress
+from data.tasks.metrics import goodness
+from student_train.feed.stream import Stream
+from student_train.loop.dev import Labelled, measure
+from student_train.loop.optim import Optimizer, rate_at
+from student_train.losses.table import Options, total_loss
+from student_train.models.precision import products_in
+
+USUAL = 2  # dev evaluations an epoch
+SHARE = 0.1  # of the time, that dev evaluations may take
+
+
+@dataclass(frozen=True)
+class Course:
+    """How long, how fast and on what objective to train; see `TrainConfig` for the fields of the same names.
+
+    metric: name of the dev metric that says which step is the best
+    """
+
+    losses: dict[str, float]
+    options: Options
+    metric: str
+    epochs: int
+    lr: float
+    schedule: str
+    warmup: float
+    clip: float
+    evaluations: int | None
+    patience: int
+    max_steps: int
+    seed: int
+    device: torch.device
+    precision: torch.dtype
+
+
+@dataclass
+class State:
+    """Where training stands. Together with model and optimizer it is all a resume needs.
+
+    losses: those of the steps since the last evaluation, filled in when the state is saved
+    """
+
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0
+    best: float = -math.inf  # as `goodness` turns it
+    since_best: int = 0
+    losses: Sequence[float] = ()
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step done: its number, loss (a tensor, read it seldom on a GPU), rows, rate, and dev metrics if measured.
+
+    answered: how many different answers the dev rows got
+    """
+
+    number: int
+    total: int
+    loss: Tensor
+    rows: int
+    lr: float
+    metrics: dict[str, float] | None
+    is_best: bool
+    answered: int = 0
+
+
+def train_steps(
+    model: nn.Module,
+    optimizer: Optimizer,
+    stream: Stream,
+    dev: Labelled,
+    *,
+    course: Course,
+    state: State,
+    progress: Progress,
+) -> Iterator[Step]:
+    """Train from `state` on, yielding after each step; `state` is up to date whenever a step is yielded.
+
+    progress: is told of the rows of a slow evaluation, and where there are few evaluations
+    """
+    sizes = [sum(block.batches for block in stream.plan(epoch)) for epoch in range(course.epochs)]
+    total = min(sum(sizes), course.max_steps or sum(sizes))
+    most = affordable(total * stream.batch_size, len(dev.labels), course.precision)
+    evaluate_at = evaluation_steps(sizes, course.evaluations, total, most=most)
+    if course.evaluations is None and len(evaluate_at) < len(evaluation_steps(sizes, USUAL, total)):
+        progress.note(
+            f"the dev set is large beside the training: measured {most}×, not {USUAL}× an epoch (evaluations)"
+        )
+    model.train()
+    while not is_over(state, course, total):
+        for batch in stream.batches(state.epoch, start=state.batch):
+            torch.manual_seed(course.seed * 1_000_003 + state.step)  # dropout of this step, whatever came before
+            lr = rate_at(state.step, total, peak=course.lr, warmup=course.warmup, schedule=course.schedule)
+            batch = batch.to(course.device)
+            optimizer.zero_grad()
+            with products_in(course.precision, course.device):
+                outputs = model(batch.inputs)
+            loss = total_loss(course.losses, outputs, batch, course.options)
+            loss.backward()
+            optimizer.step(lr, clip=course.clip)
+            state.step, state.batch = state.step + 1, state.batch + 1
+            if state.batch == sizes[state.epoch]:
+                state.epoch, state.batch = state.epoch + 1, 0
+            metrics, answered = None, 0
+            if state.step in evaluate_at:
+                check_finite(float(loss.detach()), state.step)
+                metrics, answered = measure(model, dev, course.metric, device=course.device, progress=progress)
+                found = goodness(course.metric, metrics[course.metric])
+                state.since_best = 0 if found > state.best else state.since_best + 1
+                state.best = max(state.best, found)
+            is_best = bool(metrics) and not state.since_best
+            yield Step(state.step, total, loss.detach(), len(batch.rows), lr, metrics, is_best, answered)
+            if is_over(state, course, total):
+                return
+
+
+def is_over(state: State, course: Course, total: int) -> bool:
+    """Whether all steps are taken, or `patience` evaluations brought nothing better; a resume may begin there."""
+    return state.step >= total or 0 < course.patience <= state.since_best
+
+
+def evaluation_steps(sizes: list[int], evaluations: int | None, total: int, *, most: int = 1) -> set[int]:
+    """Steps after which the dev set is measured: `evaluations` times an epoch, at its end, and at the last step.
+
+    evaluations: None is `USUAL` times an epoch, but `most` times in all, at equal distances
+    """
+    if evaluations is None:
+        usual = evaluation_steps(sizes, USUAL, total)
+        return usual if len(usual) <= most else {math.ceil(total * part / most) for part in range(1, most + 1)}
+    steps, start = {total}, 0
+    for size in sizes:
+        steps |= {start + math.ceil(size * part / evaluations) for part in range(1, evaluations + 1)}
+        start += size
+    return {step for step in steps if step <= total}
+
+
+def affordable(rows: int, dev_rows: int, precision: torch.dtype) -> int:
+    """How many dev evaluations take no more than `SHARE` of a training's time over so many rows; one at least.
+
+    Counted, not timed: a resume must measure at the same steps. A dev row costs a forward pass in float32, a training
+    row about three, in float32 or in the half of the time.
+    """
+    cost = dev_rows / 3 if precision == torch.float32 else dev_rows / 1.5  # in training rows
+    return max(1, int(SHARE * rows / max(cost, 1)))
+
+
+def check_finite(loss: float, step: int) -> None:
+    """Stop a run that has diverged before it wastes the night."""
+    if not math.isfinite(loss):
+        raise PotstillError(
+            f"the loss is {loss} at step {step}", hint="lower lr, or use --set train.precision=float32", code=BAD_DATA
+        )

@@ -1,0 +1,1 @@
+"""Texts → ids and word vectors; knows no cache."""

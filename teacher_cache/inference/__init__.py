@@ -1,0 +1,1 @@
+"""Texts → numbers in memory; knows no disk, no job and no launcher."""

@@ -1,0 +1,1 @@
+"""A damaged cache → a whole one; the only wing above `build`."""

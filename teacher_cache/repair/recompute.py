@@ -1,0 +1,95 @@
+"""Random rows of a cache put through the teacher again, and compared with what is stored. Cache -> findings.
+
+Each row goes through alone, in the cache's arithmetic on the CPU: neither batches nor shards nor their order are shared
+with the run that made it.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.examples import take_rows
+from data.manifest import read_manifest, whole_part
+from data.progress import Progress
+from data.text.encoding import OK, TRUNCATED, feed_of, tokenise
+from teacher_cache.job import Job, open_job
+from teacher_cache.launch.session import in_order
+from teacher_cache.repair.repair import config_of, notes_of, place_of
+from teacher_cache.repair.verify import Finding
+from teacher_cache.shards import plan as plans
+from teacher_cache.shards.shard import answer
+from teacher_cache.teacher.load import has_sdpa, load_model, load_tokenizer
+
+Ask = Callable[[str, str | None], np.ndarray]
+
+# Largest difference of a logit as a share of 1 + |logit|, for batches of another shape or another machine.
+TOLERANCE = {"float32": 1e-3, "float16": 2e-2, "bfloat16": 1e-1}
+
+
+def recompute(directory: Path, *, rows: int, teacher: str | None, seed: int, progress: Progress) -> list[Finding]:
+    """Compare the logits of `rows` random answered rows with the teacher's own; name the rows that differ.
+
+    teacher: where it is now, if not where the cache noted it. Errors: a teacher that is not the cache's (STALE).
+    """
+    manifest = read_manifest(directory, "teacher")
+    noted = notes_of(directory)
+    examples = place_of(directory, noted, "examples")
+    job = open_job(config_of(directory), examples, teacher or str(place_of(directory, noted, "teacher")), directory)
+    plan = plans.read_plan(directory)
+    if plan is not None:
+        plans.refuse_difference(directory, {"teacher": plan.teacher}, {"teacher": job.files.files})
+    chosen = np.random.default_rng(seed).choice(manifest.rows, min(rows, manifest.rows), replace=False)
+    progress.start("recompute", total=len(chosen), unit="rows")
+    ask = _asker(job)
+    findings, start = [], 0
+    for part, source in zip(manifest.parts, job.source.parts, strict=True):
+        inside = np.sort(chosen[(chosen >= start) & (chosen < start + part.rows)] - start)
+        start += part.rows
+        if not len(inside):
+            continue
+        asked = take_rows(
+            whole_part(examples, source), inside, ["id", "text", *(["pair"] if job.source.task.pair else [])]
+        )
+        said = take_rows(whole_part(directory, part), inside, ["id", "status", "logits"])
+        for question, stored in zip(asked.to_pylist(), said.to_pylist(), strict=True):
+            progress.advance(1)
+            what = _compare(question, stored, ask, TOLERANCE[job.config.dtype])
+            if what:
+                findings.append(Finding("damaged", f"{directory / part.name}: {what}", directory / part.name))
+    progress.finish()
+    return findings
+
+
+def _asker(job: Job) -> Ask:
+    """The teacher as a function: text, pair -> logits [C]."""
+    tokenizer = load_tokenizer(job.files)
+    model = load_model(
+        job.files, device="cpu", dtype=job.config.dtype, attention="sdpa" if has_sdpa(job.files) else "eager"
+    )
+    feed = feed_of(tokenizer, model, job.config.max_length)
+    widths = {"logits": job.task.width}
+
+    def ask(text: str, pair: str | None) -> np.ndarray:
+        tokens = tokenise(feed, [text], None if pair is None else [pair])
+        answers = answer(model, tokens, widths, filler=feed.pad, budget=job.config.token_budget)
+        return in_order(answers, job.classes.outputs).columns["logits"][0]
+
+    return ask
+
+
+def _compare(question: dict[str, Any], stored: dict[str, Any], ask: Ask, tolerance: float) -> str:
+    """Say how a stored row differs from the teacher's own answer; "" where it does not."""
+    if question["id"] != stored["id"]:
+        return f"row {stored['id']} stands where {question['id']} is asked"
+    if stored["status"] not in (OK, TRUNCATED):
+        return ""
+    ours, theirs = (
+        np.array(stored["logits"], np.float64),
+        ask(question["text"], question.get("pair")).astype(np.float64),
+    )
+    difference = float(np.max(np.abs(ours - theirs) / (1 + np.abs(theirs))))
+    if np.isfinite(difference) and difference <= tolerance:
+        return ""
+    return f"row {stored['id']} says {np.round(ours, 4).tolist()}, the teacher {np.round(theirs, 4).tolist()}"

@@ -1,0 +1,200 @@
+"""A damaged cache -> a whole one, and a tidy one. Nothing that holds numbers is deleted but by `collect_garbage`.
+
+Repair: what `verify` finds damaged is set aside in `quarantine/`, stray shards that check out are adopted, and the rest
+is computed again by `build`.
+"""
+
+import shutil
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data import store
+from data.errors import BAD_DATA, NO_INPUT, TRY_AGAIN, PotstillError
+from data.examples import read_groups
+from data.guards.parquet import opened
+from data.manifest import Manifest, Part, read_manifest
+from data.progress import Progress
+from data.running.claims import attending
+from teacher_cache.build import build
+from teacher_cache.config import CacheConfig
+from teacher_cache.repair.verify import Finding, check_rows, find_strays, verify
+from teacher_cache.shards import plan as plans
+from teacher_cache.shards.commits import QUARANTINE, SHARD, commit_path, commit_shard
+from teacher_cache.shards.plan import Plan
+
+
+@dataclass
+class Repair:
+    """What a repair did. set_aside: file -> why; adopted: shards found whole without a record; rows: of the cache."""
+
+    set_aside: dict[str, str] = field(default_factory=dict)
+    adopted: list[int] = field(default_factory=list)
+    rows: int = 0
+    sealed: bool = False
+
+
+def repair(
+    directory: Path, *, teacher: str | None = None, examples: Path | None = None, progress: Progress
+) -> tuple[Repair, Manifest | None]:
+    """Set damage aside, adopt stray shards, compute what is missing and seal.
+
+    teacher, examples: where they are now, if not where the cache noted them. Without a teacher that can be found
+    nothing is computed: the manifest is None where shards are missing.
+    Errors: another process works in the cache (TRY_AGAIN); examples that are gone (NO_INPUT) or other ones (STALE).
+    """
+    alone: list[bool] = []
+    with attending(directory, lambda: alone.append(store.sweep(directory) >= 0)):
+        if not alone:
+            raise PotstillError(f"another process works in {directory}", hint="try again later", code=TRY_AGAIN)
+        done = Repair()
+        noted = notes_of(directory)
+        config = config_of(directory)
+        for finding in verify(directory, progress=progress):
+            if finding.kind == "damaged":
+                _set_aside(directory, finding, done)
+        source = read_manifest(examples or place_of(directory, noted, "examples"), "examples")
+        plan = plans.read_plan(directory)
+        if plan is not None:
+            adopt(directory, plan, source, done)
+        for finding in find_strays(directory):
+            _set_aside(directory, finding, done)
+    model = teacher or str(place_of(directory, noted, "teacher"))
+    if teacher is None and not Path(model).is_dir():
+        progress.note(f"the teacher is not at {model}: nothing is computed; name it with -t")
+        return done, None
+    manifest = build(config, examples or place_of(directory, noted, "examples"), model, directory, progress=progress)
+    if manifest is not None:
+        done.rows, done.sealed = manifest.rows, True
+    return done, manifest
+
+
+def notes_of(directory: Path) -> dict[str, Any]:
+    """Where examples and teacher were when the cache was made, by its plan or else its seal."""
+    for look in (lambda: (plans.read_plan(directory) or _none()).provenance, lambda: _seal(directory).config):
+        try:
+            return dict(look())
+        except PotstillError:
+            continue
+    return {}
+
+
+def config_of(directory: Path) -> CacheConfig:
+    """The config that continues this cache, by its plan or else its seal; the usual one where both are lost."""
+    try:
+        plan = plans.read_plan(directory) or _none()
+        values: dict[str, Any] = vars(plan)
+    except PotstillError:
+        try:
+            values = _seal(directory).config
+        except PotstillError:
+            return CacheConfig()
+    names = ("dtype", "max_length", "token_budget")
+    said = values.get("teacher_labels") or [
+        name for _, name in sorted(zip(values.get("outputs", ()), values.get("labels", ()), strict=False))
+    ]
+    config = CacheConfig(signals=tuple(values["signals"]), teacher_labels=tuple(said) or None)
+    return replace(config, **{name: values[name] for name in names})
+
+
+def adopt(directory: Path, plan: Plan, source: Manifest, done: Repair) -> None:
+    """Give shards without a record one, where they are whole, of this plan, and hold the rows of their examples."""
+    for path in sorted(directory.glob("part-*.parquet")):
+        match = SHARD.fullmatch(path.name)
+        index = int(match[1]) if match else -1
+        if not 0 <= index < len(source.parts) or commit_path(directory, index).exists():
+            continue
+        report = _fitting(path, index, plan, source.parts[index])
+        if report is not None:
+            commit_shard(directory, index, path, plan=plan.digest, source=source.parts[index], report=report)
+            done.adopted.append(index)
+
+
+def _fitting(path: Path, index: int, plan: Plan, source: Part) -> dict[str, Any] | None:
+    """The report of a shard that checks out, from its own columns; None for one that does not."""
+    try:
+        if not path.stem.endswith(store.sha256_file(path)[:16]):
+            return None  # and not opened: a damaged footer may end the process
+        with opened(path) as file:
+            about = file.schema_arrow.metadata or {}
+        named = (about.get(b"potstill.plan", b"").decode(), about.get(b"potstill.shard", b"").decode())
+        if named != (plan.digest, str(index)):
+            return None
+        if check_rows(path) != (source.rows, source.ids):
+            return None
+        table = pa.concat_tables(read_groups(path, ["n_tokens", "status"]))
+    except (PotstillError, pa.ArrowException, OSError, UnicodeDecodeError):
+        return None
+    tokens = int(pc.sum(table["n_tokens"]).as_py() or 0)
+    states = Counter(table["status"].to_pylist())
+    return {"seconds": 0.0, "tokens": tokens, "padded_tokens": tokens, "status": dict(sorted(states.items()))}
+
+
+def _set_aside(directory: Path, finding: Finding, done: Repair) -> None:
+    """Move the file of a finding to quarantine. A shard takes its record with it, which would tell lies.
+
+    A seal that can be read stays until `build` sets it aside: where the plan is lost it alone says where the examples
+    lie and what was asked, for the next repair too, should this one be broken off.
+    """
+    match = SHARD.fullmatch(finding.path.name)
+    liars = [commit_path(directory, int(match[1]))] if match and finding.kind == "damaged" else []
+    for path in (*liars, finding.path):
+        if path.is_file() and store.move(path, directory / QUARANTINE):
+            done.set_aside[path.name] = finding.what
+
+
+@dataclass(frozen=True)
+class Garbage:
+    """Files that may go. kind: quarantine, leftover or orphan."""
+
+    kind: str
+    path: Path
+    bytes: int
+
+
+def find_garbage(directory: Path) -> list[Garbage]:
+    """List what `collect_garbage` would remove: quarantine, leftovers of writers, shards without a record."""
+    found = [("quarantine", path) for path in sorted((directory / QUARANTINE).rglob("*"))]
+    found += [("leftover", path) for path in sorted(store.leftovers(directory))]
+    strays = [finding.path for finding in find_strays(directory)]
+    found += [("orphan", path) for path in strays if SHARD.fullmatch(path.name)]
+    return [Garbage(kind, path, path.stat().st_size) for kind, path in found if path.is_file()]
+
+
+def collect_garbage(directory: Path) -> list[Garbage]:
+    """Remove what `find_garbage` lists; only where no other process works in the cache (else TRY_AGAIN)."""
+    gone: list[Garbage] = []
+
+    def remove() -> None:
+        gone.extend(find_garbage(directory))
+        for garbage in gone:
+            garbage.path.unlink(missing_ok=True)
+        shutil.rmtree(directory / QUARANTINE, ignore_errors=True)
+
+    before = len(find_garbage(directory))
+    with attending(directory, remove):
+        if before and not gone:
+            raise PotstillError(f"another process works in {directory}", hint="try again later", code=TRY_AGAIN)
+    return gone
+
+
+def place_of(directory: Path, noted: dict[str, Any], role: str) -> Path:
+    if not isinstance(noted.get(role), str):
+        raise PotstillError(
+            f"{directory} does not say where its {role} lie: plan and seal are lost",
+            hint="potstill repair CACHE --examples DIR -t TEACHER",
+            code=NO_INPUT,
+        )
+    return (directory / noted[role]).resolve()
+
+
+def _seal(directory: Path) -> Manifest:
+    return read_manifest(directory, "teacher", parts=False)
+
+
+def _none() -> Plan:
+    raise PotstillError("no plan", code=BAD_DATA)

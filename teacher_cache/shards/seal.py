@@ -1,0 +1,103 @@
+"""All commits of a cache folded into one manifest, with the numbers of the run."""
+
+import resource
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from data import config as configs
+from data import store
+from data.errors import BAD_DATA, PotstillError
+from data.manifest import Manifest, Part
+from data.text.encoding import OK, TRUNCATED
+from teacher_cache.job import Job
+from teacher_cache.shards import plan as plans
+from teacher_cache.shards.commits import Commit
+from teacher_cache.shards.plan import LIBRARIES, Plan
+from teacher_cache.shards.student_files import FOLDER, KEPT
+
+ALWAYS_ALLOWED = 10  # rows without an answer that no share forbids, so that a small data set may have some
+
+
+def fold_commits(job: Job, plan: Plan, commits: Sequence[Commit], device: str, gold: dict[str, Any]) -> Manifest:
+    """Fold the commits of all shards, in order, into one manifest; refuse too many rows without an answer.
+
+    gold: how the stored answers agree with the labels, where that was measured.
+    """
+    parts = [commit.part for commit in commits]
+    report = fold(parts, [commit.report for commit in commits])
+    refuse_rejected(job, report["status"])
+    versions = {name: plan.provenance[name] for name in (*LIBRARIES, "device", "attention")}
+    where = {"device": device, "versions": versions, "peak_memory_bytes": peak_memory(device)}
+    return Manifest(
+        kind="teacher",
+        task=job.task,
+        parts=tuple(parts),
+        made_from={"examples": job.source.root, "teacher": job.files.digest},
+        config=resolved(job, plan, device),
+        report={**report, **({"agreement": gold} if gold else {}), **where},
+    )
+
+
+def fold(parts: list[Part], reports: list[dict[str, Any]]) -> dict[str, Any]:
+    """Add up the measurements of all shards. seconds: teacher time, start-up not counted."""
+    rows, seconds = sum(part.rows for part in parts), sum(report["seconds"] for report in reports)
+    tokens, padded = (sum(report[name] for report in reports) for name in ("tokens", "padded_tokens"))
+    status: Counter[str] = Counter()
+    for report in reports:
+        status.update(report["status"])
+    return {
+        "rows": rows,
+        "seconds": round(seconds, 3),
+        "rows_per_second": round(rows / max(seconds, 1e-9), 1),
+        "tokens": tokens,
+        "tokens_per_second": round(tokens / max(seconds, 1e-9), 1),
+        "padding_waste": round(1 - tokens / max(padded, 1), 4),
+        "status": dict(sorted(status.items())),
+        "bytes": sum(part.bytes for part in parts),
+        "reused": sum(report.get("reused", 0) for report in reports),
+    }
+
+
+def refuse_rejected(job: Job, status: dict[str, int]) -> None:
+    """Refuse to seal when more rows than `max_rejected` have no answer: the texts or the teacher are broken."""
+    without = {state: count for state, count in status.items() if state not in (OK, TRUNCATED)}
+    allowed = max(ALWAYS_ALLOWED, int(job.config.max_rejected * job.source.rows))
+    if sum(without.values()) > allowed:
+        counts = ", ".join(f"{state} {count}" for state, count in without.items())
+        raise PotstillError(
+            f"{sum(without.values())} of {job.source.rows} rows have no answer ({counts}), {allowed} are allowed",
+            hint="mend the examples or the teacher, or allow more: --set cache.max_rejected=0.01",
+            code=BAD_DATA,
+        )
+
+
+def resolved(job: Job, plan: Plan, device: str) -> dict[str, Any]:
+    """The config with every `auto` resolved, where the inputs lie, relative to the cache, and hashes of `files/`."""
+    files = [job.out / FOLDER / name for name in KEPT]
+    return {
+        **configs.as_dict(job.config),
+        "signals": list(job.columns),
+        "layers": [],
+        "teacher_labels": list(job.classes.names),
+        "device": device,
+        "dtype": plan.dtype,
+        "token_budget": plan.token_budget,
+        "attention": plan.provenance["attention"],
+        **plans.places(job.examples, job.files.path, job.out),
+        "files": {path.name: store.sha256_file(path) for path in files if path.is_file()},
+        "width": job.files.width,
+        "depth": job.files.depth,
+    }
+
+
+def peak_memory(device: str) -> dict[str, int]:
+    """Most memory held at once by this process, in bytes, on the host and on the device."""
+    unit = 1 if sys.platform == "darwin" else 1024  # Linux counts in KiB
+    peak = {"host": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
+    if device.startswith("cuda"):
+        import torch
+
+        peak["device"] = torch.cuda.max_memory_allocated(device)
+    return peak

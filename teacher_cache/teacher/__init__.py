@@ -1,0 +1,1 @@
+"""A model directory → a checked model; knows no shard."""

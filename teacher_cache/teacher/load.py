@@ -1,0 +1,112 @@
+"""A teacher in memory: weights and tokenizer, ready to answer. `TeacherFiles` -> `Teacher`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers import (
+    CONFIG_MAPPING,
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+)
+
+from data.errors import BAD_DATA, PotstillError
+from data.tasks.task import Task
+from data.text.families import OURS
+from teacher_cache.teacher.classes import match_classes
+from teacher_cache.teacher.files import TeacherFiles, inspect_teacher
+from teacher_cache.teacher.guard import building, check_ids, refusing
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A loaded teacher, in eval mode on its device.
+
+    model       AutoModelForSequenceClassification
+    tokenizer   the fast tokenizer it was trained with
+    files       where it came from; D and L are files.width and files.depth
+    """
+
+    model: Any
+    tokenizer: Any
+    files: TeacherFiles
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+
+def load_teacher(
+    path_or_name: str | Path, *, task: Task, device: str = "cpu", dtype: str = "float32", attention: str = "sdpa"
+) -> Teacher:
+    """Load a teacher from a directory or by hub name and check that it fits the task.
+
+    Errors: those of `inspect_teacher` and `match_classes`; weights that do not fill the model.
+    """
+    files = inspect_teacher(path_or_name)
+    match_classes(files, task)
+    model = load_model(files, device=device, dtype=dtype, attention=attention)
+    return Teacher(model, load_tokenizer(files), files)
+
+
+def load_tokenizer(files: TeacherFiles) -> Any:
+    """Load the fast tokenizer of a teacher; a tokenizer without a fast form is refused."""
+    with _quiet(), refusing(f"{files.path} has no tokenizer that can be read"):
+        tokenizer = AutoTokenizer.from_pretrained(files.path, trust_remote_code=False, local_files_only=True)
+    if not tokenizer.is_fast:
+        raise PotstillError(f"the tokenizer of {files.path} has no fast form", hint="save a tokenizer.json beside it")
+    check_ids(tokenizer, files)
+    return tokenizer
+
+
+def load_model(files: TeacherFiles, *, device: str, dtype: str, attention: str) -> Any:
+    """Load the weights, safetensors only; a head that would be filled with random numbers is refused."""
+    with _quiet(), building(files):
+        config = AutoConfig.from_pretrained(files.path, trust_remote_code=False, local_files_only=True)
+        vars(config).update({key: value for key, value in OURS.items() if hasattr(config, key)})
+        model, info = AutoModelForSequenceClassification.from_pretrained(
+            files.path,
+            config=config,
+            dtype=getattr(torch, dtype),
+            attn_implementation=attention,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    if missing := sorted(info["missing_keys"]):
+        raise PotstillError(
+            f"{files.path} is not a trained classifier: its weights lack {', '.join(missing[:4])}",
+            hint="fine-tune it first: potstill teach TRAIN --dev DEV -m MODEL -o DIR",
+            code=BAD_DATA,
+        )
+    return model.to(device).eval()
+
+
+def has_sdpa(files: TeacherFiles) -> bool:
+    """Tell whether a teacher's family computes its attention with torch's fast kernel; one that is unknown may."""
+    kind = str(files.config.get("model_type"))
+    config = CONFIG_MAPPING[kind] if kind in CONFIG_MAPPING else None  # noqa: SIM401  its `get` finds nothing
+    model: Any = config and MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING.get(config, None)
+    return model is None or bool(model._supports_sdpa)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers from drawing its own bars and reports while it loads."""
+    log = transformers.utils.logging
+    level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
+    log.set_verbosity_error()
+    log.disable_progress_bar()
+    try:
+        yield
+    finally:
+        log.set_verbosity(level)
+        if bars:
+            log.enable_progress_bar()

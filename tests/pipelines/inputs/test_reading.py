@@ -1,0 +1,41 @@
+"""From names to files: embedded data, plain text among tables."""
+
+from pathlib import Path
+
+import pytest
+
+from data.errors import PotstillError
+from pipelines.inputs.reading import Reading, locate, locate_teacher, sealed, texts_of
+
+
+def test_embedded_data_has_short_names() -> None:
+    assert Path(locate("demo:dev")).name == "dev.tsv"
+    with pytest.raises(PotstillError, match="no embedded data 'demo:tset'"):
+        locate("demo:tset")
+
+
+def test_a_model_in_a_folder_named_demo_is_taken_before_the_offline_teacher(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("data.demo.files.demo_teacher", lambda: Path("offline"))
+    Path("demo").mkdir()  # as many a project has one, with something else in it
+    assert locate_teacher("demo") == "offline"
+    (Path("demo") / "config.json").touch()
+    assert locate_teacher("demo") == "demo"
+    assert locate_teacher("answerdotai/ModernBERT-base") == "answerdotai/ModernBERT-base"
+
+
+def test_an_unfinished_directory_is_not_opened(tmp_path: Path) -> None:
+    with pytest.raises(PotstillError, match="not a finished directory"):
+        sealed(tmp_path)
+
+
+def test_columns_are_asked_of_tables_and_not_of_plain_text(tmp_path: Path) -> None:
+    (tmp_path / "more.txt").write_text("one more film\nand another\n")
+    (tmp_path / "train.tsv").write_text("review\tstars\nfine\tgood\nawful\tbad\n")
+    reading = Reading(text="review", label="stars")
+    task = reading.task(reading.source(str(tmp_path / "train.tsv")))
+    sources = [reading.unlabelled(str(tmp_path / name)) for name in ("train.tsv", "more.txt")]
+    texts = [example.text for example in texts_of(sources, task, split="unlabelled")]
+    assert texts == ["fine", "awful", "one more film", "and another"]
