@@ -1,3 +1,5 @@
+"""Operations on words and cuts of texts, one a file, and the tables of them."""
+
 from augment.ops import mask, ngram, pos_replace
 from augment.ops.op import CutOp, WordOp
 

@@ -1,3 +1,5 @@
+"""Parts of speech, one tagger a file, and the table of them."""
+
 from augment.taggers import jieba, nltk, none, own, spacy_model
 from augment.taggers.tagger import Tagger
 

@@ -1,3 +1,5 @@
+"""Files and data sets → rows → examples, and the table of formats."""
+
 from collections.abc import Callable, Iterator
 
 from data.readers.formats import hub, jsonl, parquet, quoted, text, tsv

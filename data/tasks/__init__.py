@@ -1,3 +1,5 @@
+"""Kinds of task, one a file, the table of them, and the metrics."""
+
 from data.tasks.classify import CLASSIFY
 from data.tasks.kind import Kind
 from data.tasks.regress import REGRESS

@@ -1,3 +1,5 @@
+"""Commands, one a file, and the table of them."""
+
 from collections.abc import Callable
 
 from pipelines.commands.augment import augment
