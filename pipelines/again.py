@@ -1,4 +1,4 @@
-"""The command that makes a damaged directory whole again: directory → what to type.
+"""The command that mends a damaged directory: directory → the command line to type.
 
 A cache repairs itself, shard by shard. Anything else is made again by the command that made it, which sets aside what
 is damaged; `potstill.toml` beside the output holds what that command was given.
@@ -18,7 +18,7 @@ Tables = dict[str, Any]
 
 
 def command_for(directory: Path) -> str:
-    """Name the command that mends a directory, with all it needs; in words where nothing tells what that was."""
+    """Return the command line that mends a directory; where its arguments are unknown, a sentence that says so."""
     made_by = COMMANDS.get(kind_of(directory) or "")
     if made_by is None:
         return f"potstill repair {shlex.quote(str(directory))}"

@@ -96,9 +96,9 @@ def cache(
     launch: "Launch | None" = None,
     progress: Progress,
 ) -> Manifest | None:
-    """Run the teacher over the examples once and keep what it says; None where other shares are not done yet.
+    """Run the teacher over the examples once and store its answers; None while other shares are unfinished.
 
-    A cache that was moved aside as stale (`NAME.stale-N`) gives the rows that are the same.
+    Rows that are unchanged are copied from a cache that was moved aside as stale (`NAME.stale-N`).
     """
     from teacher_cache.build import build
     from teacher_cache.launch.processes import Launch
@@ -114,7 +114,7 @@ def cache(
 def verify(
     directory: Path, *, against: int = 0, teacher: str | None = None, seed: int = 0, progress: Progress
 ) -> list[tuple[str, str]]:
-    """Compare a directory with its records: (kind, sentence) of whatever is wrong.
+    """Compare a directory with its records; returns (kind, sentence) for each fault.
 
     against: random rows of a cache to put through the teacher again.
     """
@@ -242,7 +242,7 @@ def columns_of(source: Source) -> dict[str, Any]:
 
 
 def _origins(files: Files) -> dict[str, str]:
-    """Name every input by role and content, as the manifest keeps it; the order of what is kept out says nothing."""
+    """Name every input by role and content hash, for the manifest; excluded files in sorted order."""
     more = [of_source(source) for source in files.unlabelled]
     less = sorted(of_source(source) for source in files.exclude)
     numbered = {

@@ -34,7 +34,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Batch:
-    """Inputs, gold label and teacher's word on B rows.
+    """Inputs, gold labels and cached teacher signals of B rows.
 
     label    [B]: class (-100 where unknown) or score (NaN where unknown)
     teacher  the cached signals, None when fine-tuning a teacher

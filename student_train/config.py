@@ -163,5 +163,5 @@ def _check(config: TrainConfig | TeachConfig) -> None:
 
 
 def what_only(config: "TrainConfig | TeachConfig") -> dict[str, Any]:
-    """The fields that say which model is trained: an unfinished run may go on elsewhere, in other numbers too."""
+    """The fields that decide which model is trained; without device and precision, which a resume may change."""
     return {name: value for name, value in as_dict(config).items() if name not in {*HOW_ONLY, "precision"}}

@@ -53,7 +53,7 @@ def augment(
     """Multiply the training texts: mask words, replace them by others of their part of speech, cut n-grams.
 
     Any number of processes may work at one directory, on one machine or many: every one of them ends with all done.
-    With --shard-index, or in a job array, each begins at another place.
+    With --shard-index, or in a job array, each begins with other chunks.
 
     Example: potstill augment train.tsv --exclude dev.tsv --exclude test.tsv -o runs/x/examples
     """

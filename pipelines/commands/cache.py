@@ -70,7 +70,7 @@ def cache(
     console: Console,
     estimate: Annotated[bool, typer.Option("--estimate", help="Say bytes and time, and stop.")] = False,
 ) -> None:
-    """Run the teacher over the examples once and keep what it says of each.
+    """Run the teacher over the examples once and store its logits and hidden states.
 
     Example: potstill cache runs/x/examples -t runs/x/encoder -o runs/x/teacher --signals logits,cls
     """

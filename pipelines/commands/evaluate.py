@@ -57,7 +57,7 @@ def evaluate(
 
 
 def positive_of(model: Path, reading: "Reading") -> str | None:
-    """The class that F1 is of: the one named here, else that of the model's task, where its manifest says it."""
+    """The positive class of F1: the one given here, else the one that the model's manifest names."""
     from data.manifest import seal_of
     from data.tasks.task import Task
 
@@ -66,7 +66,7 @@ def positive_of(model: Path, reading: "Reading") -> str | None:
 
 
 def rivals_beside(student: Path, sources: "Mapping[str, Source]", console: Console) -> dict[str, Any]:
-    """Measure the rivals of a student on the same files, where its examples and cache lie in its run."""
+    """Measure a student's rivals on the same files, if its examples and cache are in its run."""
     from pipelines import phases
     from pipelines.report.sealed import find_sealed, learned_from
 
@@ -83,7 +83,7 @@ def rivals_beside(student: Path, sources: "Mapping[str, Source]", console: Conso
 
 
 def table(found: Mapping[str, Any], rivals: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Lay out the metrics of each seed, of several the mean and the spread, and those of the rivals."""
+    """Make table rows: metrics of each seed, mean and standard deviation of several, then the rivals."""
     rows = [{"model": name} | metrics for name, metrics in found.items() if name != "all"]
     if len(rows) > 1:
         kinds = next(iter(found["all"].values()))

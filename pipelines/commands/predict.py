@@ -65,7 +65,7 @@ def predict(
 
 
 def answers(model: "Student", batch: "list[Asked]") -> "Iterator[tuple[Asked, dict[str, Any]]]":
-    """Answer the rows of a batch that can be answered; every row comes back, in its place."""
+    """Answer the rows of a batch that can be answered; returns every row, in order."""
     good = [row for row in batch if not row.fault]
     pairs = [row.pair or "" for row in good] if model.task.pair else None
     found = iter(model.predict([row.text for row in good], pairs) if good else [])
@@ -81,6 +81,6 @@ def as_line(row: "Asked", answer: dict[str, Any]) -> str:
 
 
 def as_json(row: "Asked", answer: dict[str, Any]) -> str:
-    """Write one answer as a JSON object: the texts and all that the student says, or why it says nothing."""
+    """Write one answer as a JSON object: the texts, and either the student's answer or the reason why there is none."""
     texts = dict(zip(("text", "pair"), row.texts, strict=False))
     return json.dumps(texts | ({"error": row.fault, "line": row.line} if row.fault else answer), ensure_ascii=False)

@@ -1,1 +1,1 @@
-"""What a person names → files, texts and models for the phases."""
+"""Names given by the user → files, texts and models for the phases."""

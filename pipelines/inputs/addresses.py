@@ -1,4 +1,4 @@
-"""What a user says of one file alone, behind its name: `FILE::text=2,label=0`."""
+"""Columns given for one file only, behind its name: `FILE::text=2,label=0`."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _YES_NO = {"yes": True, "true": True, "no": False, "false": False}
 
 
 def said_of(path: str) -> tuple[str, dict[str, Any]]:
-    """Take apart `FILE::text=2,label=0`: the file, and what is said of it; `label=` says that it has none."""
+    """Split `FILE::text=2,label=0` into the file and its columns; `label=` means that it has no label column."""
     place, mark, said = path.rpartition(MARK)
     if not mark or Path(path).exists():
         return path, {}
@@ -36,7 +36,7 @@ def said_of(path: str) -> tuple[str, dict[str, Any]]:
 
 
 def with_said(path: str, values: Mapping[str, Any]) -> str:
-    """Write what is said of one file behind its name."""
+    """Append the columns of one file to its name."""
     spelled = {True: "yes", False: "no", None: ""}
     items = [f"{name}={spelled[value] if value in (True, False, None) else value}" for name, value in values.items()]
     return f"{path}{MARK}{','.join(items)}" if items else path

@@ -1,5 +1,5 @@
-"""What `predict` is asked: a pipe or a file → one `Asked` for each line or row, in their order, whether it can be
-answered or not; and batches of them, as large as what has arrived.
+"""The input of `predict`: a pipe or a file → one `Asked` per line or row, in order, whether it can be answered or not;
+and batches of them, each as large as what has arrived so far.
 """
 
 import codecs
@@ -35,13 +35,13 @@ class Asked:
 
     @property
     def texts(self) -> list[str]:
-        """The one text, or both; half characters, which no output can hold, as question marks."""
+        """The text or both texts; lone surrogates, which no output can hold, become question marks."""
         found = [self.text] if self.pair is None else [self.text, self.pair]
         return [text.encode("utf-8", "replace").decode("utf-8") for text in found]
 
 
 def piped(stream: TextIO | None, task: Task) -> Iterator[Asked | None]:
-    """Ask what each line of a pipe asks; None wherever no further line has arrived yet."""
+    """Yield one `Asked` per line of a pipe; None whenever no further line has arrived yet."""
     if stream is None:
         raise PotstillError("there is no pipe to read", hint="name a file", code=NO_INPUT)
     number = 0
@@ -54,7 +54,7 @@ def piped(stream: TextIO | None, task: Task) -> Iterator[Asked | None]:
 
 
 def of_file(source: Source, task: Task, tell: Callable[[FileReport], object]) -> Iterator[Asked]:
-    """Ask what each row of a file asks; of plain text what each line does, as from a pipe.
+    """Yield one `Asked` per row of a file; plain text is read line by line, as from a pipe.
 
     tell: called with what the file was read as, once its rows are drawn
     """
@@ -79,7 +79,7 @@ def of_file(source: Source, task: Task, tell: Callable[[FileReport], object]) ->
 
 
 def of_row(source: Source, row: Row, columns: Columns, tally: FileTally) -> Asked:
-    """Ask what a row of a table asks; a cell that is no text is shown as far as it is one."""
+    """Make an `Asked` of a table row; a cell that is not text is turned into text as far as possible."""
     sides, texts, bad = [columns.texts, columns.pairs] if columns.pair else [columns.texts], [], row.fault
     for names in sides:
         try:
@@ -101,7 +101,7 @@ def _breaks(source: Source, row: Row) -> int:
 
 
 def arriving(handle: int) -> Iterator[bytes | None]:
-    """Stream lines without their ends; None wherever lines have come and no further one is there yet."""
+    """Yield lines without their line ends; None whenever no further line has arrived yet."""
     held = b""
     while block := os.read(handle, READ):
         *lines, held = (held + block).split(b"\n")
@@ -115,7 +115,7 @@ def arriving(handle: int) -> Iterator[bytes | None]:
 
 
 def of_line(number: int, raw: bytes, task: Task) -> Asked:
-    """Ask what one line asks: the whole line, or for pairs the texts before and after its first tab."""
+    """Make an `Asked` of one line: the whole line, or for pairs the texts before and after the first tab."""
     if number == 1:
         raw = raw.removeprefix(codecs.BOM_UTF8)
     try:
@@ -132,7 +132,7 @@ def of_line(number: int, raw: bytes, task: Task) -> Asked:
 
 
 def checked(number: int, text: str, pair: str | None, fault: str = "") -> Asked:
-    """Find out whether texts can be answered."""
+    """Mark an `Asked` whose texts cannot be answered with the reason."""
     if not fault:
         empty = [
             name for name, value in (("text", text), ("second text", pair)) if value is not None and not value.strip()
@@ -142,7 +142,7 @@ def checked(number: int, text: str, pair: str | None, fault: str = "") -> Asked:
 
 
 def batches(asked: Iterable[Asked | None]) -> Iterator[list[Asked]]:
-    """Gather up to `BATCH` of them, but let none wait for one that has not arrived."""
+    """Collect batches of up to `BATCH`; a batch never waits for input that has not arrived."""
     chunk: list[Asked] = []
     for item in asked:
         chunk += [item] if item else []

@@ -1,4 +1,4 @@
-"""Encoders that potstill did not make: a Hugging Face directory or hub name → where it is, and the task it answers."""
+"""Encoders without potstill's manifest: a Hugging Face directory or hub name → its directory and its task."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Files as a person names them → sources, examples and tasks for the phases."""
+"""File names given by the user → sources, examples and tasks for the phases."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -50,7 +50,7 @@ class Reading:
     positive: str | None = None
 
     def source(self, path: str) -> Source:
-        """Make a labelled source of `FILE` or `FILE::text=2,label=0`: what is said of the file alone wins.
+        """Make a labelled source of `FILE` or `FILE::text=2,label=0`: columns given for the file itself win.
 
         Plain text has no columns, so none are asked of it.
         """
@@ -68,7 +68,7 @@ class Reading:
         Task("classify", self.labels or ())  # refuses a class that is named twice
 
     def check(self, task: Task, whose: str) -> None:
-        """Refuse `labels` and `kind` of the user that are not those of a task that is settled already."""
+        """Raise if the user's `labels` or `kind` differ from those of an existing task."""
         for option, said, has in (("--labels", self.labels, task.labels), ("--kind", self.kind, task.kind)):
             if said and said != has:
                 here, there = [value if isinstance(value, str) else ", ".join(value) for value in (said, has)]
@@ -78,13 +78,13 @@ class Reading:
                 )
 
     def address(self, source: Source, *, unlabelled: bool = False) -> str:
-        """Write a source as a path, with what was said of this file alone behind it."""
+        """Write a source as a path, with the columns given for this file appended."""
         general = self.unlabelled(str(source.path)) if unlabelled else self.source(str(source.path))
         own = {name: getattr(source, name) for name in OF_A_FILE if getattr(source, name) != getattr(general, name)}
         return with_said(str(source.path), own)
 
     def task(self, train: Source, progress: Progress | None = None) -> Task:
-        """Find out what the labelled file is for; say what was decided that a user might not expect."""
+        """Find the task of the labelled file; print decisions that a user might not expect."""
         task, column = find_task(train, kind=self.kind, labels=self.labels)
         if progress:
             for note in column.notes:
@@ -95,7 +95,7 @@ class Reading:
 def locate(path: str) -> str | Path:
     """Turn a name into a place: `demo:train` into the embedded file, a dataset address or a path into itself.
 
-    What is said of the file's columns (`FILE::text=2`) is no part of its place.
+    Columns given behind the name (`FILE::text=2`) are left out.
     """
     path = said_of(path)[0]
     if path.startswith(DEMO):
@@ -127,7 +127,7 @@ def texts_of(
     role: str = "",
     tell: Callable[[FileReport], object] | None = None,
 ) -> Iterator[Example]:
-    """Stream several files one after the other; `tell` hears what was read of each, as `role`."""
+    """Stream several files one after the other; `tell` is called with what each was read as, under `role`."""
     return chain.from_iterable(read(source, task, split=split, role=role, tell=tell) for source in sources)
 
 

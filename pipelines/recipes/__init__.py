@@ -1,1 +1,1 @@
-"""Recipes: TOML files that say all a run needs, and how they become configs."""
+"""Recipes: TOML files with all settings of a run, and how they become configs."""

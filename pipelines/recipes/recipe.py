@@ -1,4 +1,4 @@
-"""A recipe: one TOML file that says all a run needs. Tables → `Recipe` of resolved configs.
+"""A recipe: one TOML file with all settings of a run. Tables → `Recipe` of resolved configs.
 
 [run]      out: directory of the run
 [data]     train, dev, test, unlabelled, exclude; root: folder they lie in; text, pair, label, format, header,

@@ -1,4 +1,4 @@
-"""A run directory → what there is of it, as values. Whatever is missing is None or empty; what is broken is named."""
+"""A run directory → its contents as values. What is missing is None or empty; unreadable files are in `problems`."""
 
 import json
 import tomllib
@@ -57,7 +57,7 @@ class Arm:
 
 @dataclass(frozen=True)
 class Run:
-    """What stands in a run directory.
+    """The contents of a run directory.
 
     sealed     every finished directory of the run
     encoder    the teacher fine-tuned here (or the one the cache was made with), with its learning curve
@@ -154,7 +154,7 @@ def _opened(directory: Path, problems: list[str]) -> Manifest | None:
 
 
 def _results(run: Path, task: Task, arms: tuple[Arm, ...], problems: list[str]) -> dict[str, Any]:
-    """The run's own table with what single commands measured since; numbers of an earlier student are left out."""
+    """The run's table with later results of single commands; results of students retrained since are left out."""
     path = run / results.NAME
     table = _tolerant(lambda: _table(path), {}, problems) if path.exists() else {}
     scores = [found for found in measured.read_scores(run, problems) if _current(found, arms, problems)]
@@ -264,7 +264,7 @@ def _curve(directory: Path, problems: list[str]) -> list[Line]:
 
 
 def _tolerant(read: Callable[[], Found], otherwise: Any, problems: list[str]) -> Found:
-    """Read something; where it is broken, keep the reason and go on without it."""
+    """Call a reader; if it fails, add the reason to the problems and return None."""
     try:
         return read()
     except PotstillError as error:

@@ -28,7 +28,7 @@ class Sealed:
 
     @property
     def cache_path(self) -> Path:
-        """The cache that the report speaks of: the one named `teacher`, else the first a student learned from."""
+        """The cache that the report shows: the one named `teacher`, else the first a student learned from."""
         caches = self.of("teacher")
         usual = [path for path in caches if path.name == USUAL["teacher"]]
         used = [path for path, manifest in caches.items() if manifest.root in self._noted("student", "students")]

@@ -1,1 +1,1 @@
-"""What was measured of a run's models, what they must beat, and how far they came."""
+"""Scores and speed of a run's models, their rivals, and the share of the way to the teacher."""

@@ -1,4 +1,4 @@
-"""What was measured of the models of a run, kept beside them: RUN/measured/MODEL/….
+"""Scores and speed of the models of a run, stored in RUN/measured/MODEL/….
 
 `evaluate` and `bench` write here, as single commands and within a run; the report reads it. A record names the roots of
 the model it was taken of, so that numbers of a student that has been trained again are known to be old.
@@ -109,7 +109,7 @@ class Kept:
 
 
 def _content(path: str) -> str:
-    """The hash of a file's content; of a pipe, which nobody can read twice, that of its name."""
+    """The hash of a file's content; for a pipe, which cannot be read twice, the hash of its name."""
     try:
         return fingerprint(path)
     except PotstillError:

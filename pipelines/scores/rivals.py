@@ -1,4 +1,4 @@
-"""What a student must beat: the most frequent class, and TF-IDF with a linear model, on labels and on the teacher's.
+"""Rivals of a student: the most frequent class, and TF-IDF with a linear model, on labels or on the teacher's labels.
 
 Examples (and the teacher's answers to them) and labelled files -> scores of each rival, in the form of
 `student_train.measure.evaluate`. scikit-learn, seconds; the original texts alone, no augmented ones.

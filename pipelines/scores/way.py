@@ -1,4 +1,4 @@
-"""How much of the way from a start (a student on labels alone) to the teacher a student covers, with its interval.
+"""The share of the way from a start (a student on labels alone) to the teacher that a student covers.
 
 Accuracy over the teacher's accuracy flatters: where 97 % of the rows are one class, a model that has learned nothing
 "keeps 99 % of the teacher". The share (student - start) / (teacher - start) is 0 for the start and 1 for the teacher.

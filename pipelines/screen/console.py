@@ -1,4 +1,4 @@
-"""The one mouth of potstill: everything a person or a script reads passes here.
+"""All output of potstill to a terminal, a log or a script.
 
 stderr: progress, notes, errors. stdout: tables, predictions and the next command, or with `--json` one JSON object
 as the last line. Nothing else in the package prints.
@@ -28,7 +28,7 @@ Row = Mapping[str, Any]
 
 
 class Console:
-    """What a command says things with. `progress` is what the phases are handed."""
+    """The output of a command. `progress` is passed on to the phases."""
 
     def __init__(self, *, quiet: bool = False, as_json: bool = False) -> None:
         self.quiet = quiet
@@ -54,7 +54,7 @@ class Console:
             self.progress.close()
 
     def say(self, message: str) -> None:
-        """Say a line of the result (stdout); silent with --json, whose last line holds the same."""
+        """Print a line of the result (stdout); nothing with --json, whose last line holds the same."""
         if not self.as_json:
             self._out.print(message)
 
@@ -83,7 +83,7 @@ class Console:
             self.say(f"  {name:<{width}}  {cell(value)}")
 
     def done(self, command: str, result: Row, *, following: str | None = None) -> None:
-        """End a command well: the next command to type, or with --json the result as one JSON object."""
+        """Report a finished command: the next command to type, or with --json the result as one JSON object."""
         if self.as_json:
             self.write(json.dumps({"command": command, "code": 0, **result}, default=_plain, ensure_ascii=False))
         elif following:
@@ -91,7 +91,7 @@ class Console:
 
 
 def complain(ending: Ending, *, as_json: bool = False) -> None:
-    """End a command badly: one message, its hint, and with --json one JSON object on stdout."""
+    """Report a failed command: one message, its hint, and with --json one JSON object on stdout."""
     err = _screen(stderr=True)
     err.print(f"error: {ending.message}", style="red" if err.is_terminal else None)
     if ending.hint:

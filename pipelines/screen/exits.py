@@ -1,4 +1,4 @@
-"""From an exception to what a person reads and what a scheduler acts on: (message, hint, exit code)."""
+"""An exception → message, hint and exit code."""
 
 import errno
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ class Terminated(KeyboardInterrupt):
 
 
 class ReaderGone(Exception):
-    """Whoever read our stdout has enough (`potstill predict … | head`): no error, and nothing more to say."""
+    """The reader of our stdout has closed it (`potstill predict … | head`): no error, no message."""
 
 
 def ending_of(error: BaseException) -> Ending:
-    """Explain any exception; one that nobody foresaw is a bug of ours (code 70)."""
+    """Turn any exception into an `Ending`; an unforeseen one is a bug of potstill (code 70)."""
     if isinstance(error, PotstillError):
         return Ending(error.message, error.hint, error.code)
     if isinstance(error, KeyboardInterrupt):

@@ -1,7 +1,7 @@
-"""What a run remembers of its steps: `phases.json`. A step and its record → done, missing, unfinished or stale.
+"""The record of a run's steps: `phases.json`. A step and its record → done, missing, unfinished or stale.
 
-A step is finished and unchanged when its config, the hashes of its inputs and the hash of its output are those of
-its record. What differs is named; nothing stale is used in silence.
+A step is finished and unchanged when its config, the hashes of its inputs and the hash of its output equal those of
+its record. Every difference is named, so nothing stale is used in silence.
 """
 
 from collections.abc import Callable, Mapping

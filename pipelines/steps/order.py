@@ -1,4 +1,4 @@
-"""A recipe → the steps of its run, in order. The only place that knows which phase reads what of which."""
+"""A recipe → the steps of its run, in order. The only module that wires outputs of phases to inputs of others."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -59,7 +59,7 @@ def _augment(recipe: Recipe) -> Step:
 
 
 def _kept_out(recipe: Recipe) -> tuple[Source, ...]:
-    """What neither the teacher nor a student may learn from: dev, test and all that is excluded."""
+    """The files that no model may learn from: dev, test and the excluded ones."""
     named = recipe.files
     paths = dict.fromkeys(path for path in (named.dev, named.test, *named.exclude) if path)
     return tuple(recipe.unlabelled(path) for path in paths)
@@ -93,7 +93,7 @@ def _cache_of(recipe: Recipe, teacher: str, config: CacheConfig, name: str) -> S
 def needed_signals(recipe: Recipe) -> tuple[str, ...]:
     """Name what the cache must hold: what the recipe asks for, and what the losses of its students need.
 
-    This is the one wire that runs backwards, from the students to the teacher.
+    The only setting that flows backwards, from the students to the cache.
     """
     from student_train.losses.table import required_signals
 
@@ -163,7 +163,7 @@ def _models(recipe: Recipe) -> dict[str, Path]:
 
 
 def _meaning(recipe: Recipe) -> dict[str, Any]:
-    """What was said of the task; how a file is read belongs to the file."""
+    """The user's settings of the task; how a file is read belongs to the file."""
     said = configs.as_dict(recipe.reading)
     return {name: value for name, value in said.items() if name not in Source.__dataclass_fields__}
 

@@ -1,4 +1,4 @@
-"""The final table of a run: what was measured of its models and rivals → one row each, and `results.json`."""
+"""The final table of a run: measurements of its models and rivals → one row each, and `results.json`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path

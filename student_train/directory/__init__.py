@@ -1,1 +1,1 @@
-"""The directory of a model: one writer, one seal, found again by the next run."""
+"""The directory of a model: one writer at a time, sealed when finished, found again by the next run."""

@@ -1,4 +1,4 @@
-"""What a run finds where it is to write: a finished model of the same config and data, another, or a damaged one."""
+"""What stands in an output directory: a finished model of the same config and data, another one, or a damaged one."""
 
 import secrets
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The directory of a model while it is made: one writer, and a seal by which all of it becomes the directory's at once.
+"""The directory of a model while it is made: one writer, and a seal that publishes all files at once.
 
     sealing-<process>-<random>/   the finished files, each flushed to the disk, MANIFEST.json among them
     SEALING                       names such a folder, put only where none is: from here on nothing can be lost
@@ -29,7 +29,7 @@ STAGE = re.compile(r"sealing-\d+-[0-9a-f]{8}")
 
 @contextmanager
 def writing(out: Path) -> Iterator[None]:
-    """Be the only one who makes a model in a directory (TRY_AGAIN otherwise); tidy up after who was killed there."""
+    """Hold the directory as its only writer (TRY_AGAIN if another holds it) and remove leftovers of killed writers."""
     with only_writer(out) as alone:
         _publish(out)
         for path in _left_by_killed(out) if alone else ():

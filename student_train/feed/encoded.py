@@ -30,7 +30,7 @@ VERSION = 1  # of these files; the rule by which words are cut stands in the dig
 
 @dataclass
 class EncodedRows:
-    """Files of encoded row groups. Any number of processes may fill one folder: they write the same bytes.
+    """Files of encoded row groups. Any number of processes may write to one folder: they write the same bytes.
 
     counts    rows of each row group
     size      ids of the vocabulary V; sides: texts of a row; segments: whether there are segment numbers

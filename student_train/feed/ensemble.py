@@ -1,4 +1,4 @@
-"""Several teachers as one: the logits of each on the same rows → the logits that the losses see.
+"""Several teachers combined: the logits of each on the same rows → the logits that the losses get.
 
 METHODS: arithmetic mean of the softened probabilities, or geometric mean of them, which is the mean of the logits
 (Hinton et al. 2015, section 1; TextBrewer's MultiTeacherDistiller averages logits).

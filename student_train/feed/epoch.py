@@ -1,4 +1,4 @@
-"""Which rows stand in which batch of an epoch: a pure function, so that a resume needs only (epoch, batch number).
+"""Which rows are in which batch of an epoch: a pure function, so that a resume needs only (epoch, batch number).
 
 Row groups are permuted, K of them make a block (the shuffle buffer), the block's rows are permuted, cut into slices,
 sorted by length inside each slice, cut into batches, and the block's batches are permuted. The number of batches of a

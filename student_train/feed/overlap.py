@@ -1,4 +1,4 @@
-"""Which dev texts stand among the rows that a student trains on: a dev score that counts them is too good."""
+"""Dev texts that are also training rows of the student: they make the dev score too good."""
 
 from collections.abc import Iterator
 from itertools import repeat
@@ -15,7 +15,7 @@ HINT = "potstill augment … --exclude DEV leaves them out"
 
 
 def note_overlap(examples: list[Example], reader: Reader) -> str:
-    """Say how many of the dev examples stand among a reader's rows. A pass over the texts: 2 s for a million rows."""
+    """Say how many dev examples are also rows of the reader. One pass over the texts: 2 s per million rows."""
     overlap = Overlap(examples)
     for table in _tables(reader):
         pairs = table["pair"].to_pylist() if reader.task.pair else repeat(None)

@@ -1,4 +1,4 @@
-"""One run of the training loop with everything around it: start or resume, log, keep the best, leave when asked."""
+"""One run of the training loop: start or resume, log, keep the best weights, stop on a signal."""
 
 import time
 from dataclasses import dataclass, fields, replace
@@ -147,7 +147,7 @@ def run(
 def _departures(
     config: TrainConfig | TeachConfig, spelled: TrainConfig | TeachConfig, went: list[str]
 ) -> dict[str, Any]:
-    """Where the arithmetic was not that of one place, or not the one asked for."""
+    """Notes for the manifest if precision or device changed during the run, or differ from those asked for."""
     several = {"arithmetic": went} if len(went) > 1 else {}
     return several | ({ASKED: config.precision} if config.precision not in ("auto", spelled.precision) else {})
 

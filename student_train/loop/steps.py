@@ -1,4 +1,4 @@
-"""The training loop: a generator of steps. Whoever runs it logs, saves and stops.
+"""The training loop: a generator of steps. Its caller logs, saves and stops.
 
 The same loop trains students from a cache and fine-tunes teachers on labels; only model, stream and losses differ.
 Everything random in a step is keyed by (seed, step), and the plan of an epoch is a pure function, so a run resumed
@@ -161,7 +161,7 @@ def affordable(rows: int, dev_rows: int, precision: torch.dtype) -> int:
 
 
 def check_finite(loss: float, step: int) -> None:
-    """Stop a run that has diverged before it wastes the night."""
+    """Raise if the loss is not finite."""
     if not math.isfinite(loss):
         raise PotstillError(
             f"the loss is {loss} at step {step}", hint="lower lr, or use --set train.precision=float32", code=BAD_DATA

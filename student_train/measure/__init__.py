@@ -1,1 +1,1 @@
-"""How good a model is, and how fast."""
+"""Scores and speed of models."""

@@ -1,4 +1,4 @@
-"""How small and how fast: parameters, bytes, latency of one text and throughput of many, text to answer.
+"""Size and speed: parameters, bytes, latency of one text and throughput of many, from text to answer.
 
 Arms are interleaved round by round on the same texts and threads, so a busy machine slows all of them alike.
 """
@@ -45,7 +45,7 @@ def bench(
 
 @contextmanager
 def held(threads: int) -> Iterator[None]:
-    """Hold torch and the tokenizer to a number of threads.
+    """Limit torch and the tokenizer to a number of threads.
 
     The tokenizer's pool of threads is made once a process, so one that is there already keeps its size; on one thread
     it is not used at all, whatever its size.

@@ -1,4 +1,4 @@
-"""Whatever answers, opened alike: a student, or an encoder (a teacher, or any Hugging Face classifier)."""
+"""Students and encoders (a teacher, or any Hugging Face classifier) opened through one interface."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

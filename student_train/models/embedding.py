@@ -1,4 +1,4 @@
-"""Word vectors at the mouth of a student: one tuned table, and with `multichannel` a static copy beside it."""
+"""The embedding layer of a student: one tuned table, and with `multichannel` also a static copy."""
 
 import torch
 from torch import Tensor, nn

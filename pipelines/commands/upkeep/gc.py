@@ -1,4 +1,4 @@
-"""`potstill gc`: say what a cache could do without, and remove it when asked to."""
+"""`potstill gc`: list files that a cache does not need, and delete them with --delete."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`potstill inspect`: what a directory holds, and for a teacher cache what the teacher thinks."""
+"""`potstill inspect`: what a directory holds, and for a cache the teacher's predictions."""
 
 from pathlib import Path
 from typing import Annotated

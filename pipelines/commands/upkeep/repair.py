@@ -39,7 +39,7 @@ def repair(
 
 
 def refuse_other_kinds(directory: Path, command: str) -> None:
-    """Refuse what is no cache, whose seal a repair would move away: the command that made it mends it."""
+    """Refuse a directory that is no cache, and name the command that mends it instead."""
     from data.running.output import NAMES, kind_of
 
     kind = kind_of(directory)

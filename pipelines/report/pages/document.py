@@ -14,7 +14,7 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Alert:
-    """A sentence that must not be overlooked."""
+    """A warning."""
 
     text: str
 
@@ -55,7 +55,7 @@ class Picture:
 
     @property
     def spoken(self) -> str:
-        """All of it in words."""
+        """The text alone."""
         return " ".join(part for part in (f"{self.title}.", self.about, self.said) if part)
 
 

@@ -1,6 +1,6 @@
-"""A report as one HTML file that needs nothing else: no script, no font, no address of others.
+"""A report as one self-contained HTML file: no script, no font, no external address.
 
-Every text passes `html.escape` here, so what a user's data holds is shown and never run.
+Every text goes through `html.escape`, so HTML in a user's data is shown and never run.
 """
 
 import re

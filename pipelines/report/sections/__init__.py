@@ -1,1 +1,1 @@
-"""What a report says, one file a section."""
+"""The sections of a report, one file each."""

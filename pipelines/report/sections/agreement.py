@@ -139,7 +139,7 @@ def compare_scores(teacher: np.ndarray, student: np.ndarray) -> Found:
 
 
 def class_blocks(run: Run, found: dict[str, Found]) -> list[Block]:
-    """Agreement of each student on originals and augmented texts, and who says what."""
+    """Agreement of each student with the teacher on original and augmented texts, and a confusion table."""
     rows = [
         {"student": name}
         | {f"{part}: same answer %": _percent(one, part) for part in PARTS}
@@ -231,7 +231,7 @@ def _bars(run: Run, found: dict[str, Found]) -> Picture:
 
 
 def _tables(run: Run, found: dict[str, Found]) -> list[Block]:
-    """Who says what, over all sampled rows; nothing for many classes."""
+    """Confusion tables of teacher and student over all sampled rows; empty if there are too many classes."""
     assert run.cache is not None
     names = run.cache.task.labels
     if len(names) > 10:

@@ -13,7 +13,7 @@ MOST = 12  # bars of a drawing
 
 
 def section(run: Run) -> Section | None:
-    """Tell what the augment phase made. None without examples."""
+    """Show what the augment phase made. None without examples."""
     if run.examples is None or "originals" not in run.examples.report:
         return None
     report = run.examples.report

@@ -47,7 +47,7 @@ def section(run: Run, links: list[Link]) -> Section | None:
 
 
 def alerts_of(links: list[Link]) -> list[str]:
-    """Say of each stale link what follows from it."""
+    """One warning per stale link: what it means for the results."""
     return [
         f"Stale: {link.made} was made from {link.source} {link.noted[:SHORT]}, which is {link.now[:SHORT]} now."
         for link in links
@@ -118,7 +118,7 @@ def _students(run: Run) -> Iterator[Link]:
 
 
 def _learned(run: Run, student: str, root: str) -> Link:
-    """A student and the cache it learned from. One that no cache of the run equals is held against the main one."""
+    """A student and the cache it learned from; the main cache if none has the noted root."""
     place = run.sealed.with_root("teacher", root)
     if place is not None:
         return Link(student, _name(run, place), root, root, needed=False)

@@ -83,7 +83,7 @@ def warnings_of(run: Run, rows: list[Row]) -> list[str]:
 
 
 def headline(run: Run, rows: list[Row]) -> Row | None:
-    """The student to speak of: the best distilled one by its dev score (the test score must not choose)."""
+    """The student named in the headline: the best distilled one by dev score (never chosen by test score)."""
     plain = models.labels_only(run)
     students = [row for row in rows if row is not models.teacher_of(rows) and not models.is_rival(row)]
     distilled = [row for row in students if row["model"] not in plain]

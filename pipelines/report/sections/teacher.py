@@ -1,4 +1,4 @@
-"""What the teacher thinks of the texts: how sure it is, how often it says what the labels say, where it errs boldly."""
+"""The teacher's predictions: their entropy, their agreement with the labels, and confident mistakes."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,7 +25,7 @@ ORIGINALS, AUGMENTED = "original texts", "augmented texts"
 
 
 def section(run: Run) -> Section | None:
-    """Read the cache beside its examples. A cache that does not fit them is said so, and nothing more."""
+    """Read the cache with its examples. If they do not belong together, the section says only that."""
     if run.cache is None:
         return None
     task, report = run.cache.task, run.cache.report
