@@ -20,8 +20,7 @@ from teacher_cache.inference.attention import watched
 from teacher_cache.inference.batching import padded_tokens, plan_batches
 from teacher_cache.inference.extract import ATTENTION, check_range, extract
 from teacher_cache.inference.first_token import first_token_only, first_token_serves
-from teacher_cache.inference.lanes import lanes_of, side_by_side
-from teacher_cache.launch.machine import cpu_threads
+from teacher_cache.inference.lanes import cpu_threads, lanes_of, side_by_side
 
 Buffers = dict[str, torch.Tensor]  # column -> [all places, width] on the device
 Starts = dict[str, np.ndarray]  # column -> place where each row begins, int64 [N + 1]

@@ -8,6 +8,7 @@ number of threads.
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
@@ -45,3 +46,14 @@ def side_by_side(work: Callable[[Item], None], items: Sequence[Item], lanes: int
             yield begun[future]
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def cpu_threads(count: int) -> Iterator[None]:
+    """Set torch's CPU threads for the length of a block; 0 leaves them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

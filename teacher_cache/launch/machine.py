@@ -2,8 +2,6 @@
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +9,7 @@ import torch
 
 from data.errors import PotstillError
 from teacher_cache.config import CacheConfig
+from teacher_cache.inference.lanes import cpu_threads
 from teacher_cache.teacher.files import TeacherFiles
 from teacher_cache.teacher.load import has_sdpa
 
@@ -113,14 +112,3 @@ def bf16_gain() -> float:
                 layer(rows)
                 best[dtype] = min(best[dtype], time.thread_time() - start)
     return best[torch.float32] / best[torch.bfloat16]
-
-
-@contextmanager
-def cpu_threads(count: int) -> Iterator[None]:
-    """Set torch's CPU threads for the length of a block; 0 leaves them."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

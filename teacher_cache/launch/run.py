@@ -15,9 +15,10 @@ from data.progress import Progress
 from data.running.claims import attending
 from data.running.share import Share
 from data.running.stop import Stop, stoppable
+from teacher_cache.inference.lanes import cpu_threads
 from teacher_cache.job import Job, row_set
 from teacher_cache.launch.gold import check_order, stored_agreement
-from teacher_cache.launch.machine import Machine, bound_caches, choose, cpu_threads
+from teacher_cache.launch.machine import Machine, bound_caches, choose
 from teacher_cache.launch.processes import Launch, fill_by_workers
 from teacher_cache.launch.ray_cluster import fill_by_ray
 from teacher_cache.launch.session import Settled, compute, open_session

@@ -12,8 +12,9 @@ from data.errors import NO_INPUT, PotstillError
 from data.progress import Progress
 from data.running.stop import Stop, stoppable
 from teacher_cache.config import CacheConfig
+from teacher_cache.inference.lanes import cpu_threads
 from teacher_cache.job import Job, open_job
-from teacher_cache.launch.machine import bound_caches, cpu_threads
+from teacher_cache.launch.machine import bound_caches
 from teacher_cache.launch.processes import Launch
 from teacher_cache.launch.run import own_device, settle
 from teacher_cache.launch.session import OnBatch, Session, Settled, compute, open_session
