@@ -16,10 +16,10 @@ from data.guards.untrusted import read_json, refusing
 from data.manifest import Manifest, open_sealed
 from data.tasks.task import Task
 from student_train.directory.sealed import CONFIG, STUDENT_FILES, best_student
-from student_train.loop.checkpoint import WEIGHTS, check_weights, load_weights
 from student_train.loop.dev import answer
 from student_train.models.shape import Shape
 from student_train.models.table import build_model
+from student_train.models.weights import WEIGHTS, check_weights, load_weights
 from student_train.vocab.vocabulary import NAME as VOCABULARY
 from student_train.vocab.vocabulary import Subwords, Words, load_vocabulary
 

@@ -14,9 +14,9 @@ from data.tasks.metrics import goodness, spread
 from data.tasks.task import Task
 from student_train.config import TeachConfig, TrainConfig
 from student_train.directory.card import card
-from student_train.loop.checkpoint import WEIGHTS
 from student_train.models.shape import Shape
 from student_train.models.table import build_model, count_parameters
+from student_train.models.weights import WEIGHTS
 
 CONFIG = "config.json"
 STUDENT_FILES = (WEIGHTS, CONFIG, "vocabulary.json", "tokenizer.json")  # all that answering takes

@@ -17,7 +17,7 @@ from student_train.config import ASKED, TeachConfig, TrainConfig
 from student_train.feed.encoded import FOLDER, open_encoded
 from student_train.feed.reader import Reader
 from student_train.feed.stream import Stream
-from student_train.loop.checkpoint import Kept, copy_weights, load_training, save_training
+from student_train.loop.checkpoint import Kept, load_training, save_training
 from student_train.loop.dev import Labelled, doubts
 from student_train.loop.history import History
 from student_train.loop.optim import Optimizer
@@ -26,6 +26,7 @@ from student_train.losses.table import Options
 from student_train.models.precision import describe, precision_that_suits, spell_out
 from student_train.models.shape import Shape
 from student_train.models.table import build_model
+from student_train.models.weights import copy_weights
 from student_train.vocab.vocabulary import Vocabulary
 
 SAVE_SECONDS = 300  # a killed run loses at most this much

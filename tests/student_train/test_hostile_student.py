@@ -18,8 +18,9 @@ from data.errors import BAD_DATA, PotstillError
 from data.examples import describe
 from data.manifest import NAME, read_manifest, write_manifest
 from data.tasks.task import Task
-from student_train.loop.checkpoint import LAST, check_weights, load_training
+from student_train.loop.checkpoint import LAST, load_training
 from student_train.models.encoder import load_encoder
+from student_train.models.weights import check_weights
 from student_train.student import Student
 
 ONE = Task("classify", ("neg", "pos"))

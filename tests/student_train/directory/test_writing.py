@@ -19,7 +19,8 @@ from student_train import train as module
 from student_train.config import TrainConfig
 from student_train.directory.writing import SEALING, sealing, writing
 from student_train.loop import run as fit
-from student_train.loop.checkpoint import LAST, WEIGHTS
+from student_train.loop.checkpoint import LAST
+from student_train.models.weights import WEIGHTS
 from student_train.student import Student
 from student_train.teach import teach
 from student_train.train import train

@@ -18,8 +18,9 @@ from data.readers.source import Source
 from student_train import train as module
 from student_train.config import TrainConfig
 from student_train.loop import run as fit
-from student_train.loop.checkpoint import LAST, WEIGHTS
+from student_train.loop.checkpoint import LAST
 from student_train.loop.run import LAST_STEP
+from student_train.models.weights import WEIGHTS
 from student_train.train import train
 
 Cache = tuple[Path, Source]
