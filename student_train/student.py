@@ -16,7 +16,7 @@ from data.guards.untrusted import read_json, refusing
 from data.manifest import Manifest, open_sealed
 from data.tasks.task import Task
 from student_train.directory.sealed import CONFIG, STUDENT_FILES, best_student
-from student_train.loop.dev import answer
+from student_train.models.answer import answer
 from student_train.models.shape import Shape
 from student_train.models.table import build_model
 from student_train.models.weights import WEIGHTS, check_weights, load_weights

@@ -186,7 +186,7 @@ def straight(*, cache: str, steps: int, answers: str = "") -> Round:
 
 def _compare(model: Straight, about: Any, answers: str) -> None:
     """Leave both students' answers to the same rows, with the same weights, for the parity gate."""
-    from student_train.loop.dev import answer
+    from student_train.models.answer import answer
 
     student, vocabulary, block = about
     texts = block.texts[:512]

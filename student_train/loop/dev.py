@@ -1,6 +1,5 @@
-"""A model's answers on labelled rows: logits in the order given, and the task's metrics."""
+"""How a network does on labelled rows while it is trained: the task's metrics, and what makes them doubtful."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +9,9 @@ from torch import nn
 from data.example import Example
 from data.progress import Late, Progress
 from data.tasks.task import Task
-from student_train.batch import Encoded, pad_inputs
-from student_train.models.precision import products_in
+from student_train.batch import Encoded
+from student_train.models.answer import answer
 from student_train.vocab.vocabulary import Vocabulary
-
-# Padded sub-words of a batch of answers. 528 reviews of 30 sub-words on two cores: an LSTM pads 28 % in batches of 256
-# rows, 14 % so, at the same speed or better; 2,048 are up to a third slower (small products).
-SUB_WORDS = 8_192
 
 
 @dataclass(frozen=True)
@@ -61,46 +56,3 @@ def doubts(found: dict[str, float], answered: int, rows: Labelled) -> list[str]:
     if found["accuracy"] > often or often == 1:
         return []
     return [f"dev accuracy {found['accuracy']:.4f} is not above {often:.4f}, that of always answering {name!r}"]
-
-
-@torch.inference_mode()
-def answer(
-    model: nn.Module,
-    sides: list[Encoded],
-    *,
-    device: torch.device,
-    precision: torch.dtype,
-    batch_size: int = 256,
-    done: Callable[[int], None] = lambda rows: None,
-) -> np.ndarray:
-    """Logits [N, C] float32 in the order of the rows; batches are cut by length, longest first.
-
-    batch_size: most rows of a batch; it ends earlier where it would hold more sub-words than the model's `sub_words`
-    done: is told of each batch's rows
-    """
-    training = model.training
-    model.eval()
-    lengths = np.sum([side.lengths for side in sides], axis=0)
-    order = np.argsort(-lengths, kind="stable")
-    parts: list[np.ndarray] = []
-    for rows in _batches(order, lengths, batch_size, int(getattr(model, "sub_words", SUB_WORDS))):
-        inputs = pad_inputs(sides, rows).to(device)
-        with products_in(precision, device):
-            parts.append(model(inputs).logits.float().cpu().numpy())
-        done(len(parts[-1]))
-    model.train(training)
-    if not parts:
-        return np.zeros((0, 1), np.float32)
-    logits = np.concatenate(parts)
-    result = np.empty_like(logits)
-    result[order] = logits
-    return result
-
-
-def _batches(order: np.ndarray, lengths: np.ndarray, most: int, sub_words: int) -> Iterator[np.ndarray]:
-    """Cut row numbers, longest row first, into batches of at most so many rows and, padded, so many sub-words."""
-    start = 0
-    while start < len(order):
-        rows = max(1, min(most, sub_words // int(lengths[order[start]])))
-        yield order[start : start + rows]
-        start += rows

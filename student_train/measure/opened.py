@@ -16,7 +16,7 @@ from data.tasks.task import Task
 from data.text.encoding import feed_of
 from data.text.families import position_limit
 from student_train.directory.sealed import student_directories
-from student_train.loop.dev import answer
+from student_train.models.answer import answer
 from student_train.student import Student
 from student_train.vocab.vocabulary import Joint, Vocabulary
 

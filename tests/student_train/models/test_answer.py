@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from student_train.batch import Encoded, Inputs
-from student_train.loop.dev import answer
+from student_train.models.answer import answer
 from student_train.outputs import Outputs
 
 
