@@ -17,7 +17,8 @@ from data.progress import Progress
 from data.tasks.metrics import goodness
 from student_train.feed.stream import Stream
 from student_train.loop.dev import Labelled, measure
-from student_train.loop.optim import Optimizer, rate_at
+from student_train.loop.optim import Optimizer
+from student_train.loop.schedule import rate_at
 from student_train.losses.table import Options, total_loss
 from student_train.models.precision import products_in
 
