@@ -24,13 +24,14 @@ from data.examples import part_name
 from data.running.claims import Claim, claim
 from data.running.stop import Stop
 from data.text.encoding import Feed, feed_of, tokenise
+from teacher_cache.inference.answers import Answers, answer, answer_windows
 from teacher_cache.job import Job
 from teacher_cache.launch.machine import Machine
 from teacher_cache.shards.commits import Commit, commit_shard, read_commit
 from teacher_cache.shards.plan import Plan
 from teacher_cache.shards.reuse import Donor, Found
 from teacher_cache.shards.rows import Rows, merge, read_rows
-from teacher_cache.shards.shard import Answers, Tally, answer, answer_windows, write_shard
+from teacher_cache.shards.shard import Tally, write_shard
 from teacher_cache.shards.student_files import keep, kept
 from teacher_cache.teacher.load import load_model
 

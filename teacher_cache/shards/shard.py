@@ -1,11 +1,7 @@
-"""One shard: the sub-words of one examples part through the teacher, and the answers as a Parquet file.
-
-Rows are put through longest first and put back in the order of the examples. Memory is two windows of answers
-(`inference/windows.py`): of a shard of per-text answers all, of per-token answers some 128 MiB each.
-"""
+"""One shard: the answers of one examples part as a Parquet file, written while the next ones are computed."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,31 +12,7 @@ import pyarrow as pa
 
 from data import store
 from data.schema import count_numbers, split_signal
-from data.text.encoding import Tokens
-from teacher_cache.inference.align import Words, to_words, words_of
-from teacher_cache.inference.forward import Forward
-from teacher_cache.inference.windows import plan_windows, rows_of
-
-OnBatch = Callable[[int], None]
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What the teacher said of N rows; tokens and status of each row.
-
-    columns   per text [N, C] float32 or [N, D] float16; per token, all rows behind each other, [S, width]; per pair of
-              tokens [P, 1], the lower triangles row by row. Logits per word are [all words, C]
-    n_words   words of each row, where logits are per word
-    padded    sub-words computed, padding included
-
-    A row that is rejected or not finite holds NaN.
-    """
-
-    columns: dict[str, np.ndarray]
-    n_tokens: np.ndarray
-    status: list[str]
-    padded: int
-    n_words: np.ndarray | None = None
+from teacher_cache.inference.answers import Answers
 
 
 @dataclass
@@ -56,47 +28,6 @@ class Tally:
         self.status.update(answers.status)
         self.tokens += int(answers.n_tokens.sum())
         self.padded += answers.padded
-
-
-def answer(
-    model: Any,
-    tokens: Tokens,
-    columns: dict[str, int],
-    *,
-    filler: int,
-    budget: int,
-    alone: bool = False,
-    on_batch: OnBatch = lambda rows: None,
-    words: Words | None = None,
-) -> Answers:
-    """Put all rows through the model, in batches of `budget` sub-words, with all answers in memory.
-
-    columns: name -> width. filler: id of the padding token. alone: rows of another length cannot be in a batch.
-    on_batch: called with the rows of each finished batch.
-    words: where the words of each row are, for logits per word of a model that scores every sub-word.
-    Rows whose answer is not finite are done again in float32; what is still not finite gets status `nonfinite`.
-    """
-    return _answer(
-        Forward(model, columns, filler, budget, per_word=words is not None, alone=alone), tokens, words, on_batch
-    )
-
-
-def answer_windows(
-    model: Any,
-    tokens: Tokens,
-    columns: dict[str, int],
-    groups: Sequence[int],
-    *,
-    filler: int,
-    budget: int,
-    alone: bool = False,
-    on_batch: OnBatch = lambda rows: None,
-    words: Words | None = None,
-) -> Iterator[Answers]:
-    """Put a shard through the model window by window; one window is in memory. See `answer` and `plan_windows`."""
-    forward = Forward(model, columns, filler, budget, per_word=words is not None, alone=alone)
-    for rows in plan_windows(columns, tokens.lengths, groups):
-        yield _answer(forward, rows_of(tokens, rows), words and words_of(words, rows), on_batch)
 
 
 def write_shard(
@@ -123,15 +54,6 @@ def vectors_of(schema: pa.Schema) -> tuple[str, ...]:
     """Name the columns of packed numbers, which are stored uncompressed."""
     binary = (pa.types.is_fixed_size_binary, pa.types.is_large_binary)
     return tuple(column.name for column in schema if any(kind(column.type) for kind in binary))
-
-
-def _answer(forward: Forward, tokens: Tokens, words: Words | None, on_batch: OnBatch) -> Answers:
-    columns, status, padded = forward.run(tokens, on_batch)
-    n_words = None
-    if words is not None:
-        n_words = np.diff(words.starts).astype(np.int32)
-        columns["logits"] = to_words(columns["logits"], tokens.starts, words)
-    return Answers(columns, tokens.lengths.astype(np.int32), status, padded, n_words)
 
 
 def _cut(left: list[int], rows: int) -> list[int]:

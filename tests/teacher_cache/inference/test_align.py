@@ -23,7 +23,8 @@ from data.tasks import KINDS
 from data.tasks.task import Task
 from data.text.encoding import Feed, prepare
 from teacher_cache.inference.align import find_words, to_words, tokenise_words
-from teacher_cache.shards.shard import answer, answer_windows, write_shard
+from teacher_cache.inference.answers import answer, answer_windows
+from teacher_cache.shards.shard import write_shard
 from tests.teacher_cache.conftest import bert_tokenizer, roberta_tokenizer
 
 TEXT = "great unseen film 好电影 !"

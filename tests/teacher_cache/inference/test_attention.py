@@ -14,10 +14,10 @@ from data.errors import PotstillError
 from data.schema import Sizes
 from data.text.encoding import OK, Tokens
 from teacher_cache.config import CacheConfig
+from teacher_cache.inference.answers import answer
 from teacher_cache.inference.attention import NAME, watched
 from teacher_cache.inference.extract import extract
 from teacher_cache.job import open_job, read_sizes
-from teacher_cache.shards.shard import answer
 from teacher_cache.teacher.files import TeacherFiles
 
 SHAPE = {

@@ -9,8 +9,8 @@ import torch
 import transformers
 
 from data.text.encoding import OK, Tokens
+from teacher_cache.inference.answers import answer
 from teacher_cache.inference.first_token import FAMILIES, first_token_only, first_token_serves
-from teacher_cache.shards.shard import answer
 from tests.teacher_cache.inference.test_attention import SHAPE
 
 CLASSES = {

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from data.text.encoding import OK, Tokens
+from teacher_cache.inference.answers import answer
 from teacher_cache.inference.lanes import cpu_threads, lanes_of, side_by_side
-from teacher_cache.shards.shard import answer
 from tests.teacher_cache.inference.test_first_token import make
 
 

@@ -15,10 +15,11 @@ from data.schema import Sizes, teacher_schema
 from data.tasks.task import Task
 from data.text.encoding import Tokens, prepare, tokenise
 from teacher_cache.inference import windows
+from teacher_cache.inference.answers import answer, answer_windows
 from teacher_cache.inference.batching import RULE
 from teacher_cache.inference.extract import check_range, mean
 from teacher_cache.inference.windows import batching_rule, plan_windows
-from teacher_cache.shards.shard import answer, answer_windows, write_shard
+from teacher_cache.shards.shard import write_shard
 from teacher_cache.teacher.load import load_teacher
 
 TEXTS = ["a good movie", "bad", "the film was very dull"]
