@@ -17,7 +17,7 @@ from data.text.encoding import OK, TRUNCATED, feed_of, tokenise
 from teacher_cache.inference.answers import answer
 from teacher_cache.job import Job, open_job
 from teacher_cache.launch.session import in_order
-from teacher_cache.repair.repair import config_of, notes_of, place_of
+from teacher_cache.repair.notes import config_of, notes_of, place_of
 from teacher_cache.repair.verify import Finding
 from teacher_cache.shards import plan as plans
 from teacher_cache.teacher.load import has_sdpa, load_model, load_tokenizer

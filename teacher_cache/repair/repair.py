@@ -1,12 +1,11 @@
-"""A damaged cache -> a whole one, and a tidy one. Nothing that holds numbers is deleted but by `collect_garbage`.
+"""A damaged cache -> a whole one. Nothing that holds numbers is deleted.
 
 Repair: what `verify` finds damaged is set aside in `quarantine/`, stray shards that check out are adopted, and the rest
 is computed again by `build`.
 """
 
-import shutil
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data import store
-from data.errors import BAD_DATA, NO_INPUT, TRY_AGAIN, PotstillError
+from data.errors import TRY_AGAIN, PotstillError
 from data.examples import read_groups
 from data.guards.parquet import opened
 from data.manifest import Manifest, Part, read_manifest
 from data.progress import Progress
 from data.running.claims import attending
 from teacher_cache.build import build
-from teacher_cache.config import CacheConfig
+from teacher_cache.repair.notes import config_of, notes_of, place_of
 from teacher_cache.repair.verify import Finding, check_rows, find_strays, verify
 from teacher_cache.shards import plan as plans
 from teacher_cache.shards.commits import QUARANTINE, SHARD, commit_path, commit_shard
@@ -73,34 +72,6 @@ def repair(
     return done, manifest
 
 
-def notes_of(directory: Path) -> dict[str, Any]:
-    """Where examples and teacher were when the cache was made, by its plan or else its seal."""
-    for look in (lambda: (plans.read_plan(directory) or _none()).provenance, lambda: _seal(directory).config):
-        try:
-            return dict(look())
-        except PotstillError:
-            continue
-    return {}
-
-
-def config_of(directory: Path) -> CacheConfig:
-    """The config that continues this cache, by its plan or else its seal; the usual one where both are lost."""
-    try:
-        plan = plans.read_plan(directory) or _none()
-        values: dict[str, Any] = vars(plan)
-    except PotstillError:
-        try:
-            values = _seal(directory).config
-        except PotstillError:
-            return CacheConfig()
-    names = ("dtype", "max_length", "token_budget")
-    said = values.get("teacher_labels") or [
-        name for _, name in sorted(zip(values.get("outputs", ()), values.get("labels", ()), strict=False))
-    ]
-    config = CacheConfig(signals=tuple(values["signals"]), teacher_labels=tuple(said) or None)
-    return replace(config, **{name: values[name] for name in names})
-
-
 def adopt(directory: Path, plan: Plan, source: Manifest, done: Repair) -> None:
     """Give shards without a record one, where they are whole, of this plan, and hold the rows of their examples."""
     for path in sorted(directory.glob("part-*.parquet")):
@@ -145,56 +116,3 @@ def _set_aside(directory: Path, finding: Finding, done: Repair) -> None:
     for path in (*liars, finding.path):
         if path.is_file() and store.move(path, directory / QUARANTINE):
             done.set_aside[path.name] = finding.what
-
-
-@dataclass(frozen=True)
-class Garbage:
-    """Files that may go. kind: quarantine, leftover or orphan."""
-
-    kind: str
-    path: Path
-    bytes: int
-
-
-def find_garbage(directory: Path) -> list[Garbage]:
-    """List what `collect_garbage` would remove: quarantine, leftovers of writers, shards without a record."""
-    found = [("quarantine", path) for path in sorted((directory / QUARANTINE).rglob("*"))]
-    found += [("leftover", path) for path in sorted(store.leftovers(directory))]
-    strays = [finding.path for finding in find_strays(directory)]
-    found += [("orphan", path) for path in strays if SHARD.fullmatch(path.name)]
-    return [Garbage(kind, path, path.stat().st_size) for kind, path in found if path.is_file()]
-
-
-def collect_garbage(directory: Path) -> list[Garbage]:
-    """Remove what `find_garbage` lists; only where no other process works in the cache (else TRY_AGAIN)."""
-    gone: list[Garbage] = []
-
-    def remove() -> None:
-        gone.extend(find_garbage(directory))
-        for garbage in gone:
-            garbage.path.unlink(missing_ok=True)
-        shutil.rmtree(directory / QUARANTINE, ignore_errors=True)
-
-    before = len(find_garbage(directory))
-    with attending(directory, remove):
-        if before and not gone:
-            raise PotstillError(f"another process works in {directory}", hint="try again later", code=TRY_AGAIN)
-    return gone
-
-
-def place_of(directory: Path, noted: dict[str, Any], role: str) -> Path:
-    if not isinstance(noted.get(role), str):
-        raise PotstillError(
-            f"{directory} does not say where its {role} lie: plan and seal are lost",
-            hint="potstill repair CACHE --examples DIR -t TEACHER",
-            code=NO_INPUT,
-        )
-    return (directory / noted[role]).resolve()
-
-
-def _seal(directory: Path) -> Manifest:
-    return read_manifest(directory, "teacher", parts=False)
-
-
-def _none() -> Plan:
-    raise PotstillError("no plan", code=BAD_DATA)

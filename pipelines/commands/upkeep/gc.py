@@ -20,7 +20,7 @@ def gc(
     Example: potstill gc runs/x/teacher
     """
     from data.manifest import read_manifest
-    from teacher_cache.repair.repair import collect_garbage, find_garbage
+    from teacher_cache.repair.garbage import collect_garbage, find_garbage
     from teacher_cache.shards.plan import NAME
 
     if not (directory / NAME).exists():

@@ -14,8 +14,9 @@ from data.running.share import Share
 from teacher_cache.build import build
 from teacher_cache.config import CacheConfig
 from teacher_cache.launch.processes import Launch
+from teacher_cache.repair.garbage import collect_garbage, find_garbage
 from teacher_cache.repair.recompute import recompute
-from teacher_cache.repair.repair import collect_garbage, find_garbage, repair
+from teacher_cache.repair.repair import repair
 from teacher_cache.repair.verify import verify
 from tests.teacher_cache.conftest import TEXTS
 
