@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from augment.hashed import Tables, place
 from augment.tagged import Tagged
-from data import store
+from data.row_groups import parquet_writer
 
 SCHEMA = pa.schema([("tag", pa.string()), ("word", pa.string()), ("count", pa.int64())])
 MERGE_ROWS = 1 << 20  # counted rows held before they are summed up
@@ -65,7 +65,7 @@ def merge(tables: Iterable[pa.Table]) -> pa.Table:
 
 def save(path: Path, counts: pa.Table) -> None:
     """Write counts."""
-    with store.parquet_writer(path, SCHEMA) as writer:
+    with parquet_writer(path, SCHEMA) as writer:
         writer.write_table(counts)
 
 

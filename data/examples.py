@@ -10,14 +10,12 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import pyarrow as pa
 
 from data import store
-from data.errors import BAD_DATA, PotstillError
 from data.example import Example
-from data.guards import parquet as parquet_guard
 from data.manifest import Manifest, Part, read_manifest, whole_part
+from data.row_groups import parquet_writer, read_groups
 from data.schema import examples_schema
 from data.tasks.task import Task
 
@@ -50,7 +48,7 @@ def write_part(path: Path, examples: Iterable[Example], task: Task) -> Part:
 def write_groups(path: Path, groups: Iterable[pa.Table], schema: pa.Schema) -> Part:
     """Write one part of ready-made row groups (GROUP_ROWS rows each but for the last), and describe it."""
     ids, rows = hashlib.sha256(), 0
-    with store.parquet_writer(path, schema) as writer:
+    with parquet_writer(path, schema) as writer:
         for table in groups:
             writer.write_table(table, row_group_size=GROUP_ROWS)
             hash_ids(ids, table["id"])
@@ -68,34 +66,6 @@ def read_examples(directory: Path) -> tuple[Manifest, Iterator[Example]]:
     manifest = read_manifest(directory, "examples")
     groups = (group for part in manifest.parts for group in read_groups(whole_part(directory, part)))
     return manifest, (example for group in groups for example in from_table(group))
-
-
-def read_groups(path: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:
-    """Read a Parquet file one row group at a time: memory stays flat, where pyarrow's batch readers grow.
-
-    Errors: BAD_DATA for a damaged file, and for one that would decode to more than potstill ever writes.
-    """
-    with parquet_guard.opened(path) as file:
-        for group in range(file.num_row_groups):
-            yield parquet_guard.read_group(path, file, group, columns)
-
-
-def take_rows(path: Path, rows: np.ndarray, columns: list[str]) -> pa.Table:
-    """Read some rows of a Parquet file, in the order of their numbers given, and only row groups that hold one."""
-    tables, where, start = [], np.zeros(len(rows), np.int64), 0
-    with parquet_guard.opened(path) as file:
-        ends = np.cumsum([file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)])
-        groups = np.searchsorted(ends, rows, side="right")
-        if len(rows) and groups.max() >= len(ends):
-            raise PotstillError(f"{path} has {file.metadata.num_rows} rows, fewer than asked of it", code=BAD_DATA)
-        for group in np.unique(groups):
-            chosen = np.flatnonzero(groups == group)
-            first = ends[group - 1] if group else 0
-            table = parquet_guard.read_group(path, file, int(group), columns)
-            tables.append(table.take(pa.array(rows[chosen] - first)))
-            where[chosen] = np.arange(start, start + len(chosen))
-            start += len(chosen)
-    return pa.concat_tables(tables).take(pa.array(where))
 
 
 def to_table(examples: list[Example], schema: pa.Schema) -> pa.Table:

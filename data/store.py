@@ -17,9 +17,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from data.errors import BAD_DATA, NO_INPUT, PotstillError
 
 BLOCK = 1 << 20
@@ -172,35 +169,6 @@ def move(path: Path, folder: Path) -> Path | None:
     flush(folder)
     flush(path.parent)
     return target
-
-
-@contextmanager
-def parquet_writer(path: Path, schema: pa.Schema, *, vectors: tuple[str, ...] = ()) -> Iterator[pq.ParquetWriter]:
-    """Open a Parquet writer whose file appears at `path` only when the block ends well.
-
-    Texts and ids are zstd with a dictionary where it pays; `vectors` names wide binary columns, stored as they are:
-    measured, zstd gains 7.5 % on them and costs 4x in reads. Page checksums on: without them 9 of 10 flipped bits
-    are read as silently wrong numbers.
-    """
-    compression = {_leaf(schema, name): "NONE" if name in vectors else "ZSTD" for name in schema.names}
-    plain = [name for name in schema.names if name not in vectors and pa.types.is_string(schema.field(name).type)]
-    with (
-        replacing(path) as tmp,
-        pq.ParquetWriter(
-            tmp,
-            schema,
-            compression=compression,
-            use_dictionary=[name for name in plain if name in ("op", "split", "status", "source_id")],
-            write_statistics=plain,
-            write_page_checksum=True,
-        ) as writer,
-    ):
-        yield writer
-
-
-def _leaf(schema: pa.Schema, name: str) -> str:
-    """The name that Parquet stores a column's values under; pyarrow's options ignore a list by its own name."""
-    return f"{name}.list.element" if pa.types.is_list(schema.field(name).type) else name
 
 
 def sweep(directory: Path) -> int:

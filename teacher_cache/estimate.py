@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from data.errors import USAGE, PotstillError
-from data.examples import read_groups
 from data.guards.untrusted import refusing
 from data.guards.weights import read_header
 from data.manifest import whole_part
+from data.row_groups import read_groups
 from data.schema import count_numbers, split_signal
 from teacher_cache.config import CacheConfig
 from teacher_cache.job import Job, open_job

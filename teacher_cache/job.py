@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 from data.errors import PotstillError
-from data.examples import read_groups
 from data.manifest import Manifest, read_manifest, whole_part
+from data.row_groups import read_groups
 from data.schema import Sizes, signal_columns, teacher_schema, width_of
 from data.tasks.task import Task
 from teacher_cache.config import CacheConfig

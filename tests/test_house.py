@@ -19,6 +19,7 @@ TABLES = {"augment/ops", "augment/taggers", "data/readers", "data/tasks", "pipel
 # Everything else is written by `data/store.py`: whole or not at all.
 WRITERS = {
     "data/store.py",
+    "data/row_groups.py",
     "data/running/claims.py",  # lock files, which hold nothing
     "data/object_store.py",  # a download goes to a temporary name and is moved when it is whole
     "augment/dedupe.py",  # spilled ids, in a folder that goes with the process

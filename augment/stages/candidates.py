@@ -17,7 +17,8 @@ from augment.rows.synthesise import COLUMNS, N_WORDS, Rules, synthesise
 from augment.stages.tag import tagged_sides
 from augment.tagged import Texts, from_columns
 from data import store
-from data.examples import GROUP_ROWS, read_groups
+from data.examples import GROUP_ROWS
+from data.row_groups import parquet_writer, read_groups
 from data.schema import examples_schema
 from data.tasks.task import Task
 
@@ -44,7 +45,7 @@ def make_chunk(job: RowsChunk) -> int:
     rules = _rules(job.work, job.task, job.config)
     dropped: Counter[str] = Counter()
     schema = examples_schema(job.task).append(pa.field(N_WORDS, pa.int32()))
-    with store.parquet_writer(path, schema, vectors=tuple(schema.names)) as writer:  # short-lived: not compressed
+    with parquet_writer(path, schema, vectors=tuple(schema.names)) as writer:  # short-lived: not compressed
         for some, sides in _slices(job):
             rows, faults = synthesise(some, sides, rules)
             writer.write_table(rows, row_group_size=GROUP_ROWS)

@@ -20,7 +20,8 @@ from augment.dedupe import LABELLED, UNLABELLED, Deduper, kept_rows
 from augment.segment import is_chinese
 from data import store
 from data.example import Example
-from data.examples import chunks, read_groups, to_table
+from data.examples import chunks, to_table
+from data.row_groups import parquet_writer, read_groups
 from data.schema import examples_schema
 from data.tasks.task import Task
 from data.text.held_out import Guard, guard_of
@@ -76,7 +77,7 @@ def gather(
         for chunk in chunks(_good(_open(examples), guard, dropped, seen), rows):
             crew.check()
             table = to_table(chunk, examples_schema(task))
-            with store.parquet_writer(work.gathered(count), table.schema) as writer:
+            with parquet_writer(work.gathered(count), table.schema) as writer:
                 writer.write_table(table)
             deduper.add(table["id"], *_ranks_and_labels(chunk))
             count += 1

@@ -17,8 +17,9 @@ from augment.stages.candidates import N_WORDS
 from augment.stages.unique import Unique, read_unique
 from data import store
 from data.errors import PotstillError
-from data.examples import GROUP_ROWS, PART_ROWS, part_name, read_groups, write_groups
+from data.examples import GROUP_ROWS, PART_ROWS, part_name, write_groups
 from data.manifest import Part, check_part
+from data.row_groups import read_groups
 from data.schema import examples_schema
 from data.tasks.task import Task
 

@@ -13,7 +13,7 @@ from augment.crew.work import Work
 from augment.stages.gather import read_originals
 from augment.tagged import SIDES, Tagged, columns
 from augment.taggers.choose import load_tagger
-from data import store
+from data.row_groups import parquet_writer
 from data.tasks.task import Task
 
 cached_tagger = lru_cache(maxsize=1)(load_tagger)
@@ -44,7 +44,7 @@ def tag_chunk(job: TagChunk) -> int:
     tagged = {side: tag_texts(originals[SIDES[side]].to_pylist()) for side in tagged_sides(job.task)}
     vocabulary.save(job.work.counts(job.chunk), vocabulary.count(chain.from_iterable(tagged.values())))
     table = _with_words(originals, tagged)
-    with store.parquet_writer(path, table.schema) as writer:
+    with parquet_writer(path, table.schema) as writer:
         writer.write_table(table)
     return len(originals)
 

@@ -7,7 +7,7 @@ import numpy as np
 from augment.crew.work import Work
 from augment.dedupe import LABELLED, SYNTHETIC, Deduper, kept_rows
 from data import store
-from data.examples import read_groups
+from data.row_groups import read_groups
 
 
 @dataclass(frozen=True)

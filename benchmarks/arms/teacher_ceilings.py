@@ -54,6 +54,7 @@ def tokenise_only(*, examples: str, teacher: str, rows: int) -> Round:
 def write_only(*, cache: str, out: str) -> Round:
     """A ceiling: the columns of a finished cache written, flushed and hashed again."""
     from data import store
+    from data.row_groups import parquet_writer
 
     parts = sorted(Path(cache).glob("part-*.parquet"))
     tables = [pq.read_table(part) for part in parts]
@@ -62,7 +63,7 @@ def write_only(*, cache: str, out: str) -> Round:
     def run() -> dict[str, Any]:
         for number, table in enumerate(tables):
             path = Path(out).with_name(f"{Path(out).name}-{number}")
-            with store.parquet_writer(path, table.schema, vectors=vectors) as writer:
+            with parquet_writer(path, table.schema, vectors=vectors) as writer:
                 writer.write_table(table, row_group_size=8192)
             store.sha256_file(path)
         return {"rows": sum(len(table) for table in tables)}

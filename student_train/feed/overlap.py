@@ -6,7 +6,7 @@ from itertools import repeat
 import pyarrow as pa
 
 from data.example import Example
-from data.examples import read_groups
+from data.row_groups import read_groups
 from data.text.held_out import Overlap
 from student_train.feed.groups import chosen
 from student_train.feed.reader import Reader

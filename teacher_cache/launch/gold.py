@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data.examples import read_groups
 from data.labels.agreement import agreement, better_order, refuse_order, sentence
 from data.progress import Progress
+from data.row_groups import read_groups
 from data.text.encoding import OK, TRUNCATED
 from teacher_cache.job import Job
 from teacher_cache.launch.session import Settled, ask, open_session

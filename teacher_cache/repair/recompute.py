@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from data.examples import take_rows
 from data.manifest import read_manifest, whole_part
 from data.progress import Progress
+from data.row_groups import take_rows
 from data.text.encoding import OK, TRUNCATED, feed_of, tokenise
 from teacher_cache.inference.answers import answer
 from teacher_cache.job import Job, open_job

@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 
 from data import store
 from data.errors import TRY_AGAIN, PotstillError
-from data.examples import read_groups
 from data.guards.parquet import opened
 from data.manifest import Manifest, Part, read_manifest
 from data.progress import Progress
+from data.row_groups import read_groups
 from data.running.claims import attending
 from teacher_cache.build import build
 from teacher_cache.repair.notes import config_of, notes_of, place_of

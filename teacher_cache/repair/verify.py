@@ -15,9 +15,10 @@ import pyarrow.parquet as pq
 
 from data import store
 from data.errors import PotstillError
-from data.examples import hash_ids, read_groups
+from data.examples import hash_ids
 from data.manifest import NAME, Manifest, Part, check_made_from, check_seal, read_manifest
 from data.progress import Progress
+from data.row_groups import read_groups
 from data.running.claims import FOLDER as CLAIMS
 from data.schema import teacher_schema
 from teacher_cache.shards import plan as plans

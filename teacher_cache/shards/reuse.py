@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from data import store
 from data.errors import NO_INPUT, STALE, PotstillError
-from data.examples import read_groups, take_rows
 from data.manifest import Part, whole_part
 from data.progress import Progress
+from data.row_groups import read_groups, take_rows
 from data.text.encoding import NONFINITE
 from teacher_cache.shards import plan as plans
 from teacher_cache.shards.commits import read_all

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from data import store
 from data.errors import BAD_DATA, PotstillError
-from data.examples import hash_ids, read_groups
+from data.examples import hash_ids
 from data.manifest import whole_part
+from data.row_groups import parquet_writer, read_groups
 from data.running.stop import Stop
 from data.text.encoding import Feed, Tokens, concatenate, tokenise
 from teacher_cache.inference.windows import per_token
@@ -62,7 +62,7 @@ def merge(found: Found, rows: Rows, apart: Path, tmp: Path, schema: pa.Schema) -
     assert rows.places is not None
     states: Counter[str] = Counter()
     fresh = _Cursor(read_groups(apart))
-    with store.parquet_writer(tmp, schema, vectors=vectors_of(schema)) as writer:
+    with parquet_writer(tmp, schema, vectors=vectors_of(schema)) as writer:
         for places in _pieces(rows, schema):
             new = places < 0
             tables = [fresh.take(int(new.sum()))] if new.any() else []

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from data import store
+from data.row_groups import parquet_writer
 from data.schema import count_numbers, split_signal
 from teacher_cache.inference.answers import Answers
 
@@ -36,7 +36,7 @@ def write_shard(
     """Write a shard as its answers come. Row groups end where those of the examples (`groups`) or a window end."""
     left, start, tally = list(groups), 0, Tally()
     waiting: Future[None] | None = None
-    with store.parquet_writer(path, schema, vectors=vectors_of(schema)) as writer, ThreadPoolExecutor(1) as disk:
+    with parquet_writer(path, schema, vectors=vectors_of(schema)) as writer, ThreadPoolExecutor(1) as disk:
         for window in [answers] if isinstance(answers, Answers) else answers:
             sizes, rows = _cut(left, len(window.status)), ids[start : start + len(window.status)]
             if waiting is not None:

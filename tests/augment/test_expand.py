@@ -22,8 +22,9 @@ from augment.taggers import TAGGERS
 from augment.taggers.tagger import Tagger
 from data.errors import BAD_DATA, STALE, PotstillError
 from data.example import MASK, Example, example_id
-from data.examples import GROUP_ROWS, read_examples, read_groups
+from data.examples import GROUP_ROWS, read_examples
 from data.progress import Silent
+from data.row_groups import read_groups
 from data.tasks.task import Task
 from data.text import words
 

@@ -8,6 +8,7 @@ import pytest
 
 from data import store
 from data.errors import BAD_DATA, NO_INPUT, PotstillError
+from data.row_groups import parquet_writer
 
 SCHEMA = pa.schema([pa.field("id", pa.string()), pa.field("op", pa.string()), pa.field("cls.6", pa.binary(8))])
 
@@ -52,7 +53,7 @@ def test_an_exception_while_writing_parquet_leaves_no_file(tmp_path: Path) -> No
     rows = pa.table({"id": ["a"], "op": ["mask"], "cls.6": [b"12345678"]}, schema=SCHEMA)
     with (
         pytest.raises(ZeroDivisionError),
-        store.parquet_writer(tmp_path / "p.parquet", SCHEMA, vectors=("cls.6",)) as writer,
+        parquet_writer(tmp_path / "p.parquet", SCHEMA, vectors=("cls.6",)) as writer,
     ):
         writer.write_table(rows)
         raise ZeroDivisionError
@@ -61,7 +62,7 @@ def test_an_exception_while_writing_parquet_leaves_no_file(tmp_path: Path) -> No
 
 def test_parquet_vectors_are_stored_as_they_are_and_texts_compressed(tmp_path: Path) -> None:
     rows = pa.table({"id": ["a"], "op": ["mask"], "cls.6": [b"12345678"]}, schema=SCHEMA)
-    with store.parquet_writer(tmp_path / "p.parquet", SCHEMA, vectors=("cls.6",)) as writer:
+    with parquet_writer(tmp_path / "p.parquet", SCHEMA, vectors=("cls.6",)) as writer:
         writer.write_table(rows)
     group = pq.read_metadata(tmp_path / "p.parquet").row_group(0)
     assert [group.column(index).compression for index in range(3)] == ["ZSTD", "ZSTD", "UNCOMPRESSED"]

@@ -24,6 +24,7 @@ from data.examples import describe, hash_ids, part_name, to_table, write_groups
 from data.manifest import Manifest, write_manifest
 from data.progress import Silent
 from data.readers.source import Source
+from data.row_groups import parquet_writer
 from data.schema import Sizes, examples_schema, split_signal, teacher_schema
 from data.tasks.task import Task
 from student_train.config import TeachConfig, TrainConfig
@@ -166,7 +167,7 @@ def _write_shard(
     ids, logits = [example.id for example in rows.examples[at]], rows.logits[at].astype(np.float32)
     status = (rows.status or ["ok"] * len(rows.examples))[at]
     path = directory / part_name(index)
-    with store.parquet_writer(path, schema) as writer:
+    with parquet_writer(path, schema) as writer:
         for start in (
             s for g in range(0, len(ids), group_rows) for s in range(g, min(g + group_rows, len(ids)), piece_rows)
         ):

@@ -16,8 +16,8 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from data.errors import BAD_DATA, STALE, TRY_AGAIN, PotstillError
-from data.examples import read_groups
 from data.manifest import read_manifest
+from data.row_groups import read_groups
 from data.tasks.task import Task
 from teacher_cache.build import build
 from teacher_cache.config import CacheConfig

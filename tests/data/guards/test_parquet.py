@@ -13,10 +13,10 @@ import pytest
 
 from data.errors import BAD_DATA, PotstillError
 from data.example import Example, example_id
-from data.examples import read_groups
 from data.guards import parquet as parquet_guard
 from data.readers.formats.parquet import read_rows
 from data.readers.source import Source
+from data.row_groups import read_groups
 
 ROOT = Path(__file__).parents[3]
 
@@ -36,7 +36,7 @@ import json, re, resource, sys
 from pathlib import Path
 from data.guards import parquet as parquet_guard
 from data.errors import PotstillError
-from data.examples import read_groups
+from data.row_groups import read_groups
 from data.readers.formats.parquet import read_rows
 from data.readers.source import Source
 limit = int({gigabytes} * 2**30)

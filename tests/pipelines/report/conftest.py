@@ -24,6 +24,7 @@ from data.example import Example, example_id
 from data.examples import describe, hash_ids, write_parts
 from data.manifest import Manifest, read_manifest, write_manifest
 from data.readers.identity import fingerprint
+from data.row_groups import parquet_writer
 from data.schema import teacher_schema
 from data.tasks.task import Task
 from pipelines.report.pages import pictures
@@ -106,7 +107,7 @@ def make_cache(out: Path, examples: Path, rows: list[Example], task: Task) -> np
         ],
         names=schema.names,
     ).cast(schema)
-    with store.parquet_writer(path, schema) as writer:
+    with parquet_writer(path, schema) as writer:
         writer.write_table(table)
     digest = hashlib.sha256()
     hash_ids(digest, ids)
