@@ -109,7 +109,7 @@ def _train_missing(
     """Train the students that are not there yet. They share the vocabulary, the encoded dev set and encoded rows."""
     config, (reader, options) = jobs[0][0], material
     torch.set_num_threads(config.threads or torch.get_num_threads())
-    vocabulary = build_vocabulary(config, reader, progress=progress)
+    vocabulary = build_vocabulary(config, reader.files, reader.chunks_of_texts(progress))
     refuse_other_tokens(config, reader, vocabulary)
     dev = encode_labelled(examples, reader.task, vocabulary)
     if not len(dev.labels):
@@ -149,7 +149,7 @@ def train_one(
         multichannel=config.multichannel,
     )
     refuse_too_large(lambda: build_model(shape), what.device, hint="smaller ones: --set train.hidden=150")
-    table = starting_table(config, vocabulary, reader, seed=config.seeds[0])
+    table = starting_table(config, vocabulary, reader.files, seed=config.seeds[0])
     shape = replace(shape, dimensions=table.shape[1])
     fitted = fit(what, config, (shape, table), (reader, vocabulary, dev), out, progress=progress)
     result = fitted.numbers | {"seconds": round(time.monotonic() - started, 1), KEY: heard.values()}

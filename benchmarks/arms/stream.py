@@ -63,7 +63,7 @@ def open_stream(cache: str, *, groups: int = 0) -> Any:
 
     config = TrainConfig(batch_size=BATCH, block_groups=groups or TrainConfig().block_groups)
     reader, _ = open_cache(Path(cache))
-    vocabulary = build_vocabulary(config, reader, progress=Silent())
+    vocabulary = build_vocabulary(config, reader.files, reader.chunks_of_texts(Silent()))
     folder = Path(tempfile.mkdtemp(prefix="encoded-", dir=Path(cache).parent))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     encoded = open_encoded(folder, reader, vocabulary, say=print)

@@ -45,8 +45,8 @@ def new_student(cache: str) -> tuple[nn.Module, Any, Any]:
 
     config = TrainConfig(model="bilstm", **SHAPE)
     reader, _ = open_cache(Path(cache))
-    vocabulary = build_vocabulary(config, reader, progress=Silent())
-    table = starting_table(config, vocabulary, reader, seed=0)
+    vocabulary = build_vocabulary(config, reader.files, reader.chunks_of_texts(Silent()))
+    table = starting_table(config, vocabulary, reader.files, seed=0)
     torch.manual_seed(0)
     model = build_model(Shape("bilstm", vocabulary.size, table.shape[1], classes=reader.task.width, **SHAPE))
     model.embedding.fill(table)  # type: ignore[union-attr,operator]

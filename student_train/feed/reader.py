@@ -5,7 +5,7 @@ chain when a cache is opened. Several teachers answer the same examples, each in
 teacher could not answer are left out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
@@ -17,11 +17,13 @@ import pyarrow.compute as pc
 from data import store
 from data.errors import BAD_DATA, STALE, PotstillError
 from data.manifest import Manifest, check_made_from, read_manifest, whole_part
+from data.progress import Progress
 from data.row_groups import read_rows
 from data.tasks.task import Task
 from student_train.feed.columns import Column, decode, joined
 from student_train.feed.ensemble import Ensemble
 from student_train.feed.groups import MAKE_AGAIN, ROWS, Cache, Group, answered, chosen, cut
+from student_train.vocab.start import FILES
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,22 @@ class Reader:
     def teacher(self) -> Path | None:
         """The (first) cache, whose teacher's tokenizer and word vectors a student may start from."""
         return self.caches[0].directory if self.caches else None
+
+    @property
+    def files(self) -> Path:
+        """What the (first) cache keeps of its teacher, for students to start from."""
+        assert self.teacher is not None
+        return self.teacher / FILES
+
+    def chunks_of_texts(self, progress: Progress) -> Iterator[list[str]]:
+        """Yield all texts of the rows, a row group at a time: what words are counted in."""
+        progress.start("count words", total=self.count, unit="rows")
+        reader = replace(self, columns=())  # only texts are needed
+        for number in range(len(reader.groups)):
+            block = reader.read([number])
+            yield block.texts + (block.pairs or [])
+            progress.advance(len(block))
+        progress.finish()
 
     def read(self, numbers: list[int], *, texts: bool = True) -> Block:
         """Read row groups (numbers into `groups`) in the order given, with their texts or without."""

@@ -1,7 +1,6 @@
 """What a student starts from: its vocabulary and its table of word vectors."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable
 from pathlib import Path
 
 from torch import Tensor
@@ -9,9 +8,7 @@ from torch import Tensor
 from data import store
 from data.errors import BAD_DATA, PotstillError
 from data.manifest import Manifest, check_seal
-from data.progress import Progress
 from student_train.config import TrainConfig
-from student_train.feed.reader import Reader
 from student_train.vocab.vectors import project, random_table, standardise, teacher_table, vector_table
 from student_train.vocab.vocabulary import Subwords, Words, build_subwords, build_words
 
@@ -20,26 +17,28 @@ VOCABULARIES = ("teacher", "subwords", "words")
 RANDOM_WIDTH = 300  # the width of the paper's word vectors
 
 
-def build_vocabulary(config: TrainConfig, reader: Reader, *, progress: Progress) -> Words | Subwords:
-    """Words of the chosen rows, or the teacher's sub-words from the cache's own copy of its tokenizer."""
+def build_vocabulary(config: TrainConfig, files: Path, texts: Iterable[list[str]]) -> Words | Subwords:
+    """Words of the texts, or the teacher's sub-words from the cache's own copy of its tokenizer.
+
+    files: of the cache, its `files/`. texts: of the chosen rows, in chunks; read only where words are counted.
+    """
     if config.vocabulary not in VOCABULARIES:
         raise PotstillError(f"no vocabulary {config.vocabulary!r}", hint=f"vocabularies: {', '.join(VOCABULARIES)}")
-    texts = _texts(reader, progress) if config.min_count > 0 or config.vocabulary == "words" else None
     if config.vocabulary == "words":
-        assert texts is not None
         words = (text for chunk in texts for text in chunk)
         return build_words(words, min_count=max(1, config.min_count), longest=config.max_words)
-    return build_subwords(_files(reader), texts, min_count=config.min_count, longest=config.max_words)
+    counted = texts if config.min_count > 0 else None
+    return build_subwords(files, counted, min_count=config.min_count, longest=config.max_words)
 
 
-def starting_table(config: TrainConfig, vocabulary: Words | Subwords, reader: Reader, *, seed: int) -> Tensor:
+def starting_table(config: TrainConfig, vocabulary: Words | Subwords, files: Path, *, seed: int) -> Tensor:
     """The first embedding table [V, D] float32: from vectors, from the teacher, or random; narrowed by PCA."""
     if config.vectors and not isinstance(vocabulary, Words):
         raise PotstillError("vectors are for words", hint="add --set train.vocabulary=words")
     if config.vectors and isinstance(vocabulary, Words):
         table = vector_table(Path(config.vectors), vocabulary, seed=seed)
     elif config.vocabulary == "teacher" and isinstance(vocabulary, Subwords):
-        table = teacher_table(_files(reader), vocabulary)
+        table = teacher_table(files, vocabulary)
     else:
         return random_table(vocabulary.size, config.dimensions or RANDOM_WIDTH, seed=seed)
     if config.dimensions and config.dimensions < table.shape[1]:
@@ -60,18 +59,3 @@ def refuse_damaged_files(config: TrainConfig, cache: Path, manifest: Manifest) -
                 hint=f"potstill repair {cache}",
                 code=BAD_DATA,
             )
-
-
-def _files(reader: Reader) -> Path:
-    assert reader.teacher is not None
-    return reader.teacher / FILES
-
-
-def _texts(reader: Reader, progress: Progress) -> Iterator[list[str]]:
-    progress.start("count words", total=reader.count, unit="rows")
-    reader = replace(reader, columns=())  # only texts are needed
-    for number in range(len(reader.groups)):
-        block = reader.read([number])
-        yield block.texts + (block.pairs or [])
-        progress.advance(len(block))
-    progress.finish()
