@@ -1,4 +1,8 @@
-"""A teacher in memory: weights and tokenizer, ready to answer. `TeacherFiles` -> `Teacher`."""
+"""A teacher in memory: weights and tokenizer, ready to answer. `TeacherFiles` -> `Teacher`.
+
+The files were checked before, without torch (`data/guards/model.py`). Here a model may not outgrow them while it is
+built, and a tokenizer may give no number that the model's tables do not have.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +12,7 @@ from typing import Any
 
 import torch
 import transformers
+from torch.nn.modules import module as registry
 from transformers import (
     CONFIG_MAPPING,
     MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
@@ -17,11 +22,12 @@ from transformers import (
 )
 
 from data.errors import BAD_DATA, PotstillError
+from data.guards.sizes import budget_of, watching
+from data.guards.untrusted import refusing
 from data.tasks.task import Task
 from data.text.families import OURS
 from teacher_cache.teacher.classes import match_classes
 from teacher_cache.teacher.files import TeacherFiles, inspect_teacher
-from teacher_cache.teacher.guard import building, check_ids, refusing
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ def load_tokenizer(files: TeacherFiles) -> Any:
 
 def load_model(files: TeacherFiles, *, device: str, dtype: str, attention: str) -> Any:
     """Load the weights, safetensors only; a head that would be filled with random numbers is refused."""
-    with _quiet(), building(files):
+    with _quiet(), refusing(f"{files.path} cannot be loaded"), watching(budget_of(files.path), registry):
         config = AutoConfig.from_pretrained(files.path, trust_remote_code=False, local_files_only=True)
         vars(config).update({key: value for key, value in OURS.items() if hasattr(config, key)})
         model, info = AutoModelForSequenceClassification.from_pretrained(
@@ -87,6 +93,26 @@ def load_model(files: TeacherFiles, *, device: str, dtype: str, attention: str) 
             code=BAD_DATA,
         )
     return model.to(device).eval()
+
+
+def check_ids(tokenizer: Any, files: TeacherFiles) -> None:
+    """Refuse a tokenizer with ids beyond the teacher's tables: an error on a CPU, the end of the process on a GPU."""
+    backend = tokenizer.backend_tokenizer
+    with refusing(f"the tokenizer of {files.path} cannot be used"):
+        encoding = backend.encode("a", "a")  # with the special tokens and types of the post-processor
+        largest = max([*encoding.ids, *backend.get_vocab(with_added_tokens=True).values(), tokenizer.pad_token_id or 0])
+    rows, kinds = files.config.get("vocab_size"), files.config.get("type_vocab_size")
+    if isinstance(rows, int) and largest >= rows:
+        raise PotstillError(
+            f"the tokenizer of {files.path} gives ids up to {largest:,}, the teacher has {rows:,} word vectors",
+            hint="tokenizer and weights are not of one model, or tokens were added without resize_token_embeddings",
+            code=BAD_DATA,
+        )
+    types = max(encoding.type_ids, default=0)
+    if "token_type_ids" in tokenizer.model_input_names and isinstance(kinds, int) and 0 < kinds <= types:
+        raise PotstillError(
+            f"the tokenizer of {files.path} gives token types up to {types}, the teacher has {kinds}", code=BAD_DATA
+        )
 
 
 def has_sdpa(files: TeacherFiles) -> bool:
