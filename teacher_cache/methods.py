@@ -1,17 +1,18 @@
 """Which signals a distillation method reads, so that a cache can be asked for by the method's name.
 
-Method name + layers of teacher (L) and student (M) -> signals. Where sources differ the choice is said here:
+Method name + layers of teacher (L) and student (M) -> signals. `skip` and `last` are maps of `data.layer_maps`, for
+any L and M; 12 -> 4 takes 3 6 9 12 by `skip`, 9 10 11 12 by `last`. Where sources differ the choice is said here:
 
 hinton, tang, mkd, nlp_architect   logits. T, MSE or KL stay choices of the student
-pkd          [CLS] of the layers L/M, 2L/M, …, the last one left out (the paper's "skip": 12 -> 6 takes 2 4 6 8 10)
-pkd_last     [CLS] of the M - 1 layers below the last (12 -> 6 takes 7 8 9 10 11)
+pkd          [CLS] of the layers of `skip`, the last one left out (12 -> 6 takes 2 4 6 8 10)
+pkd_last     [CLS] of the layers of `last`, the last one left out (12 -> 6 takes 7 8 9 10 11)
 distilbert   all states of the last layer, for the cosine loss; logits for the soft labels of the task step
-tinybert     states 0, L/M, …, L and queries and keys of L/M, …, L: its attention loss is on scores before the
-             softmax, which only q and k give
+tinybert     states of 0 and the layers of `skip`, queries and keys of these layers: its attention loss is on scores
+             before the softmax, which only q and k give
 minilm       q, k and v of one layer: the last, of a teacher of 24 layers and more the layer 21/24 of the way up
 minilm_v1    q, k and v of the last layer
 ernie_tiny   q, k and v of the last layer, and logits for its last stage
-textbrewer   states 0, L/M, …, L: hidden_mse, and mmd or fsp between states of these layers follow from them
+textbrewer   states of 0 and the layers of `skip`: hidden_mse, and mmd or fsp between states of them follow from these
 nst          the same layers, as products of the states with each other: all that nst and mmd of one layer need
 bert_emd     states of all layers, queries and keys of all layers: any student layer may match any of them
 xtremedistil, mukherjee   [CLS] of the last layer, for the stage on representations, and logits
@@ -19,24 +20,14 @@ xtremedistil, mukherjee   [CLS] of the last layer, for the stage on representati
 Methods on states of sub-words get `input_ids` too, by which a student is held to the teacher's own sub-words.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from data.errors import PotstillError
+from data.layer_maps import map_of
 
 Signals = Callable[[int, int], tuple[str, ...]]
 
 LARGE, UPPER = 24, 21  # MiniLMv2 takes layer 21 of BERT-large's 24
-
-
-def steps(depth: int, layers: int) -> range:
-    """Teacher layers that stand for a student's, evenly: 12 and 4 -> 3 6 9 12."""
-    if not 0 < layers <= depth or depth % layers:
-        fit = ", ".join(str(number) for number in range(1, depth + 1) if depth % number == 0)
-        raise PotstillError(
-            f"a student of {layers} layers cannot be mapped evenly to a teacher of {depth}",
-            hint=f"student_layers: {fit}, or name signals and layers yourself",
-        )
-    return range(depth // layers, depth + 1, depth // layers)
 
 
 def _logits(depth: int, layers: int) -> tuple[str, ...]:
@@ -44,12 +35,11 @@ def _logits(depth: int, layers: int) -> tuple[str, ...]:
 
 
 def _pkd(depth: int, layers: int) -> tuple[str, ...]:
-    return ("logits", *_named("cls", steps(depth, layers)[:-1]))
+    return ("logits", *_named("cls", map_of("skip", layers, depth)[:-1]))
 
 
 def _pkd_last(depth: int, layers: int) -> tuple[str, ...]:
-    steps(depth, layers)  # the same students
-    return ("logits", *_named("cls", range(depth - layers + 1, depth)))
+    return ("logits", *_named("cls", map_of("last", layers, depth)[:-1]))
 
 
 def _distilbert(depth: int, layers: int) -> tuple[str, ...]:
@@ -57,7 +47,7 @@ def _distilbert(depth: int, layers: int) -> tuple[str, ...]:
 
 
 def _tinybert(depth: int, layers: int) -> tuple[str, ...]:
-    mapped = steps(depth, layers)
+    mapped = map_of("skip", layers, depth)
     return ("logits", "input_ids", *_named("hidden", [0, *mapped]), *_named("q", mapped), *_named("k", mapped))
 
 
@@ -71,11 +61,11 @@ def _last_attention(depth: int, layers: int) -> tuple[str, ...]:
 
 
 def _textbrewer(depth: int, layers: int) -> tuple[str, ...]:
-    return ("logits", "input_ids", *_named("hidden", [0, *steps(depth, layers)]))
+    return ("logits", "input_ids", *_named("hidden", [0, *map_of("skip", layers, depth)]))
 
 
 def _nst(depth: int, layers: int) -> tuple[str, ...]:
-    return ("logits", "input_ids", *_named("gram", [0, *steps(depth, layers)]))
+    return ("logits", "input_ids", *_named("gram", [0, *map_of("skip", layers, depth)]))
 
 
 def _bert_emd(depth: int, layers: int) -> tuple[str, ...]:
@@ -116,5 +106,5 @@ def method_signals(methods: tuple[str, ...], depth: int, student_layers: int = 0
     return tuple(dict.fromkeys(signal for name in methods for signal in METHOD_SIGNALS[name](depth, layers)))
 
 
-def _named(name: str, layers: list[int] | range) -> list[str]:
+def _named(name: str, layers: Iterable[int]) -> list[str]:
     return [f"{name}.{layer}" for layer in layers]

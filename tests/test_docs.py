@@ -198,7 +198,8 @@ def test_the_adding_page_names_every_key_of_a_table(name: str, path: str, keys: 
 
 def test_no_table_is_left_out_of_the_adding_page() -> None:
     named = {name for name, _, _ in adding_rows()}
-    wanted = "LOSSES PRESETS MODELS WORD_OPS CUT_OPS TAGGERS SIGNALS EXTRACT READERS KINDS HARD_LOSSES COMMANDS"
+    wanted = "LOSSES PRESETS MODELS LAYER_MAPS WORD_OPS CUT_OPS TAGGERS"
+    wanted += " SIGNALS EXTRACT READERS KINDS HARD_LOSSES COMMANDS"
     assert named == set(wanted.split())
     from augment.ops import CUT_OPS, OPS, WORD_OPS
 

@@ -8,7 +8,7 @@ from data.errors import PotstillError
 from data.schema import signal_columns
 from teacher_cache.config import CacheConfig
 from teacher_cache.job import open_job
-from teacher_cache.methods import METHOD_SIGNALS, method_signals, steps
+from teacher_cache.methods import METHOD_SIGNALS, method_signals
 
 
 def columns(*methods: str, depth: int = 12, layers: int = 0) -> list[str]:
@@ -54,16 +54,21 @@ def test_every_method_gives_columns_that_exist_and_ids_beside_states_of_sub_word
 
 def test_a_student_is_half_of_its_teacher_if_nothing_is_said() -> None:
     assert columns("pkd") == columns("pkd", layers=6)
-    assert list(steps(12, 12)) == list(range(1, 13))
 
 
-def test_layers_that_cannot_be_mapped_evenly_name_those_that_can() -> None:
-    with pytest.raises(
-        PotstillError, match="a student of 5 layers cannot be mapped evenly to a teacher of 12"
-    ) as caught:
-        columns("pkd", layers=5)
-    assert "1, 2, 3, 4, 6, 12" in (caught.value.hint or "")
-    assert columns("minilm", layers=5)  # needs no map
+def test_a_student_whose_depth_does_not_divide_the_teachers_takes_the_nearest_layers() -> None:
+    assert columns("pkd", layers=5) == ["cls.2", "cls.5", "cls.7", "cls.10"]
+    assert columns("pkd_last", layers=5) == ["cls.8", "cls.9", "cls.10", "cls.11"]
+    assert columns("textbrewer", depth=22, layers=4) == ["hidden.0", "hidden.6", "hidden.11", "hidden.16", "hidden.22"]
+    assert columns("nst", layers=5)[1:] == ["gram.2", "gram.5", "gram.7", "gram.10", "gram.12"]
+    assert columns("tinybert", layers=5)[6:11] == ["q.2", "q.5", "q.7", "q.10", "q.12"]
+
+
+def test_a_student_that_is_deeper_than_the_teacher_is_refused_where_layers_are_mapped() -> None:
+    for name in ("pkd", "pkd_last", "tinybert", "textbrewer", "nst"):
+        with pytest.raises(PotstillError, match="a student of 13 layers cannot be mapped to a teacher of 12"):
+            columns(name, layers=13)
+    assert columns("minilm", layers=13)  # needs no map
 
 
 def test_an_unknown_method_lists_the_known_ones() -> None:
