@@ -190,7 +190,7 @@ def encode(examples: Path, teacher: Path, device: str, peak: float) -> dict[str,
 
 def train(result: dict[str, Any], work: Path, device: str, teachers: dict[str, Path], few: Path, clock: Clock) -> None:
     """The BiLSTM student on the device, from the stream and from batches that lie ready: does the loader hold it up?"""
-    from benchmarks.arms.stream import open_stream
+    from benchmarks.arms.opened import open_stream
     from benchmarks.arms.train import Fixed, ours_loop
 
     name, teacher = next(iter(teachers.items()))

@@ -27,8 +27,7 @@ from pipelines.recipes import settings
 if TYPE_CHECKING:
     from augment.config import AugmentConfig
     from student_train.config import TeachConfig, TrainConfig
-    from teacher_cache.config import CacheConfig
-    from teacher_cache.launch.processes import Launch
+    from teacher_cache.config import CacheConfig, Launch
 
 BENCH_TEXTS = 1024  # rows a model is measured on
 
@@ -101,7 +100,7 @@ def cache(
     Rows that are unchanged are copied from a cache that was moved aside as stale (`NAME.stale-N`).
     """
     from teacher_cache.build import build
-    from teacher_cache.launch.processes import Launch
+    from teacher_cache.config import Launch
 
     launch = launch or Launch()
     stale = tuple(str(path) for path in sorted(out.parent.glob(f"{out.name}.stale-*")))

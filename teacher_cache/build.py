@@ -22,10 +22,9 @@ from data.manifest import NAME, Manifest, check_made_from, check_seal, read_mani
 from data.progress import Progress
 from data.running.claims import if_alone
 from data.running.output import refuse_foreign
-from teacher_cache.config import CacheConfig
+from teacher_cache.config import CacheConfig, Launch
 from teacher_cache.estimate import estimate_of, refuse_size
 from teacher_cache.job import Job, open_job, row_set
-from teacher_cache.launch.processes import Launch
 from teacher_cache.shards import plan as plans
 from teacher_cache.shards.commits import QUARANTINE
 from teacher_cache.shards.plan import Plan

@@ -1,8 +1,9 @@
-"""What the cache phase is asked to do. No heavy imports: `potstill --help` reads this."""
+"""What the cache phase is asked to do, and where. No heavy imports: `potstill --help` reads this."""
 
 from dataclasses import dataclass
 
 from data.errors import PotstillError
+from data.running.share import ALL, Share
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 MOST_THREADS = 1_024  # a hundred thousand leave no process for anybody on the machine
@@ -62,6 +63,29 @@ class CacheConfig:
         for name in ("student_layers", "token_budget", "max_bytes", "max_rejected", "threads"):
             if getattr(self, name) < 0:
                 raise PotstillError(f"{name} = {getattr(self, name)} is negative")
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Where shards are computed; decides no stored number.
+
+    workers  processes on this machine; 0: one per GPU, or this process alone
+    share    which shards are this machine's
+    ray      address of a Ray cluster ("local" starts one here); "" uses none
+    store    object store that keeps the cache too (`s3://bucket/prefix`); "" is none
+    reuse    caches to take unchanged rows from
+    """
+
+    workers: int = 0
+    share: Share = ALL
+    ray: str = ""
+    store: str = ""
+    reuse: tuple[str, ...] = ()
+
+    def worker(self, number: int) -> Share:
+        """The share of one worker of this machine."""
+        count = max(1, self.workers)
+        return Share(self.share.index + self.share.count * number, self.share.count * count, number)
 
 
 def _one_of(name: str, value: str, options: tuple[str, ...]) -> None:

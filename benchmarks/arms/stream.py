@@ -3,9 +3,7 @@
 Each hands out rows, sub-words and sums over the epoch, by which the gate sees that all arms gave out the same rows.
 """
 
-import atexit
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -14,10 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.arms.opened import BATCH, open_stream
 from benchmarks.watch.memory import Peak
 
 Round = Callable[[], dict[str, Any]]
-BATCH = 256
 SHIFT = 2  # our vocabulary keeps all of the teacher's sub-words and numbers them from 2 on
 
 
@@ -44,30 +42,6 @@ def ours(*, cache: str, first: bool = False) -> Round:
 
 def parts(batch: Any) -> tuple[torch.Tensor, torch.Tensor]:
     return batch.label, batch.teacher.logits
-
-
-def open_stream(cache: str, *, groups: int = 0) -> Any:
-    """The stream as `potstill train` opens it, its ids in a folder of this process beside the cache.
-
-    groups: row groups of a block, where the usual eight are too many.
-
-    The first block is read before the first step. A real set has many blocks; a short measurement must have some, too,
-    or it pays for rows that it never trains on.
-    """
-    from data.progress import Silent
-    from student_train.config import TrainConfig
-    from student_train.feed.encoded import open_encoded
-    from student_train.feed.reader import open_cache
-    from student_train.feed.stream import Stream
-    from student_train.vocab.start import build_vocabulary
-
-    config = TrainConfig(batch_size=BATCH, block_groups=groups or TrainConfig().block_groups)
-    reader, _ = open_cache(Path(cache))
-    vocabulary = build_vocabulary(config, reader.files, reader.chunks_of_texts(Silent()))
-    folder = Path(tempfile.mkdtemp(prefix="encoded-", dir=Path(cache).parent))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    encoded = open_encoded(folder, reader, vocabulary, say=print)
-    return Stream(reader, vocabulary, BATCH, config.block_groups, 0, encoded)
 
 
 Given = Iterable[tuple[torch.Tensor, torch.Tensor, tuple[torch.Tensor, torch.Tensor]]]

@@ -13,7 +13,8 @@ import pyarrow as pa
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from benchmarks.arms.stream import BATCH, Round, drain
+from benchmarks.arms.opened import BATCH
+from benchmarks.arms.stream import Round, drain
 
 BUFFER = 10_000  # rows of the shuffle buffer; ours shuffles blocks of 8 row groups, 65,536 rows
 LONGEST = 128

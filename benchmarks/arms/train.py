@@ -97,7 +97,7 @@ def ours_loop(cache: str, stream: Any, *, steps: int, device: str = "cpu") -> di
 
 def ours(*, cache: str, steps: int) -> Round:
     """Our loop from our stream, the cache read and encoded as it goes."""
-    from benchmarks.arms.stream import open_stream
+    from benchmarks.arms.opened import open_stream
 
     stream = open_stream(cache, groups=1)
     return lambda: ours_loop(cache, stream, steps=steps)

@@ -77,7 +77,7 @@ def cache(
     from pipelines import phases
     from pipelines.recipes import settings
     from pipelines.screen.show import show_manifest
-    from teacher_cache.launch.processes import Launch
+    from teacher_cache.config import Launch
 
     config = settings.resolve(CacheConfig, "cache", defaults, options.values())
     if estimate:

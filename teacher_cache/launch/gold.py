@@ -4,6 +4,7 @@ Before anything is stored, some labelled rows of the first parts are answered. W
 far better the run stops, and nothing is begun. At the end the agreement is measured on the stored answers.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,15 +17,16 @@ from data.progress import Progress
 from data.row_groups import read_groups
 from data.text.encoding import OK, TRUNCATED
 from teacher_cache.job import Job
-from teacher_cache.launch.session import Settled, ask, open_session
 from teacher_cache.shards.commits import Commit
 
 SAMPLE = 256  # labelled rows that are asked first, and more where there are many classes
 PER_CLASS = 8
 MOST = 200_000  # labelled rows whose stored answers are compared
 
+Ask = Callable[[list[str], list[str] | None], np.ndarray]  # texts, pairs -> logits [N, C] in the task's order
 
-def check_order(job: Job, settled: Settled, progress: Progress) -> None:
+
+def check_order(job: Job, ask: Ask, progress: Progress) -> None:
     """Ask a teacher without names of its classes some labelled rows; stop where another order agrees far better."""
     if job.classes.named:
         return
@@ -33,7 +35,7 @@ def check_order(job: Job, settled: Settled, progress: Progress) -> None:
         progress.note("the teacher names no classes and no row has a label: its outputs are taken in the task's order")
         return
     texts, pairs = rows["text"].to_pylist(), rows["pair"].to_pylist() if job.task.pair else None
-    logits, gold = ask(open_session(job, settled), texts, pairs), rows["label"].to_numpy()
+    logits, gold = ask(texts, pairs), rows["label"].to_numpy()
     finite = np.isfinite(logits).all(axis=1)
     logits, gold = logits[finite], gold[finite]
     if order := better_order(logits.argmax(axis=1), gold, job.task.labels) if len(gold) else None:

@@ -96,6 +96,17 @@ def choose_device(name: str) -> str:
     return name
 
 
+def own_device(device: str, number: int) -> str:
+    """Name the GPU of the worker of a number; another device stays as it is."""
+    gpus = count_gpus(device)
+    return f"cuda:{number % gpus}" if gpus else device
+
+
+def count_gpus(device: str) -> int:
+    """Count the GPUs that workers can share among them; 0 where the device is the CPU, or one GPU by its number."""
+    return torch.cuda.device_count() if device in ("auto", "cuda") and torch.cuda.is_available() else 0
+
+
 def bf16_gain() -> float:
     """Measure how many times faster bfloat16 is than float32 on this CPU, on an encoder's widest layer.
 

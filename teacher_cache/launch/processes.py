@@ -7,40 +7,17 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from data.errors import INTERNAL, TRY_AGAIN, PotstillError
 from data.progress import Progress
-from data.running.share import ALL, Share
 from data.running.stop import Stop
+from teacher_cache.config import Launch
 
 EVERY = 0.5  # seconds between two looks at the workers
-
-
-@dataclass(frozen=True)
-class Launch:
-    """Where shards are computed; decides no stored number.
-
-    workers  processes on this machine; 0: one per GPU, or this process alone
-    share    which shards are this machine's
-    ray      address of a Ray cluster ("local" starts one here); "" uses none
-    store    object store that keeps the cache too (`s3://bucket/prefix`); "" is none
-    reuse    caches to take unchanged rows from
-    """
-
-    workers: int = 0
-    share: Share = ALL
-    ray: str = ""
-    store: str = ""
-    reuse: tuple[str, ...] = ()
-
-    def worker(self, number: int) -> Share:
-        """The share of one worker of this machine."""
-        count = max(1, self.workers)
-        return Share(self.share.index + self.share.count * number, self.share.count * count, number)
 
 
 def fill_by_workers(

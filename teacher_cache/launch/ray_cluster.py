@@ -19,7 +19,8 @@ from typing import Any
 from data.errors import TRY_AGAIN, PotstillError
 from data.progress import Progress, Silent
 from data.running.stop import GRACE, SIGNALS, Stop
-from teacher_cache.launch.processes import Launch, in_words
+from teacher_cache.config import Launch
+from teacher_cache.launch.processes import in_words
 
 LOCAL = "local"
 EVERY = 0.5  # seconds between two looks at the stop flag

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 import torch
 
@@ -15,24 +14,22 @@ from data.progress import Progress
 from data.running.claims import attending
 from data.running.share import Share
 from data.running.stop import Stop, stoppable
+from teacher_cache.config import Launch
 from teacher_cache.inference.lanes import cpu_threads
-from teacher_cache.job import Job, row_set
-from teacher_cache.launch.gold import check_order, stored_agreement
-from teacher_cache.launch.machine import Machine, bound_caches, choose
-from teacher_cache.launch.processes import Launch, fill_by_workers
+from teacher_cache.job import Job
+from teacher_cache.launch.gold import stored_agreement
+from teacher_cache.launch.machine import Machine, bound_caches, count_gpus, own_device
+from teacher_cache.launch.processes import fill_by_workers
 from teacher_cache.launch.ray_cluster import fill_by_ray
-from teacher_cache.launch.session import Settled, compute, open_session
-from teacher_cache.launch.trial import suit
-from teacher_cache.shards import plan as plans
+from teacher_cache.launch.session import compute, open_session
+from teacher_cache.launch.settle import Settled, settle
 from teacher_cache.shards.commits import Commit, read_commit, set_aside
-from teacher_cache.shards.plan import Plan, agreed
+from teacher_cache.shards.plan import Plan
 from teacher_cache.shards.remote import Remote, sending
-from teacher_cache.shards.reuse import find_donors, open_donors
+from teacher_cache.shards.reuse import open_donors
 from teacher_cache.shards.seal import fold_commits
 from teacher_cache.shards.status import Status
 from teacher_cache.shards.student_files import kept
-from teacher_cache.teacher.load import load_tokenizer
-from teacher_cache.teacher.probe import probe
 
 
 def run(
@@ -67,56 +64,6 @@ def run(
         status.done = len(job.source.parts) if manifest else status.done
         status.write("sealed" if manifest else "waiting")
         return manifest
-
-
-def settle(job: Job, there: Plan | None, launch: Launch, progress: Progress, remote: Remote | None = None) -> Settled:
-    """Agree on what is computed: the plan that is there, here or in the store, or ours if it is put first."""
-    tokenizer, donors = load_tokenizer(job.files), None
-    probed = probe(tokenizer)
-    there = there or (remote.read_plan() if remote is not None else None)
-    machine = choose(agreed(job.config, there), job.files, settled=_settled(there))
-    machine = machine if there else suit(machine, job, tokenizer, say=progress.note)
-    plan = make_plan(job, machine, probed, there)
-    if there is None:
-        donors = find_donors(launch.reuse, plan, progress)
-        plan = replace(plan, reuse=tuple(donor.identity for donor in donors))
-        check_order(job, Settled(plan, machine, tokenizer), progress)
-        if not (remote.put_plan(plan) if remote is not None else plans.put_plan(job.out, plan)):
-            there, donors = remote.read_plan() if remote is not None else plans.read_plan(job.out), None
-            machine = choose(agreed(job.config, there), job.files, settled=_settled(there))
-            plan = make_plan(job, machine, probed, there)
-    if there is not None:
-        plans.refuse_difference(job.out, there.identity, plan.identity)
-        for line in plans.differences(_comparable(there), _comparable(plan)):
-            progress.note(f"the cache was begun elsewhere: {line}")
-    if remote is not None:
-        remote.agree(plan)
-        plans.put_plan(job.out, plan)
-    return Settled(plan, machine, tokenizer, donors)
-
-
-def make_plan(job: Job, machine: Machine, probed: str, there: Plan | None) -> Plan:
-    """Settle what is computed; which caches give rows to it, by the plan that is there."""
-    return Plan(
-        examples=job.source.root,
-        teacher=job.files.files,
-        probe=probed,
-        signals=job.columns,
-        labels=job.task.labels,
-        outputs=job.classes.outputs,
-        dtype=machine.dtype,
-        max_length=job.config.max_length,
-        token_budget=machine.token_budget,
-        reuse=there.reuse if there else (),
-        provenance={
-            **plans.versions(),
-            "device": machine.device,
-            "attention": machine.attention,
-            "asked_dtype": there.provenance.get("asked_dtype", "") if there else job.config.dtype,
-            "rows": there.provenance.get("rows", "") if there else row_set(job),
-            **plans.places(job.examples, job.files.path, job.out),
-        },
-    )
 
 
 def find_missing(job: Job, plan: Plan, share: Share, progress: Progress) -> list[int]:
@@ -165,7 +112,7 @@ def fill(
     if launch.ray and missing:
         fill_by_ray(arguments, launch, missing, on_shard, total=total, stop=stop, progress=progress)
         return
-    workers = launch.workers or (_gpus(job.config.device) if launch.share.whole else 1)
+    workers = launch.workers or (count_gpus(job.config.device) if launch.share.whole else 1)
     if workers > 1 and len(missing) > 1:
         own = arguments | {"shards": missing}
         fill_by_workers(own, replace(launch, workers=workers), on_shard, total=total, stop=stop, progress=progress)
@@ -175,7 +122,7 @@ def fill(
         donors = settled.donors
         if donors is None:
             donors = open_donors(launch.reuse, settled.plan, progress)
-        session = open_session(job, settled, donors)
+        session = open_session(job, settled.plan, settled.machine, settled.tokenizer, donors)
         compute(session, missing, stop=stop, on_batch=progress.advance, on_commit=on_commit)
     progress.finish()
 
@@ -209,28 +156,6 @@ def close(
     )
 
 
-def own_device(device: str, number: int) -> str:
-    """Name the GPU of the worker of a number; another device stays as it is."""
-    gpus = _gpus(device)
-    return f"cuda:{number % gpus}" if gpus else device
-
-
-def _gpus(device: str) -> int:
-    return torch.cuda.device_count() if device in ("auto", "cuda") and torch.cuda.is_available() else 0
-
-
 def _committed(job: Job, plan: Plan, index: int) -> Commit | None:
     found = read_commit(job.out, index, plan=plan.digest, source=job.source.parts[index], whole=False)
     return found if isinstance(found, Commit) else None
-
-
-def _settled(there: Plan | None) -> dict[str, Any]:
-    if there is None:
-        return {}
-    attention = there.provenance["attention"]
-    return {"dtype": there.dtype, "token_budget": there.token_budget, "attention": attention}
-
-
-def _comparable(plan: Plan) -> dict[str, Any]:
-    """What of the provenance may move a last bit. Not the number of threads: each batch is computed by one."""
-    return {name: plan.provenance.get(name) for name in (*plans.LIBRARIES, "device", "attention")}

@@ -41,19 +41,6 @@ OnBatch = Callable[[int], None]
 
 
 @dataclass(frozen=True)
-class Settled:
-    """What a process has agreed on with all others at a cache, and what it has loaded for that.
-
-    donors: the caches that give rows, where they have been looked at; None where not (see `open_donors`).
-    """
-
-    plan: Plan
-    machine: Machine
-    tokenizer: Any
-    donors: Sequence[Donor] | None = None
-
-
-@dataclass(frozen=True)
 class Session:
     """A loaded teacher and what it is to do. found: rows of other caches that need no teacher."""
 
@@ -64,14 +51,13 @@ class Session:
     found: Found | None = None
 
 
-def open_session(job: Job, settled: Settled, donors: Sequence[Donor] = ()) -> Session:
+def open_session(job: Job, plan: Plan, machine: Machine, tokenizer: Any, donors: Sequence[Donor] = ()) -> Session:
     """Load the teacher, and keep in the cache what students start from."""
-    machine, tokenizer = settled.machine, settled.tokenizer
     model = load_model(job.files, device=machine.device, dtype=machine.dtype, attention=machine.attention)
     if not kept(job.out):
         keep(job.out, model, tokenizer, job.files)
     feed = feed_of(tokenizer, model, job.config.max_length)
-    return Session(job, settled.plan, model, feed, Found(donors) if donors else None)
+    return Session(job, plan, model, feed, Found(donors) if donors else None)
 
 
 def process_shard(

@@ -11,13 +11,12 @@ from pathlib import Path
 from data.errors import NO_INPUT, PotstillError
 from data.progress import Progress
 from data.running.stop import Stop, stoppable
-from teacher_cache.config import CacheConfig
+from teacher_cache.config import CacheConfig, Launch
 from teacher_cache.inference.lanes import cpu_threads
 from teacher_cache.job import Job, open_job
-from teacher_cache.launch.machine import bound_caches
-from teacher_cache.launch.processes import Launch
-from teacher_cache.launch.run import own_device, settle
-from teacher_cache.launch.session import OnBatch, Session, Settled, compute, open_session
+from teacher_cache.launch.machine import bound_caches, own_device
+from teacher_cache.launch.session import OnBatch, Session, compute, open_session
+from teacher_cache.launch.settle import Settled, settle
 from teacher_cache.shards import plan as plans
 from teacher_cache.shards.remote import Remote, open_remote, sending
 from teacher_cache.shards.reuse import open_donors
@@ -98,7 +97,7 @@ def join(config: CacheConfig, examples: Path, teacher: str, out: Path, launch: L
 
 def open_post(post: Post, progress: Progress) -> Session:
     """Load the teacher of a worker."""
-    plan = post.settled.plan
-    donors = open_donors(post.launch.reuse, plan, progress)
+    settled = post.settled
+    donors = open_donors(post.launch.reuse, settled.plan, progress)
     with cpu_threads(post.job.config.threads):
-        return open_session(post.job, post.settled, donors)
+        return open_session(post.job, settled.plan, settled.machine, settled.tokenizer, donors)

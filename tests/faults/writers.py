@@ -210,8 +210,7 @@ def act(task: dict[str, Any], out: Path, heard: Any) -> Any:
         return make(task, out, heard)
     from teacher_cache import estimate
     from teacher_cache.build import build
-    from teacher_cache.config import CacheConfig
-    from teacher_cache.launch.processes import Launch
+    from teacher_cache.config import CacheConfig, Launch
     from teacher_cache.repair.repair import repair
 
     estimate.speed = lambda *values, **options: 1e9  # type: ignore[assignment]  # its measurement takes 0.3 s

@@ -22,8 +22,7 @@ from data.progress import Silent
 from data.running.share import Share
 from data.running.stop import Stop
 from teacher_cache.build import build
-from teacher_cache.config import CacheConfig
-from teacher_cache.launch.processes import Launch
+from teacher_cache.config import CacheConfig, Launch
 from teacher_cache.shards.status import Status
 from tests.teacher_cache.conftest import TEXTS
 

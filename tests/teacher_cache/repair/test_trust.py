@@ -12,8 +12,7 @@ from data.manifest import read_manifest
 from data.progress import Silent
 from data.running.share import Share
 from teacher_cache.build import build
-from teacher_cache.config import CacheConfig
-from teacher_cache.launch.processes import Launch
+from teacher_cache.config import CacheConfig, Launch
 from teacher_cache.repair.garbage import collect_garbage, find_garbage
 from teacher_cache.repair.recompute import recompute
 from teacher_cache.repair.repair import repair

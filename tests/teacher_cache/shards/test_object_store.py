@@ -16,8 +16,7 @@ from data.object_store import ObjectStore, open_store
 from data.progress import Silent
 from data.running.share import Share
 from teacher_cache.build import build
-from teacher_cache.config import CacheConfig
-from teacher_cache.launch.processes import Launch
+from teacher_cache.config import CacheConfig, Launch
 from teacher_cache.repair.verify import verify
 from teacher_cache.shards.pull import pull
 from teacher_cache.shards.remote import Remote

@@ -17,8 +17,7 @@ from data.manifest import Manifest
 from data.tasks.task import Task
 from student_train.feed.reader import open_cache, open_caches
 from teacher_cache.build import build
-from teacher_cache.config import CacheConfig
-from teacher_cache.launch.processes import Launch
+from teacher_cache.config import CacheConfig, Launch
 from teacher_cache.repair.recompute import recompute
 from teacher_cache.repair.repair import repair
 from teacher_cache.shards.plan import read_plan
