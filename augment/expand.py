@@ -28,7 +28,8 @@ from augment.taggers.choose import choose, describe_tagger
 from data import store
 from data.config import as_dict
 from data.errors import BAD_DATA, STALE, PotstillError
-from data.manifest import NAME, QUARANTINE, Manifest, check_seal, read_manifest, whole_part, write_manifest
+from data.layout import MANIFEST, QUARANTINE, WORK
+from data.manifest import Manifest, check_seal, read_manifest, whole_part, write_manifest
 from data.progress import Progress
 from data.running.claims import attending
 from data.running.output import refuse_foreign
@@ -70,11 +71,11 @@ def expand(
     unused = not (config.n_iter and config.p_pos)
     config = replace(config, tagger="none" if unused else choose(config.tagger, config.language, progress))
     identity = _identity(config, task, made_from)
-    if (out / NAME).exists() and not _damage(out, identity):
+    if (out / MANIFEST).exists() and not _damage(out, identity):
         return _finished(out, identity)
     if task.rules.unit != "text":
         raise PotstillError(f"augment cannot carry the word labels of kind {task.kind!r} yet")
-    root, unfinished = out / "work", identity | {"work": {"chunk_rows": config.chunk_rows, **versions()}}
+    root, unfinished = out / WORK, identity | {"work": {"chunk_rows": config.chunk_rows, **versions()}}
     pool = Pool(config.workers or cores(), preload=PRELOADS.get(config.tagger))
     warm_up = partial(pool.warm, warm, config.tagger, config.language)
     read = partial(gather, task=task, examples=examples, excluded=excluded, rows=config.chunk_rows)
@@ -88,11 +89,11 @@ def expand(
 
     try:
         with stoppable("finished chunks are kept") as stop, attending(root, alone):
-            if not (out / NAME).exists():
+            if not (out / MANIFEST).exists():
                 crew = Crew(open_work(root, unfinished), share, pool, stop, progress)
                 _make(crew, config, task, read=partial(read, crew), identity=identity)
     except (OSError, PotstillError):
-        if not (out / NAME).exists():  # else another process sealed it and removed what this one was reading
+        if not (out / MANIFEST).exists():  # else another process sealed it and removed what this one was reading
             raise
         progress.finish()
     finally:
@@ -125,7 +126,7 @@ def _make(crew: Crew, config: AugmentConfig, task: Task, *, read: Callable[[], N
         made_from = identity["made_from"]
         write_manifest(out, Manifest("examples", task, tuple(parts), made_from, identity["config"], report))
 
-    crew.once("seal", out / NAME, seal)
+    crew.once("seal", out / MANIFEST, seal)
 
 
 def _tag_and_draw(crew: Crew, config: AugmentConfig, task: Task, gathered: Gathered) -> None:
@@ -151,7 +152,7 @@ def _damage(out: Path, identity: dict[str, Any]) -> dict[Path, str]:
 
     Errors: the set is another one (STALE); a part that is damaged does not hide that.
     """
-    if not (out / NAME).exists():
+    if not (out / MANIFEST).exists():
         return {}
     try:
         manifest = read_manifest(out, "examples", parts=False)
@@ -159,7 +160,7 @@ def _damage(out: Path, identity: dict[str, Any]) -> dict[Path, str]:
     except PotstillError as error:
         if error.code != BAD_DATA:
             raise
-        return {out / NAME: error.message}
+        return {out / MANIFEST: error.message}
     _refuse_other(out, manifest, identity)
     found = {}
     for part in manifest.parts:
@@ -167,7 +168,7 @@ def _damage(out: Path, identity: dict[str, Any]) -> dict[Path, str]:
             whole_part(out, part)
         except PotstillError as error:
             found[out / part.name] = error.message
-    return {out / NAME: f"{len(found)} parts of {out} are damaged"} | found if found else {}
+    return {out / MANIFEST: f"{len(found)} parts of {out} are damaged"} | found if found else {}
 
 
 def _set_aside(out: Path, damage: dict[Path, str], progress: Progress) -> None:

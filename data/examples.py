@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from data import store
 from data.example import Example
+from data.layout import part_name
 from data.manifest import Manifest, Part, read_manifest, whole_part
 from data.row_groups import parquet_writer, read_groups
 from data.schema import examples_schema
@@ -23,10 +24,6 @@ PART_ROWS = 65_536  # a part is the unit of resume in both phases: about a minut
 GROUP_ROWS = 8_192  # a row group is the unit of reading in training
 
 Item = TypeVar("Item")
-
-
-def part_name(index: int) -> str:
-    return f"part-{index:05d}.parquet"
 
 
 def write_parts(directory: Path, examples: Iterable[Example], task: Task, *, part_rows: int = PART_ROWS) -> list[Part]:

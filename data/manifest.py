@@ -11,12 +11,11 @@ from typing import Any
 
 from data import store
 from data.errors import BAD_DATA, NO_INPUT, STALE, PotstillError
+from data.layout import MANIFEST, SEED
 from data.progress import Progress
 from data.schema import SCHEMA_VERSION
 from data.tasks.task import Task
 
-NAME = "MANIFEST.json"
-QUARANTINE = "quarantine"  # where damaged files are kept: nothing is deleted
 MEND = "potstill verify {} names the command that mends it"
 FIELDS = ("version", "root", "rows", "kind", "task", "parts", "made_from", "config", "report")
 
@@ -73,12 +72,12 @@ def write_manifest(directory: Path, manifest: Manifest) -> None:
     """Seal a directory."""
     content = manifest._content() | {"config": manifest.config, "report": manifest.report}
     values = {"version": SCHEMA_VERSION, "root": manifest.root, "rows": manifest.rows, **content}
-    store.write_bytes(directory / NAME, store.to_record(values))
+    store.write_bytes(directory / MANIFEST, store.to_record(values))
 
 
 def seal_of(directory: Path) -> dict[str, Any] | None:
     """What a directory's seal says of itself, by its own word: kind, root, …; None where there is no seal."""
-    path = directory / NAME
+    path = directory / MANIFEST
     if not path.is_file():
         return None
     values = store.read_json(path)
@@ -89,27 +88,27 @@ def seal_of(directory: Path) -> dict[str, Any] | None:
 
 def check_seal(directory: Path) -> None:
     """Refuse (BAD_DATA) a seal of which anything was changed, config and report too, which the root leaves out."""
-    store.read_record(directory / NAME, FIELDS)
+    store.read_record(directory / MANIFEST, FIELDS)
 
 
 def read_manifest(directory: Path, kind: str, *, parts: bool = True) -> Manifest:
     """Open a sealed directory: its kind, its own hash and (`parts`) the sizes of its files are checked."""
     if not directory.is_dir():
         raise PotstillError(f"{directory} is not a directory", hint=HINTS.get(kind, ""), code=NO_INPUT)
-    if not (directory / NAME).exists():
+    if not (directory / MANIFEST).exists():
         raise PotstillError(
-            f"{directory} is not a finished {kind} directory (no {NAME})",
+            f"{directory} is not a finished {kind} directory (no {MANIFEST})",
             hint=HINTS.get(kind, "run the command that makes it again: it goes on where it stopped"),
             code=NO_INPUT,
         )
-    values = store.read_json(directory / NAME)
+    values = store.read_json(directory / MANIFEST)
     _refuse_damaged(directory, values, kind)
     manifest = _from_values(directory, values)
     if manifest.kind != kind:
         raise PotstillError(f"{directory} holds {manifest.kind}, not {kind}", hint=HINTS.get(kind, ""))
     if manifest.root != values.get("root"):
         raise PotstillError(
-            f"{directory / NAME} was edited: its root does not match its content",
+            f"{directory / MANIFEST} was edited: its root does not match its content",
             hint=MEND.format(directory),
             code=BAD_DATA,
         )
@@ -121,7 +120,7 @@ def read_manifest(directory: Path, kind: str, *, parts: bool = True) -> Manifest
 def _refuse_damaged(directory: Path, values: Any, kind: str) -> None:
     """Refuse a seal of another kind or version that is not what its own hash says: a flipped bit, not another thing."""
     if isinstance(values, dict) and (values.get("version"), values.get("kind")) != (SCHEMA_VERSION, kind):
-        store.check_record(directory / NAME, values, hint=MEND.format(directory))
+        store.check_record(directory / MANIFEST, values, hint=MEND.format(directory))
 
 
 def open_sealed(directory: Path, kind: str, *, known: Mapping[str, str] | None = None) -> Manifest:
@@ -195,9 +194,9 @@ def check_files(directory: Path, kind: str, *, progress: Progress) -> list[str]:
         progress.advance(part.bytes)
     progress.finish()
     if kind == "students":
-        for name in [name for name in manifest.made_from if name.startswith("seed-")]:
-            there = (directory / name / NAME).is_file()
-            gone = [f"{directory / name / NAME} is missing"]
+        for name in [name for name in manifest.made_from if name.startswith(SEED)]:
+            there = (directory / name / MANIFEST).is_file()
+            gone = [f"{directory / name / MANIFEST} is missing"]
             wrong += check_files(directory / name, "student", progress=progress) if there else gone
     return wrong
 
@@ -222,7 +221,9 @@ HINTS = {
 
 def _from_values(directory: Path, values: Any) -> Manifest:
     if not isinstance(values, dict):
-        raise PotstillError(f"{directory / NAME} is not a manifest: it holds {type(values).__name__}", code=BAD_DATA)
+        raise PotstillError(
+            f"{directory / MANIFEST} is not a manifest: it holds {type(values).__name__}", code=BAD_DATA
+        )
     if values.get("version") != SCHEMA_VERSION:
         raise PotstillError(
             f"{directory} has format version {values.get('version')}, this potstill reads {SCHEMA_VERSION}",
@@ -241,7 +242,7 @@ def _from_values(directory: Path, values: Any) -> Manifest:
     except (KeyError, TypeError, AttributeError, ValueError, PotstillError) as error:
         said = error.message if isinstance(error, PotstillError) else repr(error)
         raise PotstillError(
-            f"{directory / NAME} is not a manifest: {said}", hint=MEND.format(directory), code=BAD_DATA
+            f"{directory / MANIFEST} is not a manifest: {said}", hint=MEND.format(directory), code=BAD_DATA
         ) from None
 
 

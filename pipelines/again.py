@@ -11,8 +11,8 @@ from typing import Any
 
 from data import config as configs
 from data.errors import PotstillError
+from data.layout import SETTINGS
 from data.running.output import kind_of
-from pipelines.recipes.settings import SAVED
 
 Tables = dict[str, Any]
 
@@ -23,10 +23,10 @@ def command_for(directory: Path) -> str:
     if made_by is None:
         return f"potstill repair {shlex.quote(str(directory))}"
     try:
-        words = made_by(configs.read_toml(directory / SAVED))
+        words = made_by(configs.read_toml(directory / SETTINGS))
     except (PotstillError, KeyError, TypeError, AttributeError, OSError):
         return f"run the command that made {directory} again: it sets aside what is damaged"
-    return shlex.join(["potstill", *words, "-o", str(directory), "--recipe", str(directory / SAVED)])
+    return shlex.join(["potstill", *words, "-o", str(directory), "--recipe", str(directory / SETTINGS)])
 
 
 def _augment(tables: Tables) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from data import config as configs
 from data.example import Example
+from data.layout import ASIDE
 from data.manifest import Manifest, check_files, seal_of
 from data.progress import Progress
 from data.readers.examples import columns_of as columns_in
@@ -103,7 +104,7 @@ def cache(
     from teacher_cache.config import Launch
 
     launch = launch or Launch()
-    stale = tuple(str(path) for path in sorted(out.parent.glob(f"{out.name}.stale-*")))
+    stale = tuple(str(path) for path in sorted(out.parent.glob(f"{out.name}{ASIDE}*")))
     launch = replace(launch, reuse=tuple(dict.fromkeys((*launch.reuse, *stale))))
     manifest = build(config, examples, teacher, out, launch=launch, progress=progress)
     settings.save(out, {"teacher": {"path": teacher}, "cache": configs.as_dict(config)})

@@ -11,21 +11,18 @@ from typing import Any
 
 from data import store
 from data.errors import STALE, PotstillError
+from data.layout import MEASURED, RECIPE, REPORT
 from data.manifest import read_manifest
 from data.running.claims import only_writer
 from data.running.output import refuse_foreign
 from pipelines.recipes import toml
 from pipelines.recipes.recipe import Recipe
-from pipelines.scores.measured import FOLDER as MEASURED
 from pipelines.screen.console import Console
 from pipelines.screen.loglines import duration
 from pipelines.steps import ledger, results
 from pipelines.steps.apart import Measured, Runner, run_apart
 from pipelines.steps.ledger import State, Step
 from pipelines.steps.order import TEACHER, steps_of
-
-SAVED = "recipe.toml"
-REPORT = "report"
 
 
 def plan_of(recipe: Recipe) -> list[tuple[Step, State]]:
@@ -68,7 +65,7 @@ def execute(recipe: Recipe, console: Console, *, force: bool = False, runner: Ru
 
     refuse_foreign(recipe.out, "run")
     with _held(recipe.out):
-        store.write_text(recipe.out / SAVED, toml.write(recipe.tables()))
+        store.write_text(recipe.out / RECIPE, toml.write(recipe.tables()))
         if not force:
             refuse_stale(plan_of(recipe))
         for step in steps_of(recipe):

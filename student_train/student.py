@@ -13,14 +13,14 @@ from data.errors import BAD_DATA, PotstillError
 from data.guards.model import check_files
 from data.guards.tokenizer import check_tokenizer
 from data.guards.untrusted import read_json, refusing
+from data.layout import CONFIG, TOKENIZER, VOCABULARY, WEIGHTS
 from data.manifest import Manifest, open_sealed
 from data.tasks.task import Task
-from student_train.directory.sealed import CONFIG, STUDENT_FILES, best_student
+from student_train.directory.sealed import STUDENT_FILES, best_student
 from student_train.models.answer import answer
 from student_train.models.shape import Shape
 from student_train.models.table import build_model
-from student_train.models.weights import WEIGHTS, check_weights, load_weights
-from student_train.vocab.vocabulary import NAME as VOCABULARY
+from student_train.models.weights import check_weights, load_weights
 from student_train.vocab.vocabulary import Subwords, Words, load_vocabulary
 
 MAX_VOCABULARY = 64 << 20
@@ -113,8 +113,8 @@ def _checked(texts: Iterable[str], name: str) -> list[str]:
 def _vocabulary(path: Path, shape: Shape) -> Words | Subwords:
     """Open a student's vocabulary; its ids must be rows of the student's word table."""
     read_json(path / VOCABULARY, max_bytes=MAX_VOCABULARY)
-    if (path / "tokenizer.json").exists():
-        check_tokenizer(path / "tokenizer.json")
+    if (path / TOKENIZER).exists():
+        check_tokenizer(path / TOKENIZER)
     vocabulary = load_vocabulary(path)
     if vocabulary.size != shape.vocabulary or not 0 < vocabulary.longest <= LONGEST:
         raise PotstillError(

@@ -22,7 +22,8 @@ from data.config import as_dict
 from data.errors import PotstillError
 from data.example import Example
 from data.examples import describe, write_parts
-from data.manifest import NAME, Manifest, open_sealed, read_manifest, write_manifest
+from data.layout import MANIFEST
+from data.manifest import Manifest, open_sealed, read_manifest, write_manifest
 from data.progress import Progress
 from data.readers.examples import read
 from data.readers.identity import is_scratch, of_model, of_source
@@ -225,7 +226,7 @@ def _open_model(
         torch.manual_seed(config.seed)
         if own is not None:
             return new_encoder(model.partition(":")[2] or "4x256", task, own, longest=config.max_length)
-        if (Path(model) / NAME).is_file():
+        if (Path(model) / MANIFEST).is_file():
             open_sealed(Path(model), "encoder")  # else a damaged teacher would be fine-tuned
         network, tokenizer = load_to_teach(model, task, say=say)
     longest = position_limit(network.config.to_dict(), tokenizer.model_max_length)

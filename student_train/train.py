@@ -22,6 +22,7 @@ from data.config import as_dict
 from data.errors import PotstillError
 from data.example import Example
 from data.labels.agreement import sentence
+from data.layout import ENCODED, LAST_STEP, SEED
 from data.manifest import Manifest, read_manifest, write_manifest
 from data.progress import Progress
 from data.readers.examples import read
@@ -35,7 +36,6 @@ from student_train.directory.found import find_finished, refuse_other_number, se
 from student_train.directory.sealed import fold_many, is_sealed, seal_one
 from student_train.directory.writing import clear, sealing, tidy, tidy_seeds, writing
 from student_train.feed.columns import chosen_columns
-from student_train.feed.encoded import FOLDER
 from student_train.feed.ensemble import Ensemble, choose_ensemble
 from student_train.feed.overlap import note_overlap
 from student_train.feed.reader import Reader, open_caches
@@ -43,7 +43,7 @@ from student_train.loop.checkpoint import clear_training, save_weights
 from student_train.loop.dev import Labelled, encode_labelled
 from student_train.loop.history import write_curve
 from student_train.loop.optim import USUAL_RATES
-from student_train.loop.run import LAST_STEP, Fit, fit
+from student_train.loop.run import Fit, fit
 from student_train.losses.table import Options, check_losses, required_signals
 from student_train.models.precision import choose_device, choose_precision
 from student_train.models.room import refuse_too_large
@@ -79,7 +79,7 @@ def train(
     if config.vectors:
         origins["vectors_file"] = hash_file(Path(config.vectors))
     refuse_other_number(out, "student" if len(config.seeds) == 1 else "students")
-    targets = [out] if len(config.seeds) == 1 else [out / f"seed-{seed}" for seed in config.seeds]
+    targets = [out] if len(config.seeds) == 1 else [out / f"{SEED}{seed}" for seed in config.seeds]
     jobs = [(replace(config, seeds=(seed,)), target) for seed, target in zip(config.seeds, targets, strict=True)]
     if (manifest := find_all(out, jobs, origins)) is not None:
         tidy(out)
@@ -88,7 +88,7 @@ def train(
         missing = [job for job in jobs if find_all(job[1], [job], origins) is None]
         if missing:
             refuse_damaged_files(config, teacher, caches[0])
-            _train_missing(missing, (reader, options), examples, origins, out / FOLDER, heard=heard, progress=progress)
+            _train_missing(missing, (reader, options), examples, origins, out / ENCODED, heard=heard, progress=progress)
         clear(out)
         if len(jobs) > 1:
             tidy_seeds(out)

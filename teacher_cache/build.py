@@ -18,7 +18,8 @@ from pathlib import Path
 
 from data import store
 from data.errors import PotstillError
-from data.manifest import NAME, Manifest, check_made_from, check_seal, read_manifest
+from data.layout import FILES, MANIFEST, QUARANTINE
+from data.manifest import Manifest, check_made_from, check_seal, read_manifest
 from data.progress import Progress
 from data.running.claims import if_alone
 from data.running.output import refuse_foreign
@@ -26,10 +27,9 @@ from teacher_cache.config import CacheConfig, Launch
 from teacher_cache.estimate import estimate_of, refuse_size
 from teacher_cache.job import Job, open_job, row_set
 from teacher_cache.shards import plan as plans
-from teacher_cache.shards.commits import QUARANTINE
 from teacher_cache.shards.plan import Plan
 from teacher_cache.shards.remote import Remote, open_remote
-from teacher_cache.shards.student_files import FOLDER, kept
+from teacher_cache.shards.student_files import kept
 
 ALONE = Launch()
 
@@ -117,7 +117,7 @@ def _reordered(job: Job, there: Plan) -> str:
 
 def find_finished(job: Job, progress: Progress) -> Manifest | None:
     """Return the seal of a finished cache; a seal over a missing or cut shard is set aside."""
-    if not (job.out / NAME).exists():
+    if not (job.out / MANIFEST).exists():
         return None
     try:
         manifest = read_manifest(job.out, "teacher")
@@ -125,11 +125,11 @@ def find_finished(job: Job, progress: Progress) -> Manifest | None:
         if kept(job.out):
             sweep(job.out)
             return manifest
-        problem = f"{job.out / FOLDER} is not whole"
+        problem = f"{job.out / FILES} is not whole"
     except PotstillError as error:
         problem = error.message
     progress.note(f"{problem}: set aside, made again")
-    store.move(job.out / NAME, job.out / QUARANTINE)
+    store.move(job.out / MANIFEST, job.out / QUARANTINE)
     return None
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from data.errors import USAGE, PotstillError
 from data.guards.untrusted import refusing
 from data.guards.weights import read_header
+from data.layout import TOKENIZER
 from data.manifest import whole_part
 from data.row_groups import read_groups
 from data.schema import count_numbers, split_signal
@@ -114,7 +115,7 @@ def sample_lengths(job: Job) -> np.ndarray:
     texts = list(sample(job))
     if not texts:
         return np.zeros(0, np.int64)
-    path = job.files.path / "tokenizer.json"
+    path = job.files.path / TOKENIZER
     if not path.exists():
         words = [len((" ".join(row) if job.source.task.pair else row).split()) for row in texts]
         return np.minimum(1.3 * np.array(words) + 2, job.config.max_length).astype(np.int64)

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from data.errors import PotstillError
+from data.layout import CONFIG
 from data.manifest import Manifest, read_manifest, whole_part
 from data.row_groups import read_groups
 from data.schema import Sizes, signal_columns, teacher_schema, width_of
@@ -123,4 +124,4 @@ def refuse_attention(files: TeacherFiles, columns: tuple[str, ...]) -> None:
             hint="take other signals: logits, input_ids, cls, mean, hidden and gram can be had of every encoder",
         )
     if asked and not read_sizes(files).heads:
-        raise PotstillError(f"{files.path / 'config.json'} names no number of attention heads, for {', '.join(asked)}")
+        raise PotstillError(f"{files.path / CONFIG} names no number of attention heads, for {', '.join(asked)}")

@@ -16,8 +16,8 @@ from typing import Any
 
 from data import store
 from data.errors import STALE, PotstillError
-from data.manifest import NAME
-from data.running.claims import FOLDER, if_alone
+from data.layout import CLAIMS, MANIFEST, WORK
+from data.running.claims import if_alone
 
 NOTE = "identity.json"
 TRIES, EVERY = 20, 0.05  # looks, and seconds between them, at a name that is reserved and not written yet
@@ -40,7 +40,7 @@ class Work:
     @property
     def sealed(self) -> bool:
         """Whether the set is finished, by this process or another: then nothing in here matters any more."""
-        return (self.root.parent / NAME).exists()
+        return (self.root.parent / MANIFEST).exists()
 
     @property
     def gathered_note(self) -> Path:
@@ -101,7 +101,7 @@ def tidy(root: Path, identity: dict[str, Any]) -> None:
     if _read(note) != identity:
         note.unlink(missing_ok=True)  # first, so that half a removal is never taken for a run to go on with
         for path in root.iterdir():
-            if path.name != FOLDER:  # the lock of who is alone
+            if path.name != CLAIMS:  # the lock of who is alone
                 _remove(path)
     for path in root.glob("spill-*"):
         _remove(path)
@@ -114,7 +114,7 @@ def clear(out: Path) -> None:
     Others who are present still write, and do not know yet that it is in vain: the last one to leave does it. Where
     there are no locks nobody is known to be the last: `work` goes, and temporary files stay.
     """
-    root = out / "work"
+    root = out / WORK
 
     def remove(alone: bool) -> None:
         if alone:

@@ -17,7 +17,8 @@ from augment.stages.candidates import N_WORDS
 from augment.stages.unique import Unique, read_unique
 from data import store
 from data.errors import PotstillError
-from data.examples import GROUP_ROWS, PART_ROWS, part_name, write_groups
+from data.examples import GROUP_ROWS, PART_ROWS, write_groups
+from data.layout import PARTS, part_name
 from data.manifest import Part, check_part
 from data.row_groups import read_groups
 from data.schema import examples_schema
@@ -60,7 +61,7 @@ def read_parts(work: Work, out: Path, parts: int) -> tuple[list[Part], Multiplic
         multiplicity.add_counts(noted["counts"])
         described.append(Part(**noted["part"]))
     names = {part.name for part in described}
-    for path in out.glob("part-*.parquet"):
+    for path in out.glob(PARTS):
         if path.name not in names:
             path.unlink(missing_ok=True)
     return described, multiplicity

@@ -14,7 +14,8 @@ import pyarrow as pa
 from benchmarks.race.material import TASK, bert_config
 from benchmarks.race.options import Options
 from data.demo.files import demo_files
-from data.examples import GROUP_ROWS, PART_ROWS, part_name, write_groups
+from data.examples import GROUP_ROWS, PART_ROWS, write_groups
+from data.layout import part_name
 from data.manifest import Manifest, Part, write_manifest
 from data.schema import examples_schema
 

@@ -16,7 +16,8 @@ from benchmarks.race.options import Options
 from data.errors import NO_INPUT, PotstillError
 from data.example import Example, example_id
 from data.examples import write_parts
-from data.manifest import NAME, Manifest, write_manifest
+from data.layout import MANIFEST
+from data.manifest import Manifest, write_manifest
 from data.progress import Silent
 from data.tasks.task import Task
 
@@ -56,7 +57,7 @@ def examples(data: Path, count: int) -> Iterator[Example]:
 def examples_directory(options: Options, count: int) -> Path:
     """A sealed examples directory of `count` rows."""
     out = options.work / f"examples-{count}"
-    if not (out / NAME).exists():
+    if not (out / MANIFEST).exists():
         parts = write_parts(out, examples(options.data, count), TASK)
         write_manifest(out, Manifest("examples", TASK, tuple(parts)))
     return out
@@ -74,7 +75,7 @@ def fine_tuned(options: Options) -> Path:
     from student_train.teach import teach
 
     out = options.work / "teacher"
-    if not (out / NAME).exists():
+    if not (out / MANIFEST).exists():
         print(f"making a teacher ({TEACH_STEPS} steps of fine-tuning) in {out}", flush=True)
         config = TeachConfig(max_steps=TEACH_STEPS, epochs=1, lr=1e-4, evaluations=1, threads=options.threads)
         train, dev = Source(options.data / "train.tsv"), Source(options.data / "dev.tsv")
@@ -122,7 +123,7 @@ def cache(options: Options, count: int, teacher_path: Path) -> Path:
     from teacher_cache.config import CacheConfig
 
     out = options.work / f"cache-{Path(teacher_path).name}-{count}"
-    if not (out / NAME).exists():
+    if not (out / MANIFEST).exists():
         shutil.rmtree(out, ignore_errors=True)
         examples = examples_directory(options, count)
         build(CacheConfig(threads=options.threads), examples, teacher_path, out, progress=Silent())
@@ -136,7 +137,7 @@ def student(options: Options, cache_path: Path) -> Path:
     from student_train.train import train
 
     out = options.work / "student"
-    if not (out / NAME).exists():
+    if not (out / MANIFEST).exists():
         config = TrainConfig(hidden=190, max_steps=20, epochs=1, evaluations=1, threads=options.threads)
         train(config, cache_path, Source(options.data / "dev.tsv"), out, progress=Silent())
     return out

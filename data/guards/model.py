@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import BAD_DATA, NO_INPUT, PotstillError
-from data.guards.sizes import CONFIG, check_sizes, read_headers, walk
+from data.guards.sizes import check_sizes, read_headers, walk
 from data.guards.untrusted import read_json
+from data.layout import CONFIG, SPECIAL_TOKENS, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS
 
-TOKENIZER_CONFIG = "tokenizer_config.json"
 # What a fast tokenizer may be read from, besides `*.model` (SentencePiece).
-TOKENIZER = (
-    *("tokenizer.json", TOKENIZER_CONFIG, "special_tokens_map.json", "added_tokens.json"),
+TOKENIZER_FILES = (
+    *(TOKENIZER, TOKENIZER_CONFIG, SPECIAL_TOKENS, "added_tokens.json"),
     *("vocab.txt", "vocab.json", "merges.txt"),
 )
 # Never opened by us nor, under `use_safetensors`, by transformers. Everything else in the directory may be.
@@ -47,7 +47,7 @@ def find_model(name: str | Path, *, role: str = "model") -> Path:
         )
     from huggingface_hub import snapshot_download
 
-    patterns = [CONFIG, "*.safetensors", "*.safetensors.index.json", "*.model", *TOKENIZER]
+    patterns = [CONFIG, "*.safetensors", "*.safetensors.index.json", "*.model", *TOKENIZER_FILES]
     try:
         return Path(snapshot_download(str(name), allow_patterns=patterns))
     except Exception as error:  # the hub client raises a dozen kinds; all mean that the model is not here
@@ -146,14 +146,14 @@ def _refuse_kernels(path: Path, config: dict[str, Any]) -> None:
             hint="load it where you trust it, dequantise it and save it again: model.dequantize()",
             code=BAD_DATA,
         )
-    if config.get("transformers_weights") not in (None, "model.safetensors"):
-        raise PotstillError(f"{path / CONFIG} names other weights than model.safetensors", code=BAD_DATA)
+    if config.get("transformers_weights") not in (None, WEIGHTS):
+        raise PotstillError(f"{path / CONFIG} names other weights than {WEIGHTS}", code=BAD_DATA)
 
 
 def _refuse_other_files(path: Path, values: dict[str, Any]) -> None:
     """Names of files in tokenizer_config.json: leftovers of the machine it was saved on, or paths to be read."""
     versions = values.get("fast_tokenizer_files") or []
-    if not isinstance(versions, list) or any(name != "tokenizer.json" for name in versions):
+    if not isinstance(versions, list) or any(name != TOKENIZER for name in versions):
         raise PotstillError(f"{path / TOKENIZER_CONFIG} names other fast_tokenizer_files", code=BAD_DATA)
     for key, value in values.items():
         if not (key.endswith("_file") and isinstance(value, str)) or (path / Path(value).name).is_file():

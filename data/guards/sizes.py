@@ -14,8 +14,9 @@ from typing import Any
 from data.errors import BAD_DATA, NO_INPUT, PotstillError
 from data.guards.untrusted import read_json
 from data.guards.weights import count_numbers, read_header
+from data.layout import CONFIG, WEIGHTS
 
-CONFIG, INDEX = "config.json", "model.safetensors.index.json"
+INDEX = f"{WEIGHTS}.index.json"
 # The same two numbers under the names that model families gave them.
 WIDTHS = ("hidden_size", "dim", "d_model", "n_embd", "emb_dim")
 DEPTHS = ("num_hidden_layers", "n_layers", "num_layers", "n_layer", "encoder_layers")

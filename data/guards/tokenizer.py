@@ -18,6 +18,7 @@ from typing import Any
 
 from data.errors import BAD_DATA, PotstillError
 from data.guards.untrusted import read_json
+from data.layout import TOKENIZER
 
 MAX_BYTES = 64 << 20  # the largest in use, of 256,000 sub-words, has 33 MB
 MAX_PADDING = 1 << 16  # a file may ask that every text is padded
@@ -65,8 +66,8 @@ def check_tokenizer(path: Path) -> None:
 
 def check_tokenizers(path: Path) -> None:
     """Check a model directory's tokenizer.json, and that what stands in its place can be converted to one."""
-    if (path / "tokenizer.json").exists():
-        return check_tokenizer(path / "tokenizer.json")
+    if (path / TOKENIZER).exists():
+        return check_tokenizer(path / TOKENIZER)
     models = sorted(file.name for file in path.glob("*.model"))
     try:
         there = all(importlib.util.find_spec(name) for name in ("sentencepiece", "google.protobuf"))

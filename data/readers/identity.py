@@ -10,9 +10,10 @@ from typing import Any
 
 from data import store
 from data.errors import BAD_DATA, NO_INPUT, PotstillError
-from data.guards.model import TOKENIZER, check_files, find_model
-from data.guards.sizes import CONFIG, INDEX
-from data.manifest import NAME, seal_of
+from data.guards.model import TOKENIZER_FILES, check_files, find_model
+from data.guards.sizes import INDEX
+from data.layout import CONFIG, MANIFEST
+from data.manifest import seal_of
 from data.readers.examples import columns_of
 from data.readers.formats.hub import PREFIXES, open_rows
 from data.readers.rows import format_of
@@ -56,7 +57,7 @@ def model_content(path: Path) -> dict[str, dict[str, Any]]:
 
 def model_names(path: Path) -> list[str]:
     """Name the files that make a model, sorted."""
-    present = [name for name in (CONFIG, INDEX, *TOKENIZER) if (path / name).exists()]
+    present = [name for name in (CONFIG, INDEX, *TOKENIZER_FILES) if (path / name).exists()]
     return sorted({*present, *(file.name for ending in ("safetensors", "model") for file in path.glob(f"*.{ending}"))})
 
 
@@ -97,7 +98,7 @@ def _directory(path: Path) -> str:
         return store.digest_of(model_content(path))
     if own is not None:
         return str(own["root"])
-    if roots := {seal.parent.name: (seal_of(seal.parent) or {}).get("root") for seal in path.glob(f"*/{NAME}")}:
+    if roots := {seal.parent.name: (seal_of(seal.parent) or {}).get("root") for seal in path.glob(f"*/{MANIFEST}")}:
         return store.digest_of(roots)
     return store.digest_of({str(file.relative_to(path)): hash_file(file) for file in _files(path)})
 

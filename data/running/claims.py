@@ -11,10 +11,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from data.errors import TRY_AGAIN, PotstillError
+from data.layout import CLAIMS, LOCK
 
-FOLDER = "claims"
-EVERYONE = "present.lock"
-ALONE = ".lock"  # in a directory that one process at a time may write
+EVERYONE = f"present{LOCK}"
 
 
 @contextmanager
@@ -24,7 +23,7 @@ def attending(directory: Path, tidy: Callable[[], object]) -> Iterator[None]:
     What an interrupted writer left looks like what a running one writes, so only who is alone may remove it. Where
     there are no locks nobody can know that, and `tidy` is not called.
     """
-    path = directory / FOLDER / EVERYONE
+    path = directory / CLAIMS / EVERYONE
     while True:
         handle = _open(path)
         try:
@@ -43,7 +42,7 @@ def if_alone(directory: Path, tidy: Callable[[bool], object]) -> None:
 
     tidy(known): with False where there are no locks, so that nobody can know whether others are there.
     """
-    path = directory / FOLDER / EVERYONE
+    path = directory / CLAIMS / EVERYONE
     handle = _open(path)
     try:
         if _lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, unknown=True) and _stands(handle, path):
@@ -60,7 +59,7 @@ def only_writer(directory: Path) -> Iterator[bool]:
     beside others. The file of the lock is gone afterwards, so that a finished directory holds what it was made for;
     and so is a directory that was made for it alone.
     """
-    path, new = directory / ALONE, not directory.exists()
+    path, new = directory / LOCK, not directory.exists()
     handle, known = _hold(path)
     try:
         yield known
@@ -101,7 +100,7 @@ class Claim:
 
 def claim(directory: Path, shard: int) -> Claim | None:
     """Claim a shard; None where a running process holds it."""
-    handle = _open(directory / FOLDER / f"{shard:05d}.lock")
+    handle = _open(directory / CLAIMS / f"{shard:05d}{LOCK}")
     if _lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, unknown=True):
         return Claim(handle)
     os.close(handle)

@@ -10,24 +10,47 @@ from pathlib import Path
 
 from data import store
 from data.errors import STALE, USAGE, PotstillError
-from data.manifest import NAME, seal_of
-from data.running.claims import FOLDER
+from data.layout import (
+    CHECKPOINT,
+    CLAIMS,
+    COMMITS,
+    CONFIG,
+    ENCODED,
+    LAST_STEP,
+    LOCK,
+    MANIFEST,
+    METRICS,
+    PART,
+    PLAN,
+    QUARANTINE,
+    SEALING,
+    SEED,
+    SETTINGS,
+    SHARD,
+    STAGE,
+    STATUS,
+    VOCABULARY,
+    WORK,
+)
+from data.manifest import seal_of
 
 # What shows whose an unfinished directory is: names of files and folders that only this kind of phase makes.
 BEGUN = {
-    "teacher": re.compile(r"PLAN\.json|commits|part-\d{5,}-[0-9a-f]{16}\.parquet"),
-    "examples": re.compile(r"work"),
+    "teacher": re.compile(f"{re.escape(PLAN)}|{COMMITS}|{SHARD.pattern}"),
+    "examples": re.compile(WORK),
     "encoder": re.compile(r"examples"),
-    "student": re.compile(r"encoded|metrics\.jsonl|last|last\.safetensors|SEALING|sealing-\d+-[0-9a-f]{8}|seed-\d+"),
+    "student": re.compile(
+        f"{ENCODED}|{re.escape(METRICS)}|{LAST_STEP}|{re.escape(CHECKPOINT)}|{SEALING}|{STAGE.pattern}|{SEED}\\d+"
+    ),
 }
 # The same of a directory whose seal cannot be read: files that others have too.
 SEALED = {
-    "examples": re.compile(r"part-\d{5,}\.parquet"),
-    "student": re.compile(r"vocabulary\.json"),
-    "encoder": re.compile(r"config\.json"),
+    "examples": PART,
+    "student": re.compile(re.escape(VOCABULARY)),
+    "encoder": re.compile(re.escape(CONFIG)),
 }
 # What tells nothing: hidden files, what a shell wrote beside a command, what any of our phases may leave.
-OF_NOBODY = re.compile(r"\..*|.*\.(log|out|err)|lost\+found|potstill\.toml|status\.json|quarantine")
+OF_NOBODY = re.compile(rf"\..*|.*\.(log|out|err)|lost\+found|{re.escape(SETTINGS)}|{re.escape(STATUS)}|{QUARANTINE}")
 NAMES = {
     "examples": "augmented examples",
     "teacher": "a teacher's cache",
@@ -67,17 +90,17 @@ def kind_of(directory: Path) -> str | None:
     if (sealed := _sealed_as(directory)) is not None:
         return sealed
     names = [path.name for path in directory.iterdir()] if directory.is_dir() else []
-    tables = (BEGUN, SEALED) if NAME in names else (BEGUN,)
+    tables = (BEGUN, SEALED) if MANIFEST in names else (BEGUN,)
     for table in tables:
         for kind, pattern in table.items():
             if any(pattern.fullmatch(name) for name in names) and not (kind == "encoder" and _is_run(directory)):
                 return kind
-    return "" if _has_claims(directory / FOLDER) else None
+    return "" if _has_claims(directory / CLAIMS) else None
 
 
 def _has_claims(folder: Path) -> bool:
     """Whether writers of ours claim parts here, or are about to: a folder that holds locks, or nothing yet."""
-    return folder.is_dir() and all(path.suffix == ".lock" for path in folder.iterdir())
+    return folder.is_dir() and all(path.suffix == LOCK for path in folder.iterdir())
 
 
 def _is_run(directory: Path) -> bool:
@@ -87,7 +110,7 @@ def _is_run(directory: Path) -> bool:
         seal = seal_of(examples)
     except (PotstillError, OSError):
         seal = None
-    return (examples / "work").exists() or bool(seal and seal.get("config"))
+    return (examples / WORK).exists() or bool(seal and seal.get("config"))
 
 
 def _sealed_as(directory: Path) -> str | None:

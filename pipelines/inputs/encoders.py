@@ -6,7 +6,7 @@ from pathlib import Path
 
 from data import store
 from data.errors import NO_INPUT, PotstillError
-from data.manifest import NAME
+from data.layout import CONFIG, MANIFEST
 from data.readers.source import Source
 from data.tasks.task import Task
 from pipelines.inputs.reading import Reading
@@ -26,9 +26,9 @@ def find_plain(
     """
     found, tasks, unnamed = dict(models), {}, set()
     for name, place in models.items():
-        if (place / NAME).is_file():
+        if (place / MANIFEST).is_file():
             if reading.labels or reading.kind:
-                reading.check(Task.from_dict(store.read_json(place / NAME)["task"]), str(place))
+                reading.check(Task.from_dict(store.read_json(place / MANIFEST)["task"]), str(place))
             continue
         files = inspect_teacher(_named(place))
         found[name] = files.path
@@ -44,8 +44,8 @@ def find_plain(
 
 def _named(place: Path) -> str:
     """A directory with a model in it, or a hub name."""
-    if place.is_dir() and not (place / "config.json").is_file():
-        raise PotstillError(f"{place} is no student and no teacher (no {NAME}, no config.json)", code=NO_INPUT)
+    if place.is_dir() and not (place / CONFIG).is_file():
+        raise PotstillError(f"{place} is no student and no teacher (no {MANIFEST}, no {CONFIG})", code=NO_INPUT)
     if not place.is_dir() and str(place).count("/") != 1:
         raise PotstillError(f"{place} is not there", hint="a directory, or ORGANISATION/NAME on the hub", code=NO_INPUT)
     return str(place)

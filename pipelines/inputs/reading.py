@@ -8,7 +8,7 @@ from pathlib import Path
 from data import manifest
 from data.errors import NO_INPUT, PotstillError
 from data.example import Example
-from data.guards.sizes import CONFIG
+from data.layout import CONFIG, MANIFEST
 from data.progress import Progress
 from data.readers.examples import find_task, read
 from data.readers.rows import format_of
@@ -136,5 +136,5 @@ def sealed(directory: Path) -> manifest.Manifest:
     seal = manifest.seal_of(directory)
     if seal is None:
         where = "is not a finished directory" if directory.is_dir() else "is not there"
-        raise PotstillError(f"{directory} {where} (no {manifest.NAME})", code=NO_INPUT)
+        raise PotstillError(f"{directory} {where} (no {MANIFEST})", code=NO_INPUT)
     return manifest.read_manifest(directory, seal["kind"])

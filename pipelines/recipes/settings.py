@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 from data import config as configs
 from data import store
 from data.errors import NO_INPUT, PotstillError
+from data.layout import SETTINGS
 from pipelines.inputs.reading import Reading
 from pipelines.options import Columns, Defaults
 from pipelines.recipes import toml
 from pipelines.recipes.files import read_recipe
 
 Config = TypeVar("Config")
-SAVED = "potstill.toml"
 
 
 def resolve(cls: type[Config], table: str, defaults: Defaults, given: Mapping[str, Any]) -> Config:
@@ -84,6 +84,6 @@ def save(out: Path, tables: Mapping[str, Any]) -> None:
 
     The same one is not written again: a finished output may lie where nothing can be written.
     """
-    path, text = out / SAVED, toml.write(tables)
+    path, text = out / SETTINGS, toml.write(tables)
     if not path.is_file() or path.read_text("utf-8") != text:
         store.write_text(path, text)

@@ -9,14 +9,13 @@ from typing import Any, TypeVar
 
 from data import store
 from data.errors import BAD_DATA, NO_INPUT, PotstillError
-from data.manifest import NAME, Manifest
+from data.layout import ASIDE, MANIFEST, METRICS, RECIPE, RESULTS, SEED
+from data.manifest import Manifest
 from data.tasks.task import Task
 from pipelines.inputs.reading import sealed
 from pipelines.report.sealed import Sealed, find_sealed
 from pipelines.scores import measured, rivals
 from pipelines.steps import ledger, results
-
-CURVE = "metrics.jsonl"
 
 FORM = {"metric": str, "rows": list, "evaluated": dict}  # of results.json
 
@@ -146,7 +145,7 @@ def _encoder_of(run: Path, places: Sealed) -> Path:
 
 def _elsewhere(encoder: Path) -> Manifest | None:
     """The seal of a teacher that lies in another run; None for one that potstill did not make."""
-    return _opened(encoder, []) if (encoder / NAME).is_file() else None
+    return _opened(encoder, []) if (encoder / MANIFEST).is_file() else None
 
 
 def _opened(directory: Path, problems: list[str]) -> Manifest | None:
@@ -155,7 +154,7 @@ def _opened(directory: Path, problems: list[str]) -> Manifest | None:
 
 def _results(run: Path, task: Task, arms: tuple[Arm, ...], problems: list[str]) -> dict[str, Any]:
     """The run's table with later results of single commands; results of students retrained since are left out."""
-    path = run / results.NAME
+    path = run / RESULTS
     table = _tolerant(lambda: _table(path), {}, problems) if path.exists() else {}
     scores = [found for found in measured.read_scores(run, problems) if _current(found, arms, problems)]
     speeds = [found for found in measured.read_speeds(run, problems) if _current(found, arms, problems)]
@@ -211,8 +210,8 @@ def _current(found: measured.Scores | measured.Speed, arms: tuple[Arm, ...], pro
 
 def _arms(run: Path, places: Sealed, problems: list[str]) -> tuple[Arm, ...]:
     """Students in the order of the recipe, then by name; what a run moved aside is no part of it."""
-    begun = [path for path in sorted(run.glob("student*")) if path.is_dir() and ".stale-" not in path.name]
-    unfinished = [path for path in begun if path not in places.manifests and not (path / NAME).exists()]
+    begun = [path for path in sorted(run.glob("student*")) if path.is_dir() and ASIDE not in path.name]
+    unfinished = [path for path in begun if path not in places.manifests and not (path / MANIFEST).exists()]
     problems += [f"{path.name} is unfinished" for path in unfinished]
     found = {measured.model_name(path.name): path for path in sorted([*places.of("student", "students"), *unfinished])}
     ordered = [name for name in _named(run, problems) if name in found]
@@ -220,7 +219,7 @@ def _arms(run: Path, places: Sealed, problems: list[str]) -> tuple[Arm, ...]:
 
 
 def _named(run: Path, problems: list[str]) -> list[str]:
-    recipe = run / "recipe.toml"
+    recipe = run / RECIPE
     if not recipe.is_file():
         return []
     try:
@@ -235,8 +234,8 @@ def _arm(name: str, path: Path, places: Sealed, problems: list[str]) -> Arm:
     if manifest is not None and manifest.kind == "student":
         found = {path.name: path}
     else:
-        found = {seed.name: seed for seed in sorted(path.glob("seed-*"), key=_number)}
-    seeds = {key: _opened(at, problems) for key, at in found.items() if (at / NAME).exists()}
+        found = {seed.name: seed for seed in sorted(path.glob(f"{SEED}*"), key=_number)}
+    seeds = {key: _opened(at, problems) for key, at in found.items() if (at / MANIFEST).exists()}
     curves = {key: _curve(place, problems) for key, place in (found or {path.name: path}).items()}
     return Arm(
         name,
@@ -248,12 +247,12 @@ def _arm(name: str, path: Path, places: Sealed, problems: list[str]) -> Arm:
 
 
 def _number(seed: Path) -> tuple[int, str]:
-    digits = seed.name.removeprefix("seed-")
+    digits = seed.name.removeprefix(SEED)
     return (int(digits) if digits.isdigit() else 0, seed.name)
 
 
 def _curve(directory: Path, problems: list[str]) -> list[Line]:
-    path = directory / CURVE
+    path = directory / METRICS
     if not path.is_file():
         return []
     try:

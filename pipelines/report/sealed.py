@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import PotstillError
-from data.manifest import NAME, Manifest
+from data.layout import ASIDE, MANIFEST
+from data.manifest import Manifest
 from pipelines.inputs.reading import sealed
 
 DEPTH = 2  # folders below the run that are looked into: runs/x/student, runs/x/students/a
@@ -67,7 +68,7 @@ def find_sealed(run: Path, problems: list[str]) -> Sealed:
         there = found.get(run / name)
         if there is not None and there.kind != kind:
             problems.append(f"{name} holds {there.kind}, not {kind}")
-        if there is None and (run / name).is_dir() and not (run / name / NAME).exists():
+        if there is None and (run / name).is_dir() and not (run / name / MANIFEST).exists():
             problems.append(f"{name} is unfinished")
     return Sealed(found)
 
@@ -85,8 +86,8 @@ def learned_from(places: Sealed, student: Path) -> tuple[Path, Path] | None:
 def _directories(run: Path, depth: int) -> Iterator[Path]:
     """Folders with a manifest; what a run moved aside is left out, and what lies in a sealed folder belongs to it."""
     folders = run.iterdir() if run.is_dir() else ()
-    for path in sorted(path for path in folders if path.is_dir() and ".stale-" not in path.name):
-        if (path / NAME).is_file():
+    for path in sorted(path for path in folders if path.is_dir() and ASIDE not in path.name):
+        if (path / MANIFEST).is_file():
             yield path
         elif depth > 1:
             yield from _directories(path, depth - 1)

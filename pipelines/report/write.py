@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from data import store
+from data.layout import REPORT
 from pipelines.report.gather import Run, gather
 from pipelines.report.pages.document import Page, Section
 from pipelines.report.pages.markdown import to_markdown
@@ -10,7 +11,7 @@ from pipelines.report.pages.page import to_html
 from pipelines.report.pages.pictures import standing_alone
 from pipelines.report.sections import agreement, augmentation, chain, costs, files, learning, result, teacher
 
-FOLDER, PAGE, TEXT = "report", "report.html", "report.md"
+PAGE, TEXT = f"{REPORT}.html", f"{REPORT}.md"
 
 
 def write_report(run: Path) -> Path:
@@ -20,11 +21,11 @@ def write_report(run: Path) -> Path:
     (NO_INPUT).
     """
     page = page_of(gather(run))
-    folder = run / FOLDER
+    folder = run / REPORT
     for picture in page.pictures:
         _write_changed(folder / f"{picture.name}.svg", standing_alone(picture.svg, picture.name, picture.spoken))
     _remove_others(folder, {picture.name for picture in page.pictures})
-    store.write_text(run / TEXT, to_markdown(page, FOLDER))
+    store.write_text(run / TEXT, to_markdown(page, REPORT))
     store.write_text(run / PAGE, to_html(page))
     return run / PAGE
 

@@ -21,11 +21,11 @@ from safetensors.numpy import load, save
 
 from data import store
 from data.errors import PotstillError
-from data.manifest import NAME as MANIFEST
+from data.layout import BENCHED, MANIFEST, MEASURED, SEED
 from data.readers.identity import fingerprint
 from data.readers.source import Source
 
-FOLDER, SPEED, ANSWERS = "measured", "bench.json", ".safetensors"
+ANSWERS = ".safetensors"
 ARM, ENCODER, TEACHER = "student-", "encoder", "teacher"
 KEY = 16  # hex digits of a file's hash
 DEV = re.compile(r"(?<![a-z])(dev|valid|validation|val)(?![a-z])")
@@ -78,7 +78,7 @@ def roots_of(model: Path) -> dict[str, str]:
     seal = model / MANIFEST
     if not seal.is_file():
         return {}
-    seals = sorted(model.glob(f"seed-*/{MANIFEST}")) or [seal]
+    seals = sorted(model.glob(f"{SEED}*/{MANIFEST}")) or [seal]
     return {path.parent.name: str(store.read_json(path).get("root")) for path in seals}
 
 
@@ -118,14 +118,14 @@ def _content(path: str) -> str:
 
 def keep_scores(run: Path, scores: Scores, answers: Mapping[str, np.ndarray]) -> None:
     """Keep scores and predictions; those of the same model on the same file are replaced."""
-    path = run / FOLDER / scores.model / f"{scores.hash[:KEY]}.json"
+    path = run / MEASURED / scores.model / f"{scores.hash[:KEY]}.json"
     store.write_bytes(path.with_suffix(ANSWERS), save({name: np.array(said) for name, said in answers.items()}))
     store.write_json(path, asdict(scores))
 
 
 def keep_speed(run: Path, speed: Speed) -> None:
     """Keep size and speed of a model."""
-    store.write_json(run / FOLDER / speed.model / SPEED, asdict(speed))
+    store.write_json(run / MEASURED / speed.model / BENCHED, asdict(speed))
 
 
 def keep_speeds(models: Mapping[str, Path], rows: Mapping[str, dict[str, Any]], on: str) -> None:
@@ -149,12 +149,12 @@ def read_scores(run: Path, problems: list[str]) -> list[Scores]:
 
 def read_speeds(run: Path, problems: list[str]) -> list[Speed]:
     """All sizes and speeds kept in a run."""
-    return list(_records(run, SPEED, Speed, problems))
+    return list(_records(run, BENCHED, Speed, problems))
 
 
 def read_answers(run: Path, scores: Scores) -> Answers:
     """The predictions behind scores; empty where they are not there or damaged (the scores are then all there is)."""
-    path = run / FOLDER / scores.model / f"{scores.hash[:KEY]}{ANSWERS}"
+    path = run / MEASURED / scores.model / f"{scores.hash[:KEY]}{ANSWERS}"
     try:
         return load(path.read_bytes())
     except (OSError, SafetensorError):
@@ -166,8 +166,8 @@ def _by_file(scores: Scores) -> Scores:
 
 
 def _records(run: Path, pattern: str, form: type, problems: list[str]) -> Iterator[Any]:
-    for path in sorted((run / FOLDER).glob(f"*/{pattern}")):
-        if form is Scores and path.name == SPEED:
+    for path in sorted((run / MEASURED).glob(f"*/{pattern}")):
+        if form is Scores and path.name == BENCHED:
             continue
         try:
             yield form(**store.read_json(path))

@@ -11,11 +11,10 @@ from typing import Any
 
 from data import store
 from data.errors import BAD_DATA, PotstillError
+from data.layout import ASIDE, PHASES
 from data.readers.identity import fingerprint, of_source
 from data.readers.source import Source
 from pipelines.steps.apart import Measured
-
-NAME = "phases.json"
 
 DONE, MISSING, UNFINISHED, STALE, WAITS = "done", "missing", "unfinished", "stale", "waits"
 
@@ -64,9 +63,9 @@ class State:
 def read(run: Path) -> dict[str, dict[str, Any]]:
     """Read the records of a run: step name -> record. Errors: BAD_DATA for a torn file."""
     hint = f"move it away: potstill run finds what is finished in {run} by itself"
-    records = store.read_json(run / NAME, hint=hint) if (run / NAME).exists() else {}
+    records = store.read_json(run / PHASES, hint=hint) if (run / PHASES).exists() else {}
     if not isinstance(records, dict) or not all(map(_is_record, records.values())):
-        raise PotstillError(f"{run / NAME} holds no records of a run", hint=hint, code=BAD_DATA)
+        raise PotstillError(f"{run / PHASES} holds no records of a run", hint=hint, code=BAD_DATA)
     return records
 
 
@@ -82,7 +81,7 @@ def _is_record(record: Any) -> bool:
 
 def write(run: Path, step: Step, record: Mapping[str, Any]) -> None:
     """Keep the record of one step."""
-    store.write_json(run / NAME, read(run) | {step.name: dict(record)})
+    store.write_json(run / PHASES, read(run) | {step.name: dict(record)})
 
 
 def begun(step: Step, before: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -160,7 +159,7 @@ def _speeds(report: Mapping[str, Any]) -> list[float]:
 def set_aside(out: Path) -> Path:
     """Rename a stale output to NAME.stale-N; nothing is ever deleted."""
     number = 1
-    while (target := out.with_name(f"{out.name}.stale-{number}")).exists():
+    while (target := out.with_name(f"{out.name}{ASIDE}{number}")).exists():
         number += 1
     out.rename(target)
     return target

@@ -9,6 +9,7 @@ from augment import config as of_augment
 from data import config as configs
 from data import store
 from data.errors import NO_INPUT, PotstillError
+from data.layout import BENCHED, EVALUATED, RIVALS
 from data.progress import Progress
 from data.readers.source import Source
 from pipelines import phases
@@ -19,7 +20,6 @@ from student_train import config as of_train
 from teacher_cache import config as of_cache
 from teacher_cache.config import CacheConfig
 
-EVALUATED, BENCHED, RIVALS = "evaluate.json", "bench.json", "rivals.json"
 TEACHER = "teacher"  # the teacher's name in the final table
 
 

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from data import store
+from data.layout import BENCHED, EVALUATED, RESULTS, RIVALS
 from data.tasks.task import Task
 from pipelines.scores import rivals
 from pipelines.scores.measured import Scores, read_answers, read_scores
 from pipelines.scores.way import Way, from_means, way
 from pipelines.screen.console import cell
-from pipelines.steps.order import BENCHED, EVALUATED, RIVALS, TEACHER
+from pipelines.steps.order import TEACHER
 
-NAME = "results.json"
 AGREEMENT = "agreement"  # key of `student_train.measure.evaluate`, which is not imported here: it loads torch
 SHOWN = {
     "parameters": "parameters",
@@ -38,7 +38,7 @@ def collect(run: Path, task: Task, names: Sequence[str], plain: Sequence[str] = 
     rows = rows_of(evaluated | beaten, benched, metric, [*names, *beaten])
     add_ways(rows, task, read_scores(run, []), plain, run)
     results = {"metric": metric, "rows": rows, "evaluated": evaluated | beaten}
-    store.write_json(run / NAME, results)
+    store.write_json(run / RESULTS, results)
     return results
 
 

@@ -7,15 +7,14 @@ from typing import Any
 
 from data import store
 from data.errors import BAD_DATA, STALE, PotstillError
-from data.manifest import NAME, Manifest, check_seal, open_sealed, read_manifest, seal_of
+from data.layout import CHECKPOINT, ENCODED, MANIFEST, QUARANTINE, SEED, SETTINGS
+from data.manifest import Manifest, check_seal, open_sealed, read_manifest, seal_of
 from data.progress import Progress
 from student_train.config import ASKED, HOW_ONLY
-from student_train.loop.checkpoint import LAST
 
 NAMES = {"student": "a student", "encoder": "a teacher"}
 NUMBERS = {"student": "one student", "students": "students of several seeds"}
-QUARANTINE = "quarantine"
-NOT_THE_MODEL = (QUARANTINE, "encoded", "examples", LAST, "potstill.toml")
+NOT_THE_MODEL = (QUARANTINE, ENCODED, "examples", CHECKPOINT, SETTINGS)
 
 
 def find_finished(out: Path, kind: str, config: Mapping[str, Any], origins: Mapping[str, str]) -> Manifest | None:
@@ -23,7 +22,7 @@ def find_finished(out: Path, kind: str, config: Mapping[str, Any], origins: Mapp
 
     A model of another config or other data is refused (STALE), with what differs.
     """
-    if not (out / NAME).is_file():
+    if not (out / MANIFEST).is_file():
         return None
     whole, manifest = _opened(out, kind)
     if manifest is None:
@@ -44,7 +43,7 @@ def find_finished(out: Path, kind: str, config: Mapping[str, Any], origins: Mapp
 
 def set_damaged_aside(out: Path, kind: str, *, progress: Progress) -> None:
     """Move a model that is damaged into `quarantine/`, all of it: it is made again, and nothing is deleted."""
-    if not (out / NAME).is_file():
+    if not (out / MANIFEST).is_file():
         return
     try:
         open_sealed(out, kind)
@@ -52,7 +51,7 @@ def set_damaged_aside(out: Path, kind: str, *, progress: Progress) -> None:
         folder = out / QUARANTINE / secrets.token_hex(4)
         folder.mkdir(parents=True)
         kept = [path for path in sorted(out.iterdir()) if _of_the_model(path.name)]
-        for path in (out / NAME, *kept):  # the seal first: whoever is killed here leaves no sealed half
+        for path in (out / MANIFEST, *kept):  # the seal first: whoever is killed here leaves no sealed half
             path.rename(folder / path.name)
         store.flush(out)
         progress.note(f"{error.message}; moved to {folder}, and made again")
@@ -86,4 +85,4 @@ def _opened(out: Path, kind: str) -> tuple[bool, Manifest | None]:
 
 
 def _of_the_model(name: str) -> bool:
-    return not (name in NOT_THE_MODEL or name == NAME or name.startswith((".", "seed-")))
+    return not (name in NOT_THE_MODEL or name == MANIFEST or name.startswith((".", SEED)))

@@ -8,7 +8,8 @@ from data import store
 from data.config import as_dict
 from data.errors import BAD_DATA, NO_INPUT, PotstillError
 from data.examples import describe
-from data.manifest import NAME, Manifest, open_sealed, read_manifest, seal_of, write_manifest
+from data.layout import CARD, CONFIG, MANIFEST, SEED, TOKENIZER, VOCABULARY, WEIGHTS
+from data.manifest import Manifest, open_sealed, read_manifest, seal_of, write_manifest
 from data.readers.said import KEY
 from data.tasks.metrics import goodness, spread
 from data.tasks.task import Task
@@ -16,10 +17,8 @@ from student_train.config import TeachConfig, TrainConfig
 from student_train.directory.card import card
 from student_train.models.shape import Shape
 from student_train.models.table import build_model, count_parameters
-from student_train.models.weights import WEIGHTS
 
-CONFIG = "config.json"
-STUDENT_FILES = (WEIGHTS, CONFIG, "vocabulary.json", "tokenizer.json")  # all that answering takes
+STUDENT_FILES = (WEIGHTS, CONFIG, VOCABULARY, TOKENIZER)  # all that answering takes
 
 
 def seal_one(
@@ -37,7 +36,7 @@ def seal_one(
     size = sum(part.bytes for part in parts)
     report = numbers | {"parameters": body, "embedding_parameters": table, "bytes": size}
     manifest = Manifest("student", task, parts, origins, as_dict(config), report)
-    store.write_text(out / "README.md", card(manifest, shape))
+    store.write_text(out / CARD, card(manifest, shape))
     write_manifest(out, manifest)
     return manifest
 
@@ -72,7 +71,7 @@ def student_directories(directory: Path) -> list[Path]:
     """The student a directory is, or those of its seeds."""
     if (manifest := _of_seeds(directory)) is None:
         return [directory]
-    names = sorted(manifest.report["seeds"], key=lambda name: int(name.removeprefix("seed-")))
+    names = sorted(manifest.report["seeds"], key=lambda name: int(name.removeprefix(SEED)))
     return [_seed(directory, name, manifest) for name in names]
 
 
@@ -85,7 +84,9 @@ def best_student(directory: Path) -> Path:
 def _of_seeds(directory: Path) -> Manifest | None:
     seal = seal_of(directory)
     if seal is None:
-        raise PotstillError(f"{directory / NAME} is not there", hint="potstill train makes a student", code=NO_INPUT)
+        raise PotstillError(
+            f"{directory / MANIFEST} is not there", hint="potstill train makes a student", code=NO_INPUT
+        )
     return open_sealed(directory, "students") if seal["kind"] == "students" else None
 
 
@@ -96,7 +97,7 @@ def _seed(directory: Path, name: str, manifest: Manifest) -> Path:
         raise PotstillError(f"the student {name} of {directory} lies outside of it", code=BAD_DATA)
     if read_manifest(path, "student", parts=False).root != manifest.made_from.get(name):
         raise PotstillError(
-            f"{path} is not the student that {directory / NAME} speaks of",
+            f"{path} is not the student that {directory / MANIFEST} speaks of",
             hint="run the command that made it again",
             code=BAD_DATA,
         )

@@ -8,7 +8,6 @@ killed at any point, and of two writers on a file system without locks one wins 
 """
 
 import os
-import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -17,14 +16,9 @@ from pathlib import Path
 
 from data import store
 from data.errors import PotstillError
-from data.manifest import NAME
+from data.layout import CHECKPOINT, ENCODED, MANIFEST, SCRATCH, SEALING, SEED, STAGE
 from data.running.claims import only_writer
-from student_train.feed.encoded import FOLDER as ENCODED
-from student_train.loop.checkpoint import LAST, clear_training
-from student_train.models.scratch import KEPT, clear_tokenizer
-
-SEALING = "SEALING"
-STAGE = re.compile(r"sealing-\d+-[0-9a-f]{8}")
+from student_train.models.scratch import clear_tokenizer
 
 
 @contextmanager
@@ -42,7 +36,7 @@ def tidy(out: Path) -> None:
 
     A place that may only be read, or that another process works in, stays as it is.
     """
-    names = (LAST, ENCODED, SEALING, KEPT.format("*"))
+    names = (CHECKPOINT, ENCODED, SEALING, SCRATCH.format("*"))
     if _left_by_killed(out) or any(next(out.glob(name), None) for name in names):
         with suppress(OSError, PotstillError), writing(out):
             clear(out)
@@ -51,13 +45,13 @@ def tidy(out: Path) -> None:
 
 def tidy_seeds(out: Path) -> None:
     """Do so for the finished students of several seeds: each one's directory has a writer of its own."""
-    for seal in sorted(out.glob(f"seed-*/{NAME}")):
+    for seal in sorted(out.glob(f"{SEED}*/{MANIFEST}")):
         tidy(seal.parent)
 
 
 def clear(out: Path) -> None:
     """Remove what only an unfinished model needs."""
-    clear_training(out)
+    (out / CHECKPOINT).unlink(missing_ok=True)
     clear_tokenizer(out)
     shutil.rmtree(out / ENCODED, ignore_errors=True)
 
@@ -83,11 +77,11 @@ def sealing(out: Path) -> Iterator[Path]:
 def _publish(out: Path) -> None:
     """Move the files of the folder that `SEALING` names to their places, unless the directory is sealed already."""
     name = (out / SEALING).read_text() if (out / SEALING).is_file() else ""
-    if STAGE.fullmatch(name) and not (out / NAME).exists():
+    if STAGE.fullmatch(name) and not (out / MANIFEST).exists():
         stage = out / name
-        for path in sorted(path for path in stage.rglob("*") if path.is_file() and path != stage / NAME):
+        for path in sorted(path for path in stage.rglob("*") if path.is_file() and path != stage / MANIFEST):
             _move(path, out / path.relative_to(stage))
-        _move(stage / NAME, out / NAME)
+        _move(stage / MANIFEST, out / MANIFEST)
     (out / SEALING).unlink(missing_ok=True)
 
 
@@ -102,5 +96,5 @@ def _move(path: Path, target: Path) -> None:
 def _left_by_killed(out: Path) -> list[Path]:
     """Folders that were to be sealed, and temporary files; a seed's own directory has a writer of its own."""
     stages = [path for path in out.glob("sealing-*") if STAGE.fullmatch(path.name) and path.is_dir()]
-    left = [path for path in store.leftovers(out) if not path.relative_to(out).parts[0].startswith("seed-")]
+    left = [path for path in store.leftovers(out) if not path.relative_to(out).parts[0].startswith(SEED)]
     return stages + [path for path in left if not any(path.is_relative_to(stage) for stage in stages)]

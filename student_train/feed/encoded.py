@@ -23,7 +23,6 @@ from student_train.batch import Encoded
 from student_train.feed.reader import Reader
 from student_train.vocab.vocabulary import Vocabulary
 
-FOLDER = "encoded"
 CHECKSUM = 4  # bytes
 VERSION = 1  # of these files; the rule by which words are cut stands in the digest of the vocabulary
 

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from data import store
 from data.errors import BAD_DATA, STALE, PotstillError
+from data.layout import FILES
 from data.manifest import Manifest, check_made_from, read_manifest, whole_part
 from data.progress import Progress
 from data.row_groups import read_rows
@@ -23,7 +24,6 @@ from data.tasks.task import Task
 from student_train.feed.columns import Column, decode, joined
 from student_train.feed.ensemble import Ensemble
 from student_train.feed.groups import MAKE_AGAIN, ROWS, Cache, Group, answered, chosen, cut
-from student_train.vocab.start import FILES
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from data import store
 from data.errors import STALE, PotstillError
 from data.guards.weights import read_header
+from data.layout import CHECKPOINT, WEIGHTS
 from student_train.loop.optim import Optimizer
 from student_train.loop.steps import State
-from student_train.models.weights import WEIGHTS, tensors_of
+from student_train.models.weights import tensors_of
 
-LAST = "last.safetensors"
 MODEL, BEST, OPTIMIZER = "model.", "best.", "optimizer."  # what the names of a checkpoint's tensors begin with
 
 
@@ -52,12 +52,12 @@ def save_training(
         tensors |= {f"{OPTIMIZER}{name}": tensor.contiguous() for name, tensor in optimizer.state().items()}
     values = {"state": asdict(kept.state), "curve": kept.curve, "arithmetic": kept.arithmetic}
     note = {"key": key} | {name: json.dumps(value) for name, value in values.items()}
-    store.write_bytes(directory / LAST, save(tensors, metadata=note))
+    store.write_bytes(directory / CHECKPOINT, save(tensors, metadata=note))
 
 
 def load_training(directory: Path, model: nn.Module, optimizer: Optimizer, *, key: str) -> Kept | None:
     """Take up an interrupted run, or None where there is none. A checkpoint of another config or data is refused."""
-    path = directory / LAST
+    path = directory / CHECKPOINT
     if not path.is_file():
         return None
     read_header(path)
@@ -79,7 +79,7 @@ def load_training(directory: Path, model: nn.Module, optimizer: Optimizer, *, ke
 
 def clear_training(directory: Path) -> None:
     """Remove the resume state of a finished run: it is several times the size of the student."""
-    (directory / LAST).unlink(missing_ok=True)
+    (directory / CHECKPOINT).unlink(missing_ok=True)
 
 
 def _below(start: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -9,11 +9,10 @@ from typing import Any
 from torch import Tensor
 
 from data import store
-from data.manifest import NAME as MANIFEST
+from data.layout import MANIFEST, METRICS
 from data.tasks.metrics import LOWER, goodness
 from student_train.loop.steps import Step
 
-NAME = "metrics.jsonl"
 INFO_STEPS = 20  # how often the shown loss is brought up to date: reading it makes a GPU wait
 
 
@@ -79,7 +78,7 @@ class History:
 
 def write_curve(directory: Path, lines: Sequence[dict[str, Any]]) -> None:
     """Write the lines of a learning curve."""
-    store.write_text(directory / NAME, "".join(json.dumps(line) + "\n" for line in lines))
+    store.write_text(directory / METRICS, "".join(json.dumps(line) + "\n" for line in lines))
 
 
 def shown(metric: str, value: float) -> str:

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from data.errors import STALE, PotstillError
+from data.layout import ENCODED
 from data.progress import Progress
 from data.running.stop import stoppable
 from student_train.batch import pad_inputs
 from student_train.config import ASKED, TeachConfig, TrainConfig
-from student_train.feed.encoded import FOLDER, open_encoded
+from student_train.feed.encoded import open_encoded
 from student_train.feed.reader import Reader
 from student_train.feed.stream import Stream
 from student_train.loop.checkpoint import Kept, load_training, save_training
@@ -31,7 +32,6 @@ from student_train.vocab.vocabulary import Vocabulary
 
 SAVE_SECONDS = 300  # a killed run loses at most this much
 TRIAL_ROWS = 2  # on which a precision is tried
-LAST_STEP = "last"  # the student of the last step, as a directory of its own
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def run(
     arithmetic = _compared(out, kept, config, spelled, progress)
     state, best = kept.state, kept.best
     history = History(out, after=state.step, lines=kept.curve, losses=state.losses)
-    encoded = open_encoded(what.encoded or out / FOLDER, reader, vocabulary, say=progress.note)
+    encoded = open_encoded(what.encoded or out / ENCODED, reader, vocabulary, say=progress.note)
     stream = Stream(reader, vocabulary, config.batch_size, config.block_groups, what.seed, encoded)
     course = _course(what, config)
     saved = time.monotonic()

@@ -11,7 +11,8 @@ from torch import nn
 from data import store
 from data.errors import BAD_DATA, NO_INPUT, PotstillError
 from data.guards.model import read_headers
-from data.manifest import NAME, open_sealed, read_manifest
+from data.layout import CONFIG, MANIFEST, TOKENIZER
+from data.manifest import open_sealed, read_manifest
 from data.tasks.task import Task
 from data.text.encoding import feed_of
 from data.text.families import position_limit
@@ -47,9 +48,9 @@ def places(directory: Path) -> list[Path]:
 
 def kind_of(directory: Path) -> str:
     """What a directory holds: student, students, or encoder (with potstill's manifest or without)."""
-    if not (directory / NAME).is_file():
+    if not (directory / MANIFEST).is_file():
         return "encoder"
-    return str(store.read_json(directory / NAME)["kind"])
+    return str(store.read_json(directory / MANIFEST)["kind"])
 
 
 def open_model(directory: Path, task: Task | None = None) -> Opened:
@@ -58,7 +59,7 @@ def open_model(directory: Path, task: Task | None = None) -> Opened:
         student = Student.load(directory)
         size = int(read_manifest(directory, "student").report["bytes"])
         return Opened(student.model, student.vocabulary, student.task, size)
-    if (directory / NAME).is_file():
+    if (directory / MANIFEST).is_file():
         manifest = open_sealed(directory, "encoder")
         return _open_encoder(directory, manifest.task, int(manifest.config["max_length"]))
     if task is None:
@@ -74,7 +75,7 @@ def _open_encoder(directory: Path, task: Task, longest: int) -> Opened:
     _check_head(directory, model)
     longest = longest or min(LONGEST, position_limit(model.config.to_dict(), tokenizer.model_max_length) or LONGEST)
     feed = feed_of(tokenizer, model, longest)
-    files = [*directory.glob("*.safetensors"), directory / "config.json", directory / "tokenizer.json"]
+    files = [*directory.glob("*.safetensors"), directory / CONFIG, directory / TOKENIZER]
     size = sum(file.stat().st_size for file in files if file.is_file())
     return Opened(Transformer(model, feed).eval(), Joint(feed), task, size)
 

@@ -10,9 +10,10 @@ from tokenizers import Tokenizer
 
 from data.errors import BAD_DATA, PotstillError
 from data.guards.model import check_model, find_model
-from data.guards.sizes import CONFIG, budget_of, watching
+from data.guards.sizes import budget_of, watching
 from data.guards.tokenizer import check_tokenizers
 from data.guards.untrusted import read_json, refusing
+from data.layout import CONFIG
 from data.tasks.task import Task
 from data.text.families import OURS, PADDABLE
 from student_train.models.room import refuse_too_large

@@ -14,10 +14,10 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from data import store
 from data.examples import read_examples
 from data.guards.untrusted import refusing
+from data.layout import SCRATCH
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 NEW_VOCABULARY = 8_000
-KEPT = "scratch-{}.json"  # with the hash of the training rows; only while unfinished
 
 
 def open_tokenizer(out: Path, examples: Path, root: str) -> tuple[Tokenizer, str]:
@@ -25,7 +25,7 @@ def open_tokenizer(out: Path, examples: Path, root: str) -> tuple[Tokenizer, str
 
     root: of the training rows in `examples`. The hash is part of what a resume must agree with.
     """
-    path = out / KEPT.format(root[:16])
+    path = out / SCRATCH.format(root[:16])
     if not path.is_file():
         store.put(path, train_tokenizer(examples).to_str().encode("utf-8"))
     content = path.read_bytes()
@@ -35,7 +35,7 @@ def open_tokenizer(out: Path, examples: Path, root: str) -> tuple[Tokenizer, str
 
 def clear_tokenizer(out: Path) -> None:
     """Remove the kept tokenizer of a finished teacher, which has one of its own."""
-    for path in out.glob(KEPT.format("*")):
+    for path in out.glob(SCRATCH.format("*")):
         path.unlink(missing_ok=True)
 
 

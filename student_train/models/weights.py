@@ -11,8 +11,6 @@ from data.errors import BAD_DATA, PotstillError
 from data.guards.untrusted import refusing
 from data.guards.weights import read_header
 
-WEIGHTS = "model.safetensors"
-
 
 def copy_weights(model: nn.Module) -> dict[str, Tensor]:
     """A model's weights as they are now, float32 on the CPU; further steps do not change them."""

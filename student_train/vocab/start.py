@@ -7,12 +7,12 @@ from torch import Tensor
 
 from data import store
 from data.errors import BAD_DATA, PotstillError
+from data.layout import FILES
 from data.manifest import Manifest, check_seal
 from student_train.config import TrainConfig
 from student_train.vocab.vectors import project, random_table, standardise, teacher_table, vector_table
 from student_train.vocab.vocabulary import Subwords, Words, build_subwords, build_words
 
-FILES = "files"  # the cache's copy of the teacher's tokenizer and word table
 VOCABULARIES = ("teacher", "subwords", "words")
 RANDOM_WIDTH = 300  # the width of the paper's word vectors
 

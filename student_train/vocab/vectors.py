@@ -10,9 +10,9 @@ from safetensors.torch import load
 from torch import Tensor
 
 from data.errors import BAD_DATA, NO_INPUT, PotstillError
+from data.layout import WORD_TABLE
 from student_train.vocab.vocabulary import Subwords, Words
 
-TABLE = "word_embeddings.safetensors"  # one tensor, `weight` [V, D]; written by the cache phase
 # A table is scaled so that its numbers have this deviation. BERT's have about 0.04 (its layer norm brings them to 1);
 # an LSTM fed with 0.04 starts nearly blind.
 DEVIATION = 0.3
@@ -23,10 +23,10 @@ def teacher_table(files: Path, vocabulary: Subwords) -> Tensor:
 
     `files` is the cache's own copy of what a student may start from, so that the teacher need not be there any more.
     """
-    path = files / TABLE
+    path = files / WORD_TABLE
     if not path.is_file():
         raise PotstillError(
-            f"{files} has no {TABLE} to take word vectors from",
+            f"{files} has no {WORD_TABLE} to take word vectors from",
             hint="train with --set train.vocabulary=subwords for a random table",
             code=NO_INPUT,
         )

@@ -20,12 +20,12 @@ from data.errors import NO_INPUT, PotstillError
 from data.example import MASK
 from data.guards.tokenizer import check_tokenizer
 from data.guards.untrusted import read_json, refusing
+from data.layout import SPECIAL_TOKENS, TOKENIZER, TOKENIZER_CONFIG, VOCABULARY
 from data.text.encoding import Feed, encode
 from data.text.words import RULE, same_form, split
 from student_train.batch import Encoded
 from student_train.vocab import words_1
 
-NAME = "vocabulary.json"
 PAD, UNKNOWN = 0, 1
 
 
@@ -88,7 +88,7 @@ class Words:
 
     def save(self, directory: Path) -> None:
         values = {"kind": "words", "rule": self.rule, "words": list(self.words), "longest": self.longest}
-        store.write_json(directory / NAME, values)
+        store.write_json(directory / VOCABULARY, values)
 
 
 @dataclass(frozen=True)
@@ -122,9 +122,9 @@ class Subwords:
         return store.digest_of(["subwords", _spelled(self.tokenizer), self.kept, self.mask, self.longest])
 
     def save(self, directory: Path) -> None:
-        store.write_text(directory / "tokenizer.json", self.tokenizer.to_str())
+        store.write_text(directory / TOKENIZER, self.tokenizer.to_str())
         values = {"kind": "subwords", "kept": list(self.kept), "mask": self.mask, "longest": self.longest}
-        store.write_json(directory / NAME, values)
+        store.write_json(directory / VOCABULARY, values)
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,7 @@ def build_subwords(teacher: Path, texts: Iterable[list[str]] | None, *, min_coun
 
 def load_vocabulary(directory: Path) -> Words | Subwords:
     """Open the vocabulary a student was saved with."""
-    values = store.read_json(directory / NAME)
+    values = store.read_json(directory / VOCABULARY)
     if values["kind"] == "words":
         return Words(tuple(values["words"]), values["longest"], _known_rule(values.get("rule", 1), directory))
     tokenizer = open_tokenizer(directory)
@@ -224,10 +224,10 @@ def _known_rule(rule: int, directory: Path) -> int:
 
 def open_tokenizer(directory: Path) -> Tokenizer:
     """Open a directory's `tokenizer.json`."""
-    path = directory / "tokenizer.json"
+    path = directory / TOKENIZER
     if not path.is_file():
         raise PotstillError(
-            f"{directory} has no tokenizer.json",
+            f"{directory} has no {TOKENIZER}",
             hint="name a teacher with a fast tokenizer, or train with --set train.vocabulary=words",
             code=NO_INPUT,
         )
@@ -238,7 +238,7 @@ def open_tokenizer(directory: Path) -> Tokenizer:
 
 def mask_token(directory: Path) -> str:
     """The mask token a Hugging Face directory names, else its unknown token, else `[UNK]`."""
-    for name in ("special_tokens_map.json", "tokenizer_config.json"):
+    for name in (SPECIAL_TOKENS, TOKENIZER_CONFIG):
         path = directory / name
         values = read_json(path) if path.is_file() else {}
         for key in ("mask_token", "unk_token"):

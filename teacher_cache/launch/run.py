@@ -9,6 +9,7 @@ import torch
 from data import store
 from data.errors import TRY_AGAIN, PotstillError
 from data.labels.agreement import sentence
+from data.layout import FAILED, RUNNING, SEALED, STOPPED, WAITING
 from data.manifest import Manifest, write_manifest
 from data.progress import Progress
 from data.running.claims import attending
@@ -53,16 +54,16 @@ def run(
         status = Status(job.out, len(job.source.parts), done_before)
         try:
             if missing or not (kept(job.out) or (remote is not None and remote.has_files())):
-                status.write("running")
+                status.write(RUNNING)
                 fill(job, settled, launch, missing, remote, status.committed, stop=stop, progress=progress)
             manifest = close(job, plan, settled.machine, launch.share, remote, progress=progress)
         except BaseException as error:
             asked = isinstance(error, PotstillError) and error.code == TRY_AGAIN
             with suppress(OSError):  # on a full disk: the first error is the one to tell
-                status.write("stopped" if asked or isinstance(error, KeyboardInterrupt) else "failed", str(error))
+                status.write(STOPPED if asked or isinstance(error, KeyboardInterrupt) else FAILED, str(error))
             raise
         status.done = len(job.source.parts) if manifest else status.done
-        status.write("sealed" if manifest else "waiting")
+        status.write(SEALED if manifest else WAITING)
         return manifest
 
 

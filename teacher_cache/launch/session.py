@@ -20,7 +20,7 @@ import pyarrow as pa
 import torch
 
 from data import store
-from data.examples import part_name
+from data.layout import part_name
 from data.running.claims import Claim, claim
 from data.running.stop import Stop
 from data.text.encoding import Feed, feed_of, tokenise

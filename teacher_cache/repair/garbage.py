@@ -6,9 +6,9 @@ from pathlib import Path
 
 from data import store
 from data.errors import TRY_AGAIN, PotstillError
+from data.layout import QUARANTINE, SHARD
 from data.running.claims import attending
 from teacher_cache.repair.verify import find_strays
-from teacher_cache.shards.commits import QUARANTINE, SHARD
 
 
 @dataclass(frozen=True)

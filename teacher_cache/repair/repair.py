@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from data import store
 from data.errors import TRY_AGAIN, PotstillError
 from data.guards.parquet import opened
+from data.layout import PARTS, QUARANTINE, SHARD
 from data.manifest import Manifest, Part, read_manifest
 from data.progress import Progress
 from data.row_groups import read_groups
@@ -23,7 +24,7 @@ from teacher_cache.build import build
 from teacher_cache.repair.notes import config_of, notes_of, place_of
 from teacher_cache.repair.verify import Finding, check_rows, find_strays, verify
 from teacher_cache.shards import plan as plans
-from teacher_cache.shards.commits import QUARANTINE, SHARD, commit_path, commit_shard
+from teacher_cache.shards.commits import commit_path, commit_shard
 from teacher_cache.shards.plan import Plan
 
 
@@ -74,7 +75,7 @@ def repair(
 
 def adopt(directory: Path, plan: Plan, source: Manifest, done: Repair) -> None:
     """Give shards without a record one, where they are whole, of this plan, and hold the rows of their examples."""
-    for path in sorted(directory.glob("part-*.parquet")):
+    for path in sorted(directory.glob(PARTS)):
         match = SHARD.fullmatch(path.name)
         index = int(match[1]) if match else -1
         if not 0 <= index < len(source.parts) or commit_path(directory, index).exists():

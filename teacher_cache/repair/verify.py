@@ -5,7 +5,6 @@ record names. With a teacher, random rows are computed again (`recompute.py`).
 """
 
 import hashlib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,29 +15,17 @@ import pyarrow.parquet as pq
 from data import store
 from data.errors import PotstillError
 from data.examples import hash_ids
-from data.manifest import NAME, Manifest, Part, check_made_from, check_seal, read_manifest
+from data.layout import CLAIMS, COMMITS, FILES, MANIFEST, PLAN, QUARANTINE, RECORD, SETTINGS, SHARD, STATUS, shard_name
+from data.manifest import Manifest, Part, check_made_from, check_seal, read_manifest
 from data.progress import Progress
 from data.row_groups import read_groups
-from data.running.claims import FOLDER as CLAIMS
 from data.schema import teacher_schema
 from teacher_cache.shards import plan as plans
-from teacher_cache.shards import status
-from teacher_cache.shards.commits import (
-    COMMITS,
-    QUARANTINE,
-    SHARD,
-    Commit,
-    commit_path,
-    list_records,
-    read_commit,
-    shard_name,
-)
-from teacher_cache.shards.student_files import FOLDER as FILES
+from teacher_cache.shards.commits import Commit, commit_path, list_records, read_commit
 from teacher_cache.shards.student_files import KEPT, kept
 
 # What may lie in a cache besides shards; `potstill.toml` is the resolved config that the commands keep.
-RECORD = re.compile(r"\d{5,}\.json")
-KNOWN = (plans.NAME, NAME, COMMITS, CLAIMS, QUARANTINE, FILES, status.NAME, "potstill.toml")
+KNOWN = (PLAN, MANIFEST, COMMITS, CLAIMS, QUARANTINE, FILES, STATUS, SETTINGS)
 
 
 @dataclass(frozen=True)
@@ -60,7 +47,7 @@ def verify(directory: Path, *, progress: Progress) -> list[Finding]:
 
     Errors: no cache at all (NO_INPUT); examples that are gone are not an error, their rows are not compared then.
     """
-    if not (directory / plans.NAME).exists() and not (directory / NAME).exists():
+    if not (directory / PLAN).exists() and not (directory / MANIFEST).exists():
         read_manifest(directory, "teacher")  # says what is not there
     findings = [*_check_plan(directory), *_check_seal(directory)]
     manifest = _manifest(directory)
@@ -96,7 +83,7 @@ def find_strays(directory: Path) -> Iterator[Finding]:
 
 
 def _check_plan(directory: Path) -> Iterator[Finding]:
-    path = directory / plans.NAME
+    path = directory / PLAN
     try:
         if plans.read_plan(directory) is None:
             yield Finding("damaged", f"{path} is missing", path)
@@ -105,9 +92,9 @@ def _check_plan(directory: Path) -> Iterator[Finding]:
 
 
 def _check_seal(directory: Path) -> Iterator[Finding]:
-    path = directory / NAME
+    path = directory / MANIFEST
     if not path.exists():
-        yield Finding("missing", f"{directory} is not sealed (no {NAME})", path)
+        yield Finding("missing", f"{directory} is not sealed (no {MANIFEST})", path)
         return
     try:
         manifest = read_manifest(directory, "teacher", parts=False)
@@ -182,7 +169,7 @@ def _check_commits(directory: Path, manifest: Manifest | None, source: Manifest 
         found = read_commit(directory, index, plan=plan.digest, source=part, whole=False) if plan else None
         if isinstance(found, Commit):
             if sealed and sealed[index : index + 1] != (found.part,):
-                yield Finding("damaged", f"{path} differs from {directory / NAME}", path)
+                yield Finding("damaged", f"{path} differs from {directory / MANIFEST}", path)
         elif found is not None:
             kind = "damaged" if found.reason else "missing"
             yield Finding(kind, found.reason or f"shard {index} has no record", path)

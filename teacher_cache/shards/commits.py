@@ -5,7 +5,6 @@ none is: of two writers the first one counts. What is found damaged or foreign i
 deleted.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,12 +12,10 @@ from typing import Any
 
 from data import store
 from data.errors import PotstillError
-from data.manifest import QUARANTINE as QUARANTINE
+from data.layout import COMMITS, QUARANTINE, SHARD, record_name, shard_name
 from data.manifest import Part, check_part
 
-COMMITS = "commits"
 FIELDS = (*Part.__dataclass_fields__, "plan", "report")  # of a record
-SHARD = re.compile(r"part-(\d{5,})-([0-9a-f]{16})\.parquet")
 
 
 @dataclass(frozen=True)
@@ -41,11 +38,7 @@ class Fault:
 
 
 def commit_path(directory: Path, index: int) -> Path:
-    return directory / COMMITS / f"{index:05d}.json"
-
-
-def shard_name(index: int, sha256: str) -> str:
-    return f"part-{index:05d}-{sha256[:16]}.parquet"
+    return directory / record_name(index)
 
 
 def read_commit(directory: Path, index: int, *, plan: str, source: Part, whole: bool) -> Commit | Fault:

@@ -12,12 +12,11 @@ from typing import Any
 
 from data import store
 from data.errors import BAD_DATA, STALE, PotstillError
+from data.layout import PLAN, QUARANTINE
 from data.schema import SCHEMA_VERSION
 from teacher_cache.config import CacheConfig
 from teacher_cache.inference.windows import batching_rule
-from teacher_cache.shards.commits import QUARANTINE
 
-NAME = "PLAN.json"
 MEND = "potstill repair {} sets it aside and keeps every shard that is whole"
 LISTS = ("signals", "labels", "outputs", "reuse")  # fields that are lists in JSON
 LIBRARIES = ("torch", "transformers", "tokenizers", "pyarrow", "numpy")
@@ -72,9 +71,9 @@ def places(examples: Path, teacher: Path, directory: Path) -> dict[str, str]:
 
 def read_plan(directory: Path) -> Plan | None:
     """Read the plan of a cache; None where there is none yet, or its name is only reserved (see `store.add`)."""
-    if not (directory / NAME).exists() or not (directory / NAME).stat().st_size:
+    if not (directory / PLAN).exists() or not (directory / PLAN).stat().st_size:
         return None
-    values = store.read_record(directory / NAME, ("digest", "identity", "provenance"), hint=MEND.format(directory))
+    values = store.read_record(directory / PLAN, ("digest", "identity", "provenance"), hint=MEND.format(directory))
     try:
         identity = values["identity"]
         fields = {name: identity[name] for name in Plan.__dataclass_fields__ if name not in ("provenance", *LISTS)}
@@ -83,10 +82,10 @@ def read_plan(directory: Path) -> Plan | None:
         edited = values["digest"] != store.digest_of(identity)
     except (KeyError, TypeError) as error:
         raise PotstillError(
-            f"{directory / NAME} is not a plan: {error!r}", hint=MEND.format(directory), code=BAD_DATA
+            f"{directory / PLAN} is not a plan: {error!r}", hint=MEND.format(directory), code=BAD_DATA
         ) from None
     if edited:
-        raise PotstillError(f"{directory / NAME} was edited", hint=MEND.format(directory), code=BAD_DATA)
+        raise PotstillError(f"{directory / PLAN} was edited", hint=MEND.format(directory), code=BAD_DATA)
     refuse_difference(directory, identity, plan.identity)
     return plan
 
@@ -100,10 +99,10 @@ def agreed(config: CacheConfig, there: Plan | None) -> CacheConfig:
 def put_plan(directory: Path, plan: Plan) -> bool:
     """Put a plan, which stands before the first shard. False: another process was faster, and its plan holds."""
     record = {"digest": plan.digest, "identity": plan.identity, "provenance": plan.provenance}
-    while not store.put(directory / NAME, store.to_record(record)):
+    while not store.put(directory / PLAN, store.to_record(record)):
         if read_plan(directory) is not None:
             return False
-        store.move(directory / NAME, directory / QUARANTINE)  # who reserved the name was killed just then
+        store.move(directory / PLAN, directory / QUARANTINE)  # who reserved the name was killed just then
     return True
 
 

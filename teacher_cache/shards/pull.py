@@ -11,18 +11,15 @@ from pathlib import Path
 
 from data import store
 from data.errors import BAD_DATA, NO_INPUT, STALE, PotstillError
-from data.manifest import NAME, Manifest, Part, check_made_from, check_part, read_manifest
+from data.layout import FILES, MANIFEST, PART, PLAN, SHARD, record_name
+from data.manifest import Manifest, Part, check_made_from, check_part, read_manifest
 from data.object_store import ObjectStore, open_store
 from data.progress import Progress
 from data.running.output import refuse_foreign
-from teacher_cache.shards.commits import COMMITS, SHARD
-from teacher_cache.shards.plan import NAME as PLAN
 from teacher_cache.shards.remote import EXAMPLES, TEACHER, as_file
-from teacher_cache.shards.student_files import FOLDER as FILES
 from teacher_cache.shards.student_files import KEPT
 
 TURNS = 4  # files at a time
-PART = re.compile(r"part-\d{5,}\.parquet")
 
 
 def pull(url: str, directory: Path, *, progress: Progress) -> Manifest:
@@ -41,30 +38,30 @@ def pull(url: str, directory: Path, *, progress: Progress) -> Manifest:
     progress.start("pull", total=sum(part.bytes for part in (*source.parts, *manifest.parts)), unit="bytes")
     _fetch_parts(place, EXAMPLES, directory, _named(source.parts, PART, url), progress)
     _fetch_parts(place, TEACHER, directory, _named(manifest.parts, SHARD, url), progress)
-    records = [f"{COMMITS}/{index:05d}.json" for index in range(len(manifest.parts))]
+    records = [record_name(index) for index in range(len(manifest.parts))]
     for name in (PLAN, *records, *(f"{FILES}/{name}" for name in KEPT)):
         place.download(f"{TEACHER}/{name}", directory / TEACHER / name)
     for folder, (_, content) in seals.items():
-        store.write_bytes(directory / folder / NAME, content)
+        store.write_bytes(directory / folder / MANIFEST, content)
     progress.finish()
     return read_manifest(directory / TEACHER, "teacher")
 
 
 def _seal(place: ObjectStore, folder: str, kind: str) -> tuple[Manifest, bytes]:
     """Read a seal of the store, with all the checks of one in a directory."""
-    content = place.read(f"{folder}/{NAME}")
+    content = place.read(f"{folder}/{MANIFEST}")
     if content is None:
         raise PotstillError(
-            f"{place.url} holds no finished cache (no {folder}/{NAME})",
+            f"{place.url} holds no finished cache (no {folder}/{MANIFEST})",
             hint=f"potstill cache EXAMPLES -t TEACHER -o DIR --store {place.url} fills it",
             code=NO_INPUT,
         )
-    seal = as_file(content, NAME, lambda at: read_manifest(at, kind, parts=False), f"{place.url}/{folder}")
+    seal = as_file(content, MANIFEST, lambda at: read_manifest(at, kind, parts=False), f"{place.url}/{folder}")
     return seal, content
 
 
 def _refuse_other(directory: Path, seal: Manifest) -> None:
-    if (directory / NAME).exists() and read_manifest(directory, seal.kind, parts=False).root != seal.root:
+    if (directory / MANIFEST).exists() and read_manifest(directory, seal.kind, parts=False).root != seal.root:
         raise PotstillError(f"{directory} holds something else", hint="name another directory", code=STALE)
 
 

@@ -17,23 +17,14 @@ from typing import Any, TypeVar
 
 from data import store
 from data.errors import BAD_DATA, STALE, TRY_AGAIN, PotstillError
-from data.manifest import NAME, Manifest, read_manifest, write_manifest
+from data.layout import FILES, MANIFEST, PLAN, record_name, shard_name
+from data.manifest import Manifest, read_manifest, write_manifest
 from data.object_store import ObjectStore, open_store
 from data.progress import Progress
 from teacher_cache.job import Job
 from teacher_cache.shards import plan as plans
-from teacher_cache.shards.commits import (
-    COMMITS,
-    Commit,
-    Fault,
-    commit_path,
-    part_of,
-    read_commit,
-    set_aside,
-    shard_name,
-)
+from teacher_cache.shards.commits import Commit, Fault, commit_path, part_of, read_commit, set_aside
 from teacher_cache.shards.plan import Plan
-from teacher_cache.shards.student_files import FOLDER as FILES
 from teacher_cache.shards.student_files import KEPT
 
 TEACHER, EXAMPLES = "teacher", "examples"
@@ -58,12 +49,12 @@ class Remote:
         return f"{self.place.url}/{TEACHER}"
 
     def read_plan(self) -> Plan | None:
-        return self._open(plans.NAME, plans.read_plan)
+        return self._open(PLAN, plans.read_plan)
 
     def put_plan(self, plan: Plan) -> bool:
         """Put the plan, which stands before the first shard. False: there is one already."""
         elsewhere = replace(plan, provenance=plan.provenance | {"examples": BESIDE})
-        name, content = f"{TEACHER}/{plans.NAME}", _content(plans.NAME, lambda at: plans.put_plan(at, elsewhere))
+        name, content = f"{TEACHER}/{PLAN}", _content(PLAN, lambda at: plans.put_plan(at, elsewhere))
         if put := self.place.put_new(name, content):
             self.place.check(name, content)
         return put
@@ -146,19 +137,19 @@ class Remote:
 
     def read_seal(self) -> Manifest | None:
         """The seal of the whole cache; None while it is unfinished."""
-        return self._open(NAME, lambda at: read_manifest(at, "teacher", parts=False))
+        return self._open(MANIFEST, lambda at: read_manifest(at, "teacher", parts=False))
 
     def seal(self, manifest: Manifest) -> Manifest:
         """Send up the teacher's files and the examples, and put the seal last; return the one that counts."""
         self._send(self.job.out / FILES, f"{TEACHER}/{FILES}", KEPT)
-        self._send(self.job.examples, EXAMPLES, [*(part.name for part in self.job.source.parts), NAME])
+        self._send(self.job.examples, EXAMPLES, [*(part.name for part in self.job.source.parts), MANIFEST])
         manifest = replace(manifest, config={**manifest.config, "examples": BESIDE})
-        content = _content(NAME, lambda at: write_manifest(at, manifest))
-        if self.place.put_new(f"{TEACHER}/{NAME}", content):
+        content = _content(MANIFEST, lambda at: write_manifest(at, manifest))
+        if self.place.put_new(f"{TEACHER}/{MANIFEST}", content):
             return manifest
         there = self.read_seal()
         if there is None or there.root != manifest.root:
-            raise PotstillError(f"{self.url}/{NAME} seals other shards than its records name", code=BAD_DATA)
+            raise PotstillError(f"{self.url}/{MANIFEST} seals other shards than its records name", code=BAD_DATA)
         return there
 
     def _open(self, name: str, read: Callable[[Path], Value]) -> Value | None:
@@ -242,7 +233,7 @@ def as_file(content: bytes, name: str, read: Callable[[Path], Value], url: str, 
 
 
 def _record(index: int) -> str:
-    return f"{TEACHER}/{COMMITS}/{index:05d}.json"
+    return f"{TEACHER}/{record_name(index)}"
 
 
 def _content(name: str, write: Callable[[Path], object]) -> bytes:

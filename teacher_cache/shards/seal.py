@@ -9,13 +9,14 @@ from typing import Any
 from data import config as configs
 from data import store
 from data.errors import BAD_DATA, PotstillError
+from data.layout import FILES
 from data.manifest import Manifest, Part
 from data.text.encoding import OK, TRUNCATED
 from teacher_cache.job import Job
 from teacher_cache.shards import plan as plans
 from teacher_cache.shards.commits import Commit
 from teacher_cache.shards.plan import LIBRARIES, Plan
-from teacher_cache.shards.student_files import FOLDER, KEPT
+from teacher_cache.shards.student_files import KEPT
 
 ALWAYS_ALLOWED = 10  # rows without an answer that no share forbids, so that a small data set may have some
 
@@ -75,7 +76,7 @@ def refuse_rejected(job: Job, status: dict[str, int]) -> None:
 
 def resolved(job: Job, plan: Plan, device: str) -> dict[str, Any]:
     """The config with every `auto` resolved, where the inputs lie, relative to the cache, and hashes of `files/`."""
-    files = [job.out / FOLDER / name for name in KEPT]
+    files = [job.out / FILES / name for name in KEPT]
     return {
         **configs.as_dict(job.config),
         "signals": list(job.columns),

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from data import store
-
-NAME = "status.json"
+from data.layout import RUNNING, STATUS
 
 
 @dataclass
@@ -28,13 +27,13 @@ class Status:
         """One more shard of `rows` rows is done, by this process."""
         self.done += 1
         self.rows += rows
-        self.write("running")
+        self.write(RUNNING)
 
     def write(self, state: str, message: str = "") -> None:
-        """State: running, sealed, waiting (for other processes), stopped or failed."""
+        """State: RUNNING, SEALED, WAITING (for other processes), STOPPED or FAILED."""
         seconds = time.monotonic() - self.started
         store.write_json(
-            self.directory / NAME,
+            self.directory / STATUS,
             {
                 "state": state,
                 "message": message,

@@ -13,29 +13,27 @@ from typing import Any
 from safetensors import safe_open
 
 from data import store
+from data.layout import FILES, TOKENIZER, TOKENIZER_CONFIG, WORD_TABLE
 from teacher_cache.teacher.files import TeacherFiles
 
-FOLDER = "files"
-TABLE = "word_embeddings.safetensors"
-TOKENIZER, SPECIAL = "tokenizer.json", "tokenizer_config.json"
-KEPT = (TABLE, TOKENIZER, SPECIAL)
+KEPT = (WORD_TABLE, TOKENIZER, TOKENIZER_CONFIG)
 NAMES = ("mask_token", "unk_token", "pad_token", "cls_token", "sep_token")
 
 
 def kept(directory: Path) -> bool:
     """Say whether a cache holds all of these files."""
-    return all((directory / FOLDER / name).is_file() for name in KEPT)
+    return all((directory / FILES / name).is_file() for name in KEPT)
 
 
 def keep(directory: Path, model: Any, tokenizer: Any, files: TeacherFiles) -> None:
     """Write the tokenizer and the word table of a teacher into a cache."""
     from safetensors.torch import save
 
-    folder = directory / FOLDER
+    folder = directory / FILES
     store.write_text(folder / TOKENIZER, tokenizer.backend_tokenizer.to_str())
-    store.write_json(folder / SPECIAL, {name: getattr(tokenizer, name) for name in NAMES})
+    store.write_json(folder / TOKENIZER_CONFIG, {name: getattr(tokenizer, name) for name in NAMES})
     table = word_table(model, files).half().contiguous()
-    store.write_bytes(folder / TABLE, save({"weight": table}))
+    store.write_bytes(folder / WORD_TABLE, save({"weight": table}))
 
 
 def word_table(model: Any, files: TeacherFiles) -> Any:

@@ -10,11 +10,12 @@ from typing import Any
 
 from data import store
 from data.errors import BAD_DATA, PotstillError
-from data.guards.model import TOKENIZER_CONFIG, check_model, find_model
-from data.guards.sizes import CONFIG, DEPTHS, WIDTHS
+from data.guards.model import check_model, find_model
+from data.guards.sizes import DEPTHS, WIDTHS
 from data.guards.tokenizer import check_tokenizers
 from data.guards.untrusted import read_json, refusing
-from data.manifest import NAME, open_sealed
+from data.layout import CONFIG, MANIFEST, TOKENIZER_CONFIG
+from data.manifest import open_sealed
 from data.readers.identity import model_content
 from data.text.families import position_limit
 
@@ -74,11 +75,11 @@ def inspect_teacher(teacher: str | Path) -> TeacherFiles:
 
 def refuse_damaged(path: Path, files: dict[str, dict[str, Any]]) -> None:
     """Refuse a teacher of `potstill teach` of which a file is another than when it was sealed."""
-    if (path / NAME).is_file():
+    if (path / MANIFEST).is_file():
         try:
             open_sealed(path, "encoder", known={name: about["sha256"] for name, about in files.items()})
         except PotstillError as error:
-            again = f"run `potstill teach` again, or, if the change is meant, remove {path / NAME}"
+            again = f"run `potstill teach` again, or, if the change is meant, remove {path / MANIFEST}"
             raise PotstillError(error.message, hint=again, code=error.code) from None
 
 

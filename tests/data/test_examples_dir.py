@@ -9,7 +9,8 @@ import pytest
 
 from data.errors import BAD_DATA, PotstillError
 from data.example import MASK, Example, example_id
-from data.examples import chunks, part_name, read_examples, write_part, write_parts
+from data.examples import chunks, read_examples, write_part, write_parts
+from data.layout import part_name
 from data.manifest import Manifest, write_manifest
 from data.row_groups import read_groups
 from data.tasks.task import Task

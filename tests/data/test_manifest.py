@@ -11,7 +11,8 @@ from data import store
 from data.errors import BAD_DATA, NO_INPUT, STALE, USAGE, PotstillError
 from data.example import Example
 from data.examples import write_parts
-from data.manifest import NAME, Manifest, check_files, check_made_from, check_part, read_manifest, write_manifest
+from data.layout import MANIFEST
+from data.manifest import Manifest, check_files, check_made_from, check_part, read_manifest, write_manifest
 from data.progress import Silent
 from data.tasks.task import Task
 
@@ -33,7 +34,7 @@ def refused(directory: Path, kind: str = "examples") -> PotstillError:
 
 
 def edit(directory: Path, **changes: object) -> None:
-    path = directory / NAME
+    path = directory / MANIFEST
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
@@ -62,7 +63,7 @@ def test_an_edited_manifest_is_refused(sealed: Path) -> None:
 
 
 def test_a_torn_manifest_is_refused(sealed: Path) -> None:
-    path = sealed / NAME
+    path = sealed / MANIFEST
     path.write_bytes(path.read_bytes()[:100])
     assert refused(sealed).code == BAD_DATA
 
@@ -99,7 +100,7 @@ def test_a_flipped_byte_is_found_by_the_whole_check(sealed: Path) -> None:
 
 
 def test_an_unfinished_directory_is_no_input_and_the_command_is_named(sealed: Path) -> None:
-    (sealed / NAME).unlink()
+    (sealed / MANIFEST).unlink()
     error = refused(sealed)
     assert (error.code, "not a finished examples directory" in error.message) == (NO_INPUT, True)
     assert "potstill augment" in error.hint
@@ -115,9 +116,9 @@ def test_a_directory_of_another_kind_is_refused(sealed: Path) -> None:
 
 @pytest.mark.parametrize("hashed", [True, False])  # a version may have other fields, or no hash of its own
 def test_another_format_version_is_stale(sealed: Path, hashed: bool) -> None:
-    values = json.loads((sealed / NAME).read_text()) | {"version": 0, "more": 1}
+    values = json.loads((sealed / MANIFEST).read_text()) | {"version": 0, "more": 1}
     del values[store.CHECK]
-    (sealed / NAME).write_bytes(store.to_record(values) if hashed else store.to_json(values))
+    (sealed / MANIFEST).write_bytes(store.to_record(values) if hashed else store.to_json(values))
     error = refused(sealed)
     assert error.code == STALE == 78
     assert "format version 0" in error.message
@@ -125,11 +126,11 @@ def test_another_format_version_is_stale(sealed: Path, hashed: bool) -> None:
 
 def test_a_flipped_bit_is_damage_whatever_the_seal_says_then(sealed: Path) -> None:
     """Its kind and its version are no other kind and version because a bit of them is."""
-    content = (sealed / NAME).read_bytes()
+    content = (sealed / MANIFEST).read_bytes()
     for field in (b'"kind": "examples"', b'"version": 1'):
         start = content.index(field)
         for place, bit in itertools.product(range(start, start + len(field)), range(8)):
-            (sealed / NAME).write_bytes(content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1 :])
+            (sealed / MANIFEST).write_bytes(content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1 :])
             assert refused(sealed).code == BAD_DATA
             assert check_files(sealed, "examples", progress=Silent())
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data.manifest import NAME
+from data.layout import MANIFEST
 
 TEACH, TRAIN, SEEDS, RUN = "teach", "train", "seeds", "run"
 PLAIN = {"threads": 1, "precision": "float32", "device": "cpu"}
@@ -101,6 +101,6 @@ def made_by(out: Path) -> dict[str, str]:
     """Root of every sealed directory below, and hash of every file of weights: what two runs must have in common."""
     from data import store
 
-    roots = {str(path.parent.relative_to(out)): store.read_json(path)["root"] for path in out.rglob(NAME)}
+    roots = {str(path.parent.relative_to(out)): store.read_json(path)["root"] for path in out.rglob(MANIFEST)}
     weights = out.rglob("model.safetensors")
     return roots | {str(path.relative_to(out)): store.sha256_file(path) for path in weights}

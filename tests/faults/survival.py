@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from data import store
+from data.layout import QUARANTINE, SHARD
 from data.manifest import read_manifest
 from data.progress import Silent
 from teacher_cache.repair.verify import verify
-from teacher_cache.shards.commits import QUARANTINE, SHARD
 from tests.faults.writers import End, Server, World
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from data import store
 from data.errors import IO_ERROR, TRY_AGAIN
-from data.manifest import NAME, check_files, read_manifest
+from data.layout import MANIFEST
+from data.manifest import check_files, read_manifest
 from data.progress import Silent
 from tests.faults.survival import Tries
 from tests.faults.writers import End, Server, World
@@ -68,7 +69,7 @@ def test_an_error_at_every_step(
         out = tmp_path / f"out{number}"
         with tries.of(fault, f"{number} {name}"):
             end = augment(server, out, fail_at=number, error=error, torn=bool(steps))
-            sealed = (out / NAME).exists()
+            sealed = (out / MANIFEST).exists()
             assert end.code == IO_ERROR or (sealed and end.code == 0), f"exit code {end.code}: {end.message}"
             check_survived(server, out, undisturbed.root)
         shutil.rmtree(out, ignore_errors=True)
@@ -103,7 +104,7 @@ def test_every_flipped_bit_is_found_and_mended(
     out = tmp_path / "out"
     assert augment(server, out).code == 0
     for turn in range(60):
-        path = out / (NAME if turn % 2 else "part-00000.parquet")
+        path = out / (MANIFEST if turn % 2 else "part-00000.parquet")
         content = path.read_bytes()
         # Every fourth one in what a seal says of its kind and version, which are not another kind and version then.
         first = content.index((b'"kind"', b'"version"')[turn // 4 % 2]) if turn % 4 == 3 else 0

@@ -15,7 +15,7 @@ import pytest
 
 from data import store
 from data.errors import IO_ERROR, TRY_AGAIN, PotstillError
-from data.manifest import NAME
+from data.layout import MANIFEST
 from student_train.student import Student
 from tests.faults.makers import RUN, SEEDS, TEACH, TRAIN, School, made_by
 from tests.faults.survival import Tries
@@ -188,7 +188,9 @@ def student(server: Server, school: School, tmp_path_factory: pytest.TempPathFac
 
 
 def test_every_flipped_bit_of_a_finished_student_is_found(student: Path, tries: Tries, luck: random.Random) -> None:
-    kinds = [student / name for name in ("model.safetensors", "config.json", "vocabulary.json", "tokenizer.json", NAME)]
+    kinds = [
+        student / name for name in ("model.safetensors", "config.json", "vocabulary.json", "tokenizer.json", MANIFEST)
+    ]
     for turn in range(FLIPS):
         path = kinds[turn % len(kinds)]
         content = path.read_bytes()
@@ -213,7 +215,7 @@ def test_swapped_labels_and_files_of_a_finished_student_are_found(student: Path,
 
     changes = {
         "labels swapped in config.json": lambda out: labels("config.json", out),
-        "labels swapped in the manifest": lambda out: labels(NAME, out),
+        "labels swapped in the manifest": lambda out: labels(MANIFEST, out),
         "weights of the last step": lambda out: swap(out / "model.safetensors", out / "last" / "model.safetensors"),
         "a file gone": lambda out: (out / "vocabulary.json").unlink(),
     }

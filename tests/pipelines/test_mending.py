@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from data.errors import BAD_DATA, OK, USAGE
-from data.manifest import NAME
+from data.layout import MANIFEST
 from pipelines import cli
 
 Potstill = Callable[..., tuple[int, dict[str, Any]]]
@@ -92,20 +92,20 @@ ALL = ("examples", "encoder", "teacher", "student", "students")
     [
         (*place, damage)
         for place in (
-            *(("examples", name) for name in (NAME, "part-00000.parquet")),
-            *(("encoder", name) for name in (NAME, "model.safetensors", "tokenizer.json")),
-            *(("teacher", name) for name in (NAME, "part-00000-*.parquet", "PLAN.json", "files/tokenizer.json")),
-            *(("student", name) for name in (NAME, "model.safetensors", "config.json")),
-            *(("students", name) for name in (NAME, "seed-1/model.safetensors", "seed-0/MANIFEST.json")),
+            *(("examples", name) for name in (MANIFEST, "part-00000.parquet")),
+            *(("encoder", name) for name in (MANIFEST, "model.safetensors", "tokenizer.json")),
+            *(("teacher", name) for name in (MANIFEST, "part-00000-*.parquet", "PLAN.json", "files/tokenizer.json")),
+            *(("student", name) for name in (MANIFEST, "model.safetensors", "config.json")),
+            *(("students", name) for name in (MANIFEST, "seed-1/model.safetensors", "seed-0/MANIFEST.json")),
         )
         for damage in (flip, tear, Path.unlink)
     ]
-    + [(kind, NAME, damage) for kind in ALL for damage in (flip_kind, flip_version, no_object)],
+    + [(kind, MANIFEST, damage) for kind in ALL for damage in (flip_kind, flip_version, no_object)],
 )
 def test_the_command_that_verify_names_mends_what_it_found(
     made: Path, potstill: Potstill, kind: str, name: str, damage: Callable[[Path], object]
 ) -> None:
-    if damage is Path.unlink and name == NAME and kind != "teacher":
+    if damage is Path.unlink and name == MANIFEST and kind != "teacher":
         return  # without a seal a directory is unfinished, and nobody says that it was more
     out = made / f"a copy of {kind}"
     shutil.copytree(made / kind, out)
@@ -126,13 +126,13 @@ def test_the_command_that_verify_names_mends_what_it_found(
 
 
 def test_a_repair_leaves_what_is_no_cache_alone_and_names_the_command_instead(made: Path, potstill: Potstill) -> None:
-    before = (made / "examples" / NAME).read_bytes()
+    before = (made / "examples" / MANIFEST).read_bytes()
     code, told = potstill("repair", made / "examples")
     assert code == USAGE and "augmented examples" in told["error"]
     assert shlex.split(told["hint"])[:2] == ["potstill", "augment"]
-    assert (made / "examples" / NAME).read_bytes() == before
+    assert (made / "examples" / MANIFEST).read_bytes() == before
     assert potstill(*shlex.split(told["hint"])[1:])[0] == OK  # and finds it finished
-    assert (made / "examples" / NAME).read_bytes() == before
+    assert (made / "examples" / MANIFEST).read_bytes() == before
 
 
 def test_a_directory_that_lost_its_notes_is_still_told_in_words(made: Path, potstill: Potstill) -> None:

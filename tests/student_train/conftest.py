@@ -20,7 +20,8 @@ from transformers import BertConfig, BertForSequenceClassification, PreTrainedTo
 
 from data import store
 from data.example import Example, example_id
-from data.examples import describe, hash_ids, part_name, to_table, write_groups
+from data.examples import describe, hash_ids, to_table, write_groups
+from data.layout import part_name
 from data.manifest import Manifest, write_manifest
 from data.progress import Silent
 from data.readers.source import Source

@@ -16,9 +16,10 @@ from safetensors.torch import load_file, save_file
 
 from data.errors import BAD_DATA, PotstillError
 from data.examples import describe
-from data.manifest import NAME, read_manifest, write_manifest
+from data.layout import CHECKPOINT, MANIFEST
+from data.manifest import read_manifest, write_manifest
 from data.tasks.task import Task
-from student_train.loop.checkpoint import LAST, load_training
+from student_train.loop.checkpoint import load_training
 from student_train.models.encoder import load_encoder
 from student_train.models.weights import check_weights
 from student_train.student import Student
@@ -45,7 +46,7 @@ def sealed_again(directory: Path) -> Path:
 def read_manifest_unchecked(directory: Path) -> Any:
     from data import manifest as module
 
-    return module._from_values(directory, json.loads((directory / NAME).read_text()))
+    return module._from_values(directory, json.loads((directory / MANIFEST).read_text()))
 
 
 def edit(path: Path, **values: Any) -> None:
@@ -142,7 +143,7 @@ def test_pickles_and_code_beside_a_student_are_not_opened(copied: Path, tmp_path
 
 
 def test_a_resume_state_that_lies_is_refused(tmp_path: Path) -> None:
-    (tmp_path / LAST).write_bytes(struct.pack("<Q", 1 << 40) + b"{}")
+    (tmp_path / CHECKPOINT).write_bytes(struct.pack("<Q", 1 << 40) + b"{}")
     with pytest.raises(PotstillError, match="not a sound safetensors file"):
         load_training(tmp_path, None, None, key="k")  # type: ignore[arg-type]
 

@@ -19,11 +19,11 @@ def gc(
 
     Example: potstill gc runs/x/teacher
     """
+    from data.layout import PLAN
     from data.manifest import read_manifest
     from teacher_cache.repair.garbage import collect_garbage, find_garbage
-    from teacher_cache.shards.plan import NAME
 
-    if not (directory / NAME).exists():
+    if not (directory / PLAN).exists():
         read_manifest(directory, "teacher", parts=False)  # refuses what is no cache
     garbage = collect_garbage(directory) if delete else find_garbage(directory)
     rows = [{"kind": item.kind, "file": str(item.path.relative_to(directory)), "bytes": item.bytes} for item in garbage]

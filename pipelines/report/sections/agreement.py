@@ -14,6 +14,7 @@ import polars as pl
 
 from data import store
 from data.errors import PotstillError
+from data.layout import REPORT
 from data.tasks import metrics
 from data.tasks.classify import probabilities
 from data.text.encoding import ANSWERED
@@ -81,7 +82,7 @@ def held_out(run: Run) -> list[Block]:
 def measure(run: Run, arms: list[Arm], compare: Callable[[np.ndarray, np.ndarray], Found]) -> dict[str, Found]:
     """Name -> {"root", "rows", "originals": numbers, "augmented": numbers}, from the kept file where it still holds."""
     assert run.cache is not None
-    path = run.path / "report" / NAME
+    path = run.path / REPORT / NAME
     kept = _read(path, run.cache.root)
     roots = {arm.name: _best(arm)[1] for arm in arms}
     missing = [arm for arm in arms if kept.get(arm.name, {}).get("root") != roots[arm.name]]

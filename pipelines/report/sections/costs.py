@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from data.layout import SEED
 from pipelines.report.gather import Run
 from pipelines.report.pages import pictures
 from pipelines.report.pages.document import Block, Paragraph, Picture, Section, Table
@@ -49,7 +50,7 @@ def _state(record: dict[str, Any]) -> dict[str, str]:
 def _noted(run: Run) -> list[dict[str, Any]]:
     held = {"teach": run.encoder, "augment": run.examples, "cache": run.cache}
     held |= {
-        f"train {arm.name} {name.removeprefix('seed-') if len(arm.seeds) > 1 else ''}".strip(): seed
+        f"train {arm.name} {name.removeprefix(SEED) if len(arm.seeds) > 1 else ''}".strip(): seed
         for arm in run.arms
         for name, seed in arm.seeds.items()
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from data.layout import SEED
 from pipelines.report.gather import Arm, Line, Run
 from pipelines.report.pages import pictures
 from pipelines.report.pages.document import Block, Paragraph, Picture, Section, Table
@@ -84,7 +85,7 @@ def _best(run: Run, arms: list[Arm]) -> Table:
             rows.append(
                 {
                     "student": arm.name,
-                    "seed": name.removeprefix("seed-") if name.startswith("seed-") else "–",
+                    "seed": name.removeprefix(SEED) if name.startswith(SEED) else "–",
                     "steps": curve[-1]["step"],
                     "best step": best["step"],
                     f"best dev {run.metric} %": f"{100 * best['dev'][run.metric]:.2f}",

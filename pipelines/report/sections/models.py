@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from data.layout import SEED
 from data.manifest import Manifest
 from data.tasks.metrics import spread
 from pipelines.report.gather import Arm, Run
@@ -100,11 +101,11 @@ def every_seed(run: Run) -> list[Row]:
         names = [name for name in next(iter(splits.values())) if name != "all"]
         for name in names:
             scores = {f"{split} %": f"{100 * found[name][run.metric]:.2f}" for split, found in splits.items()}
-            rows.append({"model": model, "seed": name.removeprefix("seed-") if len(names) > 1 else "–"} | scores)
+            rows.append({"model": model, "seed": name.removeprefix(SEED) if len(names) > 1 else "–"} | scores)
     for arm in run.arms:
         if arm.name not in measured and len(arm.seeds) > 1:
             rows += [
-                {"model": arm.name, "seed": key.removeprefix("seed-"), "dev %": f"{100 * dev(seed, run.metric):.2f}"}
+                {"model": arm.name, "seed": key.removeprefix(SEED), "dev %": f"{100 * dev(seed, run.metric):.2f}"}
                 for key, seed in arm.seeds.items()
             ]
     order = {row["model"]: place for place, row in enumerate(rows_of(run))}

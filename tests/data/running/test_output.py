@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from data.errors import STALE, USAGE, PotstillError
+from data.layout import CLAIMS
 from data.manifest import Manifest, write_manifest
 from data.running import output
-from data.running.claims import EVERYONE, FOLDER
+from data.running.claims import EVERYONE
 from data.running.output import NAMES, kind_of, refuse_foreign
 from data.tasks.task import Task
 
@@ -87,8 +88,8 @@ def test_what_a_phase_began_is_its_own_and_no_other_s(tmp_path: Path, begun: str
 
 
 def test_a_lock_alone_tells_of_one_of_ours_and_not_of_which(tmp_path: Path) -> None:
-    (tmp_path / FOLDER).mkdir()
-    (tmp_path / FOLDER / EVERYONE).touch()
+    (tmp_path / CLAIMS).mkdir()
+    (tmp_path / CLAIMS / EVERYONE).touch()
     for kind in KINDS:
         refuse_foreign(tmp_path, kind)
 

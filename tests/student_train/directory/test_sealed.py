@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from data.errors import BAD_DATA, PotstillError
-from data.manifest import NAME, read_manifest, write_manifest
+from data.layout import MANIFEST
+from data.manifest import read_manifest, write_manifest
 from data.progress import Silent
 from data.readers.source import Source
 from student_train.config import TrainConfig
@@ -24,8 +25,8 @@ from teacher_cache.teacher.files import inspect_teacher
 from tests.student_train.test_teach import QUICK
 
 Cache = tuple[Path, Source]
-STUDENT = ("model.safetensors", "config.json", "vocabulary.json", "tokenizer.json", NAME)
-TEACHER = ("model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", NAME)
+STUDENT = ("model.safetensors", "config.json", "vocabulary.json", "tokenizer.json", MANIFEST)
+TEACHER = ("model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", MANIFEST)
 
 
 class Notes(Silent):
@@ -79,9 +80,9 @@ def test_swapped_labels_are_refused_and_the_manifest_says_what_the_classes_are(c
 
 
 def test_swapped_labels_in_the_manifest_are_refused(copied: Path) -> None:
-    values = json.loads((copied / NAME).read_text())
+    values = json.loads((copied / MANIFEST).read_text())
     values["task"]["labels"] = values["task"]["labels"][::-1]
-    (copied / NAME).write_text(json.dumps(values))
+    (copied / MANIFEST).write_text(json.dumps(values))
     refused(lambda: Student.load(copied), "was edited")
 
 
@@ -123,8 +124,8 @@ def test_a_damaged_teacher_is_not_fine_tuned_further(taught: Any, encoder: Path,
 def test_a_changed_teacher_is_used_once_its_seal_is_removed(encoder: Path) -> None:
     path = encoder / "tokenizer_config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"note": "mine"}))
-    refused(lambda: inspect_teacher(encoder), f"if the change is meant, remove {encoder / NAME}")
-    (encoder / NAME).unlink()
+    refused(lambda: inspect_teacher(encoder), f"if the change is meant, remove {encoder / MANIFEST}")
+    (encoder / MANIFEST).unlink()
     assert inspect_teacher(encoder).width == 32
 
 
@@ -173,7 +174,7 @@ def test_a_damaged_student_of_another_run_is_not_touched(small: TrainConfig, sen
     assert before == {path: path.read_bytes() for path in copied.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("place", ["seed-1/model.safetensors", NAME])
+@pytest.mark.parametrize("place", ["seed-1/model.safetensors", MANIFEST])
 def test_training_again_mends_one_seed_and_the_manifest_over_all(
     small: TrainConfig, sentiment: Cache, tmp_path: Path, place: str
 ) -> None:

@@ -11,16 +11,15 @@ from typing import Any
 import pytest
 
 from data.errors import TRY_AGAIN, PotstillError
-from data.manifest import NAME, Manifest, read_manifest, write_manifest
+from data.layout import CHECKPOINT, MANIFEST, SEALING, WEIGHTS
+from data.manifest import Manifest, read_manifest, write_manifest
 from data.progress import Silent
 from data.readers.source import Source
 from data.running.claims import only_writer
 from student_train import train as module
 from student_train.config import TrainConfig
-from student_train.directory.writing import SEALING, sealing, writing
+from student_train.directory.writing import sealing, writing
 from student_train.loop import run as fit
-from student_train.loop.checkpoint import LAST
-from student_train.models.weights import WEIGHTS
 from student_train.student import Student
 from student_train.teach import teach
 from student_train.train import train
@@ -78,7 +77,7 @@ def test_a_seed_that_another_process_trains_alone_is_in_use_too(
     with writing(tmp_path / "s" / "seed-1"), pytest.raises(PotstillError, match="seed-1 is in use") as caught:
         train(config, *sentiment, tmp_path / "s", progress=Silent())
     assert caught.value.code == TRY_AGAIN
-    assert (tmp_path / "s" / "seed-0" / NAME).exists()
+    assert (tmp_path / "s" / "seed-0" / MANIFEST).exists()
     assert list(train(config, *sentiment, tmp_path / "s", progress=Silent()).report["seeds"]) == ["seed-0", "seed-1"]
 
 
@@ -117,7 +116,7 @@ def test_without_locks_of_two_who_seal_one_wins_and_its_files_stay(
     assert before[WEIGHTS] == b"two" and read_manifest(tmp_path, "student").report["content"] == "two"
     with sealing(tmp_path) as late:
         model_in(late, b"late")
-    assert files(tmp_path) == before and set(before) == {WEIGHTS, NAME}
+    assert files(tmp_path) == before and set(before) == {WEIGHTS, MANIFEST}
 
 
 @pytest.mark.parametrize("moved", [0, 1])
@@ -129,7 +128,7 @@ def test_who_finds_a_move_begun_ends_it(tmp_path: Path, moved: int) -> None:
     if moved:
         (stage / WEIGHTS).rename(tmp_path / WEIGHTS)
     with writing(tmp_path):
-        assert set(files(tmp_path)) == {WEIGHTS, NAME, ".lock"}
+        assert set(files(tmp_path)) == {WEIGHTS, MANIFEST, ".lock"}
     assert read_manifest(tmp_path, "student").report["content"] == "one"
 
 
@@ -154,7 +153,7 @@ def test_a_student_killed_behind_its_last_step_loses_no_step(
             "stage": inside and name == WEIGHTS,
             "last": not inside and Path(target).parent.name == "last",
             "link": name == SEALING,
-            "manifest": not inside and name == NAME,
+            "manifest": not inside and name == MANIFEST,
         }
         if at[where]:
             raise Killed
@@ -165,7 +164,7 @@ def test_a_student_killed_behind_its_last_step_loses_no_step(
             patched.setattr(os, call, lambda *paths, call=call: dies(call, *paths))
         patched.setattr(shutil, "rmtree", lambda *values, **options: None)  # a killed process tidies nothing up
         train(small, *sentiment, tmp_path / "s", progress=Silent())
-    assert not (tmp_path / "s" / NAME).exists()
+    assert not (tmp_path / "s" / MANIFEST).exists()
     progress = Counting()
     assert train(small, *sentiment, tmp_path / "s", progress=progress).root == whole.root
     assert progress.steps == 0
@@ -194,7 +193,7 @@ def test_until_the_seal_nothing_of_the_directory_s_own_is_written(
     with pytest.raises(OSError, match="No space"):
         train(small, *sentiment, tmp_path / "s", progress=Silent())
     names = {name for name in files(tmp_path / "s") if not name.startswith("encoded/")}
-    assert names == {LAST, "metrics.jsonl"}
+    assert names == {CHECKPOINT, "metrics.jsonl"}
 
 
 def test_what_a_writer_killed_behind_the_seal_left_is_removed(
@@ -202,7 +201,13 @@ def test_what_a_writer_killed_behind_the_seal_left_is_removed(
 ) -> None:
     train(small, *sentiment, tmp_path / "s", progress=Silent())
     before = files(tmp_path / "s")
-    for name in (LAST, "encoded/0123/000000.ids", f"{LAST}.tmp-12-0123abcd", "sealing-12-0123abcd/x", SEALING):
+    for name in (
+        CHECKPOINT,
+        "encoded/0123/000000.ids",
+        f"{CHECKPOINT}.tmp-12-0123abcd",
+        "sealing-12-0123abcd/x",
+        SEALING,
+    ):
         (tmp_path / "s" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "s" / name).touch()
     train(small, *sentiment, tmp_path / "s", progress=Silent())
@@ -218,10 +223,10 @@ def test_what_a_writer_killed_behind_the_seal_of_a_seed_left_is_removed(
     two = dataclasses.replace(small, seeds=(0, 1), max_steps=2)
     train(two, *sentiment, tmp_path / "s", progress=Silent())
     before = files(tmp_path / "s")
-    for name in (LAST, f"{LAST}.tmp-12-0123abcd", SEALING):
+    for name in (CHECKPOINT, f"{CHECKPOINT}.tmp-12-0123abcd", SEALING):
         (tmp_path / "s/seed-0" / name).touch()
     if not sealed:
-        (tmp_path / "s" / NAME).unlink()
+        (tmp_path / "s" / MANIFEST).unlink()
     train(two, *sentiment, tmp_path / "s", progress=Silent())
     assert files(tmp_path / "s") == before
 

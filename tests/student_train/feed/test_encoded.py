@@ -14,11 +14,12 @@ from tokenizers import Tokenizer
 
 from data import row_groups, store
 from data.errors import PotstillError
+from data.layout import ENCODED
 from data.progress import Silent
 from data.text.encoding import Feed, cutting
 from student_train.batch import Batch, Encoded
 from student_train.config import TrainConfig
-from student_train.feed.encoded import FOLDER, EncodedRows, open_encoded
+from student_train.feed.encoded import EncodedRows, open_encoded
 from student_train.feed.reader import Reader, open_cache
 from student_train.feed.stream import Stream
 from student_train.train import train
@@ -231,7 +232,7 @@ def test_pieces_are_put_behind_each_other() -> None:
 
 
 def files_in(out: Path) -> list[Path]:
-    return sorted((out / FOLDER).rglob("*.ids"))
+    return sorted((out / ENCODED).rglob("*.ids"))
 
 
 def test_ids_lie_with_an_unfinished_training_and_go_with_it(
@@ -247,11 +248,11 @@ def test_ids_lie_with_an_unfinished_training_and_go_with_it(
     assert "text" not in asked  # the resumed run read ids
     check_same(tmp_path / "whole", tmp_path / "broken")
     for name in ("whole", "broken"):
-        assert not (tmp_path / name / FOLDER).exists()
+        assert not (tmp_path / name / ENCODED).exists()
 
 
 def test_a_fine_tuned_teacher_keeps_no_ids_either(taught: Any) -> None:
-    assert not (taught.out / FOLDER).exists()
+    assert not (taught.out / ENCODED).exists()
 
 
 def test_several_seeds_share_the_ids(
@@ -267,7 +268,7 @@ def test_several_seeds_share_the_ids(
     monkeypatch.setattr(Subwords, "encode", watched)
     train(dataclasses.replace(small, seeds=(0, 1, 2)), *sentiment, tmp_path / "s", progress=Silent())
     assert sum(encoded[1:]) == 240  # once for all, after the dev set
-    assert not list(tmp_path.rglob(FOLDER))
+    assert not list(tmp_path.rglob(ENCODED))
 
 
 def test_a_disk_that_is_full_does_not_end_a_training(

@@ -10,7 +10,8 @@ import pytest
 
 from data.errors import BAD_DATA, NO_INPUT, STALE, PotstillError
 from data.examples import describe
-from data.manifest import NAME, Manifest, read_manifest, write_manifest
+from data.layout import MANIFEST
+from data.manifest import Manifest, read_manifest, write_manifest
 from student_train.feed.reader import Block, Reader, open_cache, open_examples
 
 
@@ -102,7 +103,7 @@ def test_choices_that_leave_nothing_are_refused(tmp_path: Path, make_cache: Any,
 
 def test_an_unfinished_cache_is_refused(tmp_path: Path, make_cache: Any, sentiment_rows: Any) -> None:
     teacher = make_cache(tmp_path, sentiment_rows(4))
-    (teacher / NAME).unlink()
+    (teacher / MANIFEST).unlink()
     with pytest.raises(PotstillError, match=r"not a finished teacher directory(?s:.)*potstill cache") as caught:
         open_cache(teacher)
     assert caught.value.code == NO_INPUT
@@ -129,7 +130,7 @@ def read_manifest_loosely(directory: Path) -> Manifest:
     from data import store
     from data.manifest import _from_values
 
-    return _from_values(directory, store.read_json(directory / NAME))
+    return _from_values(directory, store.read_json(directory / MANIFEST))
 
 
 def test_answers_to_other_texts_are_refused_by_the_shard_s_name(

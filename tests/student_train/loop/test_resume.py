@@ -13,14 +13,12 @@ from safetensors import safe_open
 from torch import Tensor
 
 from data.errors import STALE, TRY_AGAIN, PotstillError
+from data.layout import CHECKPOINT, LAST_STEP, WEIGHTS
 from data.progress import Silent
 from data.readers.source import Source
 from student_train import train as module
 from student_train.config import TrainConfig
 from student_train.loop import run as fit
-from student_train.loop.checkpoint import LAST
-from student_train.loop.run import LAST_STEP
-from student_train.models.weights import WEIGHTS
 from student_train.train import train
 
 Cache = tuple[Path, Source]
@@ -72,7 +70,7 @@ def curve(out: Path) -> list[dict[str, Any]]:
 
 
 def step_of(out: Path) -> int:
-    with safe_open(out / LAST, framework="pt") as file:
+    with safe_open(out / CHECKPOINT, framework="pt") as file:
         return int(json.loads(file.metadata()["state"])["step"])
 
 
@@ -99,7 +97,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
     train(config, *sentiment, tmp_path / "broken", progress=Silent())
     check_same(tmp_path / "whole", tmp_path / "broken")
     assert all(torch.equal(tensor, wanted[name]) for name, tensor in final.items())
-    assert not (tmp_path / "broken" / LAST).exists()
+    assert not (tmp_path / "broken" / CHECKPOINT).exists()
 
 
 def test_adadelta_and_a_static_channel_resume_exactly_too(small: TrainConfig, sentiment: Cache, tmp_path: Path) -> None:
@@ -119,7 +117,7 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(
     with pytest.raises(RuntimeError, match="power"):
         train(small, *sentiment, tmp_path / "broken", progress=Break(7, crash))
     assert step_of(tmp_path / "broken") == 7
-    (tmp_path / "broken" / f"{LAST}.tmp-1-0123abcd").write_bytes(b"half a checkpoint")
+    (tmp_path / "broken" / f"{CHECKPOINT}.tmp-1-0123abcd").write_bytes(b"half a checkpoint")
     train(small, *sentiment, tmp_path / "broken", progress=Silent())
     check_same(tmp_path / "whole", tmp_path / "broken")
     assert not list((tmp_path / "broken").glob("*.tmp-*"))
@@ -129,7 +127,7 @@ def test_a_run_killed_before_any_checkpoint_begins_again(small: TrainConfig, sen
     train(small, *sentiment, tmp_path / "whole", progress=Silent())
     with pytest.raises(RuntimeError, match="power"):
         train(small, *sentiment, tmp_path / "broken", progress=Break(9, crash))
-    assert not (tmp_path / "broken" / LAST).exists()
+    assert not (tmp_path / "broken" / CHECKPOINT).exists()
     assert len(curve(tmp_path / "broken")) == 2
     train(small, *sentiment, tmp_path / "broken", progress=Silent())
     check_same(tmp_path / "whole", tmp_path / "broken")

@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from data.errors import BAD_DATA, PotstillError
+from data.layout import METRICS
 from data.progress import Silent
 from data.readers.source import Source
 from student_train.config import TrainConfig
-from student_train.loop.history import NAME, History
+from student_train.loop.history import History
 from student_train.loop.steps import Step, affordable, check_finite, evaluation_steps
 from student_train.train import train
 
@@ -50,7 +51,7 @@ def test_a_loss_that_is_not_finite_ends_the_run() -> None:
 
 def run(config: TrainConfig, cache: tuple[Path, Source], out: Path, **changes: Any) -> list[dict[str, Any]]:
     train(dataclasses.replace(config, **changes), *cache, out, progress=Silent())
-    return [json.loads(line) for line in (out / NAME).read_text().splitlines()]
+    return [json.loads(line) for line in (out / METRICS).read_text().splitlines()]
 
 
 def test_patience_ends_a_run_that_gets_no_better(
@@ -80,9 +81,9 @@ def test_a_run_that_diverges_is_ended(small: TrainConfig, sentiment: tuple[Path,
 
 
 def test_a_curve_goes_on_from_its_checkpoint_whatever_lies_in_the_file(tmp_path: Path) -> None:
-    (tmp_path / NAME).write_text('{"step": 5}\n{"step": 10}\n{"st')
+    (tmp_path / METRICS).write_text('{"step": 5}\n{"step": 10}\n{"st')
     history = History(tmp_path, after=7, lines=[{"step": 5}], losses=[0.5])
     history.add(step := Step(8, 8, torch.tensor(1.5), 32, 0.1, {"accuracy": 0.5}, True))
     history.note(step, epoch=1)
-    lines = [json.loads(line) for line in (tmp_path / NAME).read_text().splitlines()]
+    lines = [json.loads(line) for line in (tmp_path / METRICS).read_text().splitlines()]
     assert [line["step"] for line in lines] == [5, 8] and lines[1]["loss"] == 1.0
