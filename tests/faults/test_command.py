@@ -43,12 +43,12 @@ class Command:
 
     def at_work(self) -> None:
         """Wait for the first shard."""
-        for _ in range(1200):
+        for _ in range(3000):
             if any((self.out / "commits").glob("*.json")):
                 return
             assert self.process.poll() is None, self.process.communicate()
             time.sleep(0.1)
-        raise AssertionError("no shard within two minutes")
+        raise AssertionError("no shard within five minutes")
 
     def end(self) -> tuple[int, dict[str, Any]]:
         told, _ = self.process.communicate(timeout=300)
