@@ -1,6 +1,7 @@
 """What the cache phase is asked to do, and where. No heavy imports: `potstill --help` reads this."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from data.errors import PotstillError
 from data.running.share import ALL, Share
@@ -86,6 +87,17 @@ class Launch:
         """The share of one worker of this machine."""
         count = max(1, self.workers)
         return Share(self.share.index + self.share.count * number, self.share.count * count, number)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A cache to be made, as a process elsewhere is told of it. Paths are absolute."""
+
+    config: CacheConfig
+    examples: Path
+    teacher: str
+    out: Path
+    launch: Launch = Launch()
 
 
 def _one_of(name: str, value: str, options: tuple[str, ...]) -> None:

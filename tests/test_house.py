@@ -39,8 +39,6 @@ KEEPERS = {
     "student_train": {"student_train/directory", "student_train/loop/checkpoint.py"},
 }
 OTHERS = {
-    "teacher_cache/build.py",  # moves what another plan left aside
-    "teacher_cache/launch/run.py",  # the seal
     "teacher_cache/launch/session.py",  # the name under which a shard is written
     "teacher_cache/repair/repair.py",  # moves what is damaged into quarantine
     "student_train/feed/encoded.py",  # encoded rows, that later epochs read

@@ -89,7 +89,9 @@ def _keeping(kernel: str) -> Callable[..., Any]:
             if captured.calls in captured.layers:
                 _refuse_bias(module, options)
                 tensors = {"q": _scaled(query, options.get("scaling")), "k": key, "v": value}
-                captured.taken |= {(name, captured.calls): _joined(tensor) for name, tensor in tensors.items()}
+                captured.taken |= {  # [B, T, H x size]: heads side by side, as the model's own linear layers put them
+                    (name, captured.calls): tensor.transpose(1, 2).flatten(2) for name, tensor in tensors.items()
+                }
         function = ALL_ATTENTION_FUNCTIONS.get(kernel) or sys.modules[type(module).__module__].eager_attention_forward
         return function(module, query, key, value, attention_mask, **options)
 
@@ -111,11 +113,6 @@ def _scaled(query: torch.Tensor, scaling: float | None) -> torch.Tensor:
     if scaling is None or math.isclose(scaling, usual, rel_tol=1e-6):
         return query
     return query * (scaling / usual)
-
-
-def _joined(heads: torch.Tensor) -> torch.Tensor:
-    """Put the heads of [B, H, T, size] side by side, as the model's own linear layers do."""
-    return heads.transpose(1, 2).flatten(2)  # [B, T, H x size]
 
 
 for _kernel in KERNELS:

@@ -95,7 +95,8 @@ class Forward:
     ) -> None:
         """Run one batch and put its answers in their places; `check`: refuse numbers that the storage cannot hold."""
         batch = {name: self._there(array) for name, array in pad(tokens, rows, self.filler).items()}
-        real = _real(tokens.lengths[rows])
+        lengths = tokens.lengths[rows]
+        real = np.arange(int(lengths.max())) < lengths[:, None]  # [B, T]: which sub-words are no padding
         for name, values in extract(model, batch, tuple(self.columns)).items():
             if check and buffers[name].dtype == torch.float16:
                 check_range(name, values)
@@ -129,17 +130,8 @@ class Forward:
 
 def _starts(per: str, lengths: np.ndarray) -> np.ndarray:
     """Place of each row's first answer: per text one place a row, per token T, per pair T(T+1)/2."""
-    counts = np.ones_like(lengths) if per == "text" else _counts(per, lengths)
+    counts = {"text": np.ones_like(lengths), "token": lengths, "pair": lengths * (lengths + 1) // 2}[per]
     return np.concatenate([[0], counts.cumsum()])
-
-
-def _counts(per: str, lengths: np.ndarray) -> np.ndarray:
-    return lengths if per == "token" else lengths * (lengths + 1) // 2
-
-
-def _real(lengths: np.ndarray) -> np.ndarray:
-    """Which sub-words of a batch are no padding, bool [B, T]."""
-    return np.arange(int(lengths.max())) < lengths[:, None]
 
 
 def _places(per: str, starts: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:

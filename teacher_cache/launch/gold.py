@@ -46,7 +46,12 @@ def check_order(job: Job, ask: Ask, progress: Progress) -> None:
 
 
 def stored_agreement(job: Job, commits: dict[int, Commit]) -> dict[str, Any]:
-    """Compare the stored answers to the first labelled rows with their labels. Rows without an answer do not count."""
+    """Compare the stored answers to the first labelled rows with their labels. Rows without an answer do not count.
+
+    Empty where the directory has not all shards.
+    """
+    if not all((job.out / commit.part.name).is_file() for commit in commits.values()):
+        return {}
     logits, gold, count = [], [], 0
     for index, source in enumerate(job.source.parts):
         labels = pa.concat_tables(read_groups(job.examples / source.name, ["label"]))["label"]

@@ -3,13 +3,13 @@
 import os
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
 from data.errors import PotstillError
 from teacher_cache.config import CacheConfig
 from teacher_cache.inference.lanes import cpu_threads
+from teacher_cache.shards.plan import Plan, agreed
 from teacher_cache.teacher.files import TeacherFiles
 from teacher_cache.teacher.load import has_sdpa
 
@@ -29,18 +29,23 @@ class Machine:
     token_budget: int
 
 
-def choose(config: CacheConfig, files: TeacherFiles, *, settled: dict[str, Any] | None = None) -> Machine:
-    """Resolve the `auto` values of a config. settled: what a plan already holds, which a resumed run keeps."""
+def choose(config: CacheConfig, files: TeacherFiles, there: Plan | None = None) -> Machine:
+    """Resolve the `auto` values of a config. there: the plan of a cache that is resumed, whose values are kept."""
     device = choose_device(config.device)
     gpu = device.startswith("cuda")
-    asked = {name: getattr(config, name) for name in ("dtype", "attention", "token_budget")}
-    given = (settled or {}) | {name: value for name, value in asked.items() if value not in ("auto", 0)}
-    dtype = given.get("dtype") or ("bfloat16" if gpu or bf16_gain() >= BF16_GAIN else "float32")
+    dtype, attention, budget = agreed(config, there).dtype, config.attention, config.token_budget
+    if there is not None:
+        dtype = there.dtype if dtype == "auto" else dtype
+        attention = there.provenance["attention"] if attention == "auto" else attention
+        budget = budget or there.token_budget
+    if dtype == "auto":
+        dtype = "bfloat16" if gpu or bf16_gain() >= BF16_GAIN else "float32"
+    kernel = choose_attention(gpu, dtype) if attention == "auto" else attention
     return Machine(
         device=device,
         dtype=dtype,
-        attention=_attention(given.get("attention") or choose_attention(gpu, dtype), files),
-        token_budget=given.get("token_budget") or (gpu_budget(_free(device), files) if gpu else CPU_BUDGET),
+        attention=kernel if kernel == "eager" or has_sdpa(files) else "eager",  # some families have eager only
+        token_budget=budget or (gpu_budget(int(torch.cuda.mem_get_info(device)[0]), files) if gpu else CPU_BUDGET),
     )
 
 
@@ -56,11 +61,6 @@ def gpu_budget(free: int, files: TeacherFiles) -> int:
     return next((budget for budget in GPU_BUDGETS if budget * each <= (free - weights) // 2), GPU_BUDGETS[-1])
 
 
-def _free(device: str) -> int:
-    """Bytes free on a GPU, of those that other processes leave."""
-    return int(torch.cuda.mem_get_info(device)[0])
-
-
 def choose_attention(gpu: bool, dtype: str) -> str:
     """Pick the faster kernel: sdpa, but eager for bfloat16 on a CPU.
 
@@ -69,11 +69,6 @@ def choose_attention(gpu: bool, dtype: str) -> str:
     (3,260 against 3,350).
     """
     return "eager" if not gpu and dtype == "bfloat16" else "sdpa"
-
-
-def _attention(kernel: str, files: TeacherFiles) -> str:
-    """The kernel that a teacher's family has: some have eager only."""
-    return kernel if kernel == "eager" or has_sdpa(files) else "eager"
 
 
 def bound_caches() -> None:

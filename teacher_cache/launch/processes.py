@@ -15,14 +15,14 @@ from typing import Any
 from data.errors import INTERNAL, TRY_AGAIN, PotstillError
 from data.progress import Progress
 from data.running.stop import Stop
-from teacher_cache.config import Launch
+from teacher_cache.config import Request
 
 EVERY = 0.5  # seconds between two looks at the workers
 
 
 def fill_by_workers(
-    arguments: dict[str, Any],
-    launch: Launch,
+    request: Request,
+    missing: list[int],
     on_shard: Callable[[int], None],
     *,
     total: int,
@@ -31,17 +31,17 @@ def fill_by_workers(
 ) -> None:
     """Let spawned processes compute the missing shards, one share each; wait for all of them.
 
-    arguments: of `worker.fill_share`. on_shard: called with the rows of each committed shard.
+    on_shard: called with the rows of each committed shard. total: rows of the missing shards.
     A signal is handed on; a worker that dies leaves its shards to the next run.
     Errors: that of the first worker that failed; TRY_AGAIN where one was killed or the run was stopped.
     """
     context = multiprocessing.get_context("spawn")  # a fork would inherit threads, locks and CUDA
     workers, open_pipes = [], []
     progress.start("teacher", total=total, unit="rows")
-    for number in range(launch.workers):
+    for number in range(request.launch.workers):
         receiver, sender = context.Pipe(duplex=False)
-        own = arguments | {"launch": replace(launch, workers=0, share=launch.worker(number))}
-        workers.append(context.Process(target=_work, args=(own, sender), name=f"worker {number}"))
+        own = replace(request, launch=replace(request.launch, workers=0, share=request.launch.worker(number)))
+        workers.append(context.Process(target=_work, args=(own, missing, sender), name=f"worker {number}"))
         workers[-1].start()
         sender.close()
         open_pipes.append(receiver)
@@ -69,7 +69,7 @@ def fill_by_workers(
         raise PotstillError(f"{names} died", hint=hint, code=TRY_AGAIN)
 
 
-def _work(arguments: dict[str, Any], news: Any) -> None:
+def _work(request: Request, missing: list[int], news: Any) -> None:
     """One worker process: its share of the shards; progress, finished shards and failure are sent to the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which hands it on as SIGTERM
     from teacher_cache.launch.worker import fill_share
@@ -77,7 +77,7 @@ def _work(arguments: dict[str, Any], news: Any) -> None:
     def committed(rows: int) -> None:
         news.send(("shard", rows))
 
-    kind, value = in_words(lambda: fill_share(**arguments, on_shard=committed, progress=_News(news)))
+    kind, value = in_words(lambda: fill_share(request, missing, committed, _News(news)))
     if kind == "failed":
         news.send((kind, value))
 

@@ -19,7 +19,7 @@ from typing import Any
 from data.errors import TRY_AGAIN, PotstillError
 from data.progress import Progress, Silent
 from data.running.stop import GRACE, SIGNALS, Stop
-from teacher_cache.config import Launch
+from teacher_cache.config import Launch, Request
 from teacher_cache.launch.processes import in_words
 
 LOCAL = "local"
@@ -32,23 +32,19 @@ PATIENCE = 30  # seconds after which a full cluster is worth a line
 class Worker:
     """One actor: a loaded teacher and the shard it is at. `stop` comes in a second thread."""
 
-    def __init__(self, arguments: dict[str, Any]) -> None:
-        self._arguments, self._stop = arguments, Stop("finished shards are kept")
+    def __init__(self, request: Request) -> None:
+        self._request, self._stop = request, Stop("finished shards are kept")
         self._open: Any = None
 
     def ready(self) -> tuple[str, Any]:
         """Load the teacher."""
         from teacher_cache.launch.worker import open_worker
 
-        return in_words(lambda: setattr(self, "_open", open_worker(**self._arguments, progress=Silent())))
+        return in_words(lambda: setattr(self, "_open", open_worker(self._request, Silent())))
 
     def process(self, index: int) -> tuple[str, Any]:
         """Compute and commit one shard; return its rows, 0 where another process holds it."""
-        from teacher_cache.launch.worker import compute_some
-
-        rows: list[int] = []
-        state, value = in_words(lambda: compute_some(self._open, [index], rows.append, stop=self._stop))
-        return state, value if state == "failed" else sum(rows)
+        return in_words(lambda: self._open.process(index, self._stop))
 
     def stop(self, name: str) -> None:
         """Ask for an end at the next batch."""
@@ -56,8 +52,7 @@ class Worker:
 
 
 def fill_by_ray(
-    arguments: dict[str, Any],
-    launch: Launch,
+    request: Request,
     missing: list[int],
     on_shard: Callable[[int], None],
     *,
@@ -67,16 +62,16 @@ def fill_by_ray(
 ) -> None:
     """Let actors of a Ray cluster compute the missing shards; wait for all of them.
 
-    arguments: of `worker.open_worker`; an actor has the CPU threads of its config. on_shard: called with the rows of
-    each committed shard. total: rows of the missing shards.
+    An actor has the CPU threads of the config. on_shard: called with the rows of each committed shard. total: rows of
+    the missing shards.
     Errors: that of the first actor that failed; TRY_AGAIN where one died or the run was stopped.
     """
     ray = _import()
-    own = arguments | {"launch": replace(launch, ray="", workers=0)}
+    launch, threads = request.launch, request.config.threads
+    own = replace(request, launch=replace(launch, ray="", workers=0))
     progress.start("teacher", total=total, unit="rows")
-    device, threads = arguments["config"].device, arguments["config"].threads
     with _cluster(ray, launch, threads):
-        gpu, count = _capacity(ray, launch, device, threads)
+        gpu, count = _capacity(ray, launch, request.config.device, threads)
         actor = ray.remote(Worker).options(num_cpus=0 if gpu else threads, num_gpus=gpu, max_concurrency=2)
         actors = [actor.remote(own) for _ in range(min(count, len(missing)))]
         try:

@@ -21,17 +21,18 @@ import torch
 
 from data import store
 from data.layout import part_name
-from data.running.claims import Claim, claim
+from data.running.claims import Claim
 from data.running.stop import Stop
 from data.text.encoding import Feed, feed_of, tokenise
 from teacher_cache.inference.answers import Answers, answer, answer_windows
 from teacher_cache.job import Job
 from teacher_cache.launch.machine import Machine
-from teacher_cache.shards.commits import Commit, commit_shard, read_commit
+from teacher_cache.shards.commits import Commit, ShardReport
 from teacher_cache.shards.plan import Plan
 from teacher_cache.shards.reuse import Donor, Found
 from teacher_cache.shards.rows import Rows, merge, read_rows
 from teacher_cache.shards.shard import Tally, write_shard
+from teacher_cache.shards.shelf import Add, Shelf
 from teacher_cache.shards.student_files import keep, kept
 from teacher_cache.teacher.load import load_model
 
@@ -51,7 +52,7 @@ class Session:
     found: Found | None = None
 
 
-def open_session(job: Job, plan: Plan, machine: Machine, tokenizer: Any, donors: Sequence[Donor] = ()) -> Session:
+def load_session(job: Job, plan: Plan, machine: Machine, tokenizer: Any, donors: Sequence[Donor] = ()) -> Session:
     """Load the teacher, and keep in the cache what students start from."""
     model = load_model(job.files, device=machine.device, dtype=machine.dtype, attention=machine.attention)
     if not kept(job.out):
@@ -60,67 +61,67 @@ def open_session(job: Job, plan: Plan, machine: Machine, tokenizer: Any, donors:
     return Session(job, plan, model, feed, Found(donors) if donors else None)
 
 
-def process_shard(
-    session: Session, index: int, rows: Rows | None = None, *, on_batch: OnBatch = lambda rows: None
-) -> Commit:
-    """Compute, write and commit one shard. Where another process committed it first, that commit is returned.
-
-    rows: the shard's examples, if they are read already. Where the memory does not hold a batch the shard is begun
-    again with half the token budget, which its record then tells.
-    """
-    start, budget = time.perf_counter(), session.plan.token_budget
-    rows = rows or _read(session, index)
-    while True:
-        try:
-            with store.temporary(session.job.out / part_name(index)) as tmp:
-                tally = write(session, index, rows, tmp, budget=budget, on_batch=on_batch)
-                report = _report(session.plan, tally, budget, time.perf_counter() - start)
-                return commit(session, index, tmp, report)
-        except (RuntimeError, MemoryError) as error:
-            if not _out_of_memory(error) or budget // 2 < LEAST_BUDGET:
-                raise
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        budget //= 2
-
-
 def compute(
-    session: Session, missing: Iterable[int], *, stop: Stop, on_batch: OnBatch, on_commit: Callable[[Commit], None]
+    session: Session,
+    shelf: Shelf,
+    missing: Iterable[int],
+    on_shard: Callable[[int], None],
+    *,
+    stop: Stop,
+    on_batch: OnBatch = lambda rows: None,
 ) -> None:
-    """Compute and commit the shards named by `missing`, in order, but for those that other processes hold or did."""
-    with closing(claimed(session, missing)) as todo, _one_thread() as reader:
+    """Compute and commit the shards named by `missing`, in order, but for those that other processes hold or did.
+
+    on_shard: called with the rows of each shard that is committed.
+    """
+    todo = claimed(session.plan, shelf, missing)
+    with shelf.adding(session.plan) as add, closing(todo), ThreadPoolExecutor(1, "teacher-cache") as reader:
         held = next(todo, None)
         ahead = held and reader.submit(_read, session, held[0], stop)
         while held is not None and ahead is not None:
             rows, (index, hold) = ahead.result(), held
             held = next(todo, None)
             ahead = held and reader.submit(_read, session, held[0], stop)
-            on_commit(process_shard(session, index, rows, on_batch=_watched(rows, stop, on_batch)))
+            commit = process_shard(session, index, rows, add, on_batch=_watched(rows, stop, on_batch))
+            on_shard(commit.part.rows)
             hold.release()
             stop.check()
 
 
-def claimed(session: Session, missing: Iterable[int]) -> Generator[tuple[int, Claim], None, None]:
+def claimed(plan: Plan, shelf: Shelf, missing: Iterable[int]) -> Generator[tuple[int, Claim], None, None]:
     """Claim shards one after the other; those that another process holds, or has finished meanwhile, are left out.
 
     Closed, it gives up all that it claimed.
     """
-    job, plan = session.job, session.plan
     holds = []
     try:
         for index in missing:
-            hold = claim(job.out, index)
-            if hold is None:
-                continue
-            holds.append(hold)
-            found = read_commit(job.out, index, plan=plan.digest, source=job.source.parts[index], whole=False)
-            if isinstance(found, Commit):
-                hold.release()
-            else:
+            if hold := shelf.claim(plan, index):
+                holds.append(hold)
                 yield index, hold
     finally:
         for hold in holds:
             hold.release()
+
+
+def process_shard(session: Session, index: int, rows: Rows, add: Add, *, on_batch: OnBatch) -> Commit:
+    """Compute, write and commit one shard. Where another process committed it first, that commit is returned.
+
+    rows: the shard's examples. add: of a shelf (see `Shelf.adding`). Where the memory does not hold a batch the shard
+    is begun again with half the token budget, which its record then tells.
+    """
+    start, budget = time.perf_counter(), session.plan.token_budget
+    while True:
+        try:
+            with store.temporary(session.job.out / part_name(index)) as tmp:
+                tally = write(session, index, rows, tmp, budget=budget, on_batch=on_batch)
+                return add(index, tmp, _report(session.plan, tally, budget, time.perf_counter() - start))
+        except (RuntimeError, MemoryError) as error:
+            if not _out_of_memory(error) or budget // 2 < LEAST_BUDGET:
+                raise
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        budget //= 2
 
 
 def _read(session: Session, index: int, stop: Stop | None = None) -> Rows:
@@ -176,23 +177,15 @@ def ask(session: Session, texts: list[str], pairs: list[str] | None) -> np.ndarr
     return in_order(answers, session.job.classes.outputs).columns["logits"]
 
 
-def commit(session: Session, index: int, tmp: Path, report: dict[str, Any]) -> Commit:
-    """Declare a written shard done."""
-    job = session.job
-    plan, source = session.plan.digest, job.source.parts[index]
-    return commit_shard(job.out, index, tmp, plan=plan, source=source, report=report)[0]
-
-
-def _report(plan: Plan, tally: Tally, budget: int, seconds: float) -> dict[str, Any]:
-    report = {
-        "seconds": round(seconds, 3),
-        "tokens": tally.tokens,
-        "padded_tokens": tally.padded,
-        "status": dict(sorted(tally.status.items())),
-    }
-    if tally.reused:
-        report["reused"] = tally.reused  # rows that needed no teacher
-    return report if budget == plan.token_budget else report | {"token_budget": budget}  # other batches, other bits
+def _report(plan: Plan, tally: Tally, budget: int, seconds: float) -> ShardReport:
+    return ShardReport(
+        round(seconds, 3),
+        tally.tokens,
+        tally.padded,
+        dict(sorted(tally.status.items())),
+        reused=tally.reused,
+        token_budget=0 if budget == plan.token_budget else budget,
+    )
 
 
 def _watched(rows: Rows, stop: Stop, on_batch: OnBatch) -> OnBatch:
@@ -213,7 +206,3 @@ def _out_of_memory(error: BaseException) -> bool:
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     return any(words in str(error).lower() for words in ("out of memory", "can't allocate memory", "not enough memory"))
-
-
-def _one_thread() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="teacher-cache")

@@ -13,12 +13,12 @@ from teacher_cache.config import Launch
 from teacher_cache.job import Job, row_set
 from teacher_cache.launch.gold import check_order
 from teacher_cache.launch.machine import Machine, choose
-from teacher_cache.launch.session import ask, open_session
+from teacher_cache.launch.session import Session, ask, load_session
 from teacher_cache.launch.trial import suit
 from teacher_cache.shards import plan as plans
-from teacher_cache.shards.plan import Plan, agreed
-from teacher_cache.shards.remote import Remote
-from teacher_cache.shards.reuse import Donor, find_donors
+from teacher_cache.shards.plan import Plan
+from teacher_cache.shards.reuse import Donor, find_donors, open_donors
+from teacher_cache.shards.shelf import Shelf
 from teacher_cache.teacher.load import load_tokenizer
 from teacher_cache.teacher.probe import probe
 
@@ -27,39 +27,48 @@ from teacher_cache.teacher.probe import probe
 class Settled:
     """What a process has agreed on with all others at a cache, and what it has loaded for that.
 
-    donors: the caches that give rows, where they have been looked at; None where not (see `open_donors`).
+    job       as this process sees it
+    shelf     where the cache is kept
+    plan      what is computed
+    machine   what `auto` means here
+    donors    the caches that give rows, where they have been looked at; None where not yet (see `open_session`)
     """
 
+    job: Job
+    launch: Launch
+    shelf: Shelf
     plan: Plan
     machine: Machine
     tokenizer: Any
     donors: Sequence[Donor] | None = None
 
 
-def settle(job: Job, there: Plan | None, launch: Launch, progress: Progress, remote: Remote | None = None) -> Settled:
-    """Agree on what is computed: the plan that is there, here or in the store, or ours if it is put first."""
-    tokenizer, donors = load_tokenizer(job.files), None
-    probed = probe(tokenizer)
-    there = there or (remote.read_plan() if remote is not None else None)
-    machine = choose(agreed(job.config, there), job.files, settled=_settled(there))
-    machine = machine if there else suit(machine, job, tokenizer, say=progress.note)
-    plan = make_plan(job, machine, probed, there)
-    if there is None:
-        donors = find_donors(launch.reuse, plan, progress)
-        plan = replace(plan, reuse=tuple(donor.identity for donor in donors))
-        check_order(job, lambda texts, pairs: ask(open_session(job, plan, machine, tokenizer), texts, pairs), progress)
-        if not (remote.put_plan(plan) if remote is not None else plans.put_plan(job.out, plan)):
-            there, donors = remote.read_plan() if remote is not None else plans.read_plan(job.out), None
-            machine = choose(agreed(job.config, there), job.files, settled=_settled(there))
-            plan = make_plan(job, machine, probed, there)
+def settle(job: Job, shelf: Shelf, launch: Launch, progress: Progress) -> Settled:
+    """Agree on what is computed: the plan that is there, or ours if it is put first."""
+    tokenizer, there = load_tokenizer(job.files), shelf.plan()
+    machine = choose(job.config, job.files, there)
     if there is not None:
-        plans.refuse_difference(job.out, there.identity, plan.identity)
+        plan = make_plan(job, machine, probe(tokenizer), there)
+        shelf.resume(plan)
         for line in plans.differences(_comparable(there), _comparable(plan)):
             progress.note(f"the cache was begun elsewhere: {line}")
-    if remote is not None:
-        remote.agree(plan)
-        plans.put_plan(job.out, plan)
-    return Settled(plan, machine, tokenizer, donors)
+        return Settled(job, launch, shelf, plan, machine, tokenizer)
+    machine = suit(machine, job, tokenizer, say=progress.note)
+    plan = make_plan(job, machine, probe(tokenizer), None)
+    donors = find_donors(launch.reuse, plan, progress)
+    plan = replace(plan, reuse=tuple(donor.identity for donor in donors))
+    check_order(job, lambda texts, pairs: ask(load_session(job, plan, machine, tokenizer), texts, pairs), progress)
+    if not shelf.begin(plan):
+        return settle(job, shelf, launch, progress)  # another process was faster: its plan counts
+    return Settled(job, launch, shelf, plan, machine, tokenizer, donors)
+
+
+def open_session(settled: Settled, progress: Progress) -> Session:
+    """Load the teacher, and find the rows of other caches that the plan takes over."""
+    plan, donors = settled.plan, settled.donors
+    if donors is None:
+        donors = open_donors(settled.launch.reuse, plan, progress)
+    return load_session(settled.job, plan, settled.machine, settled.tokenizer, donors)
 
 
 def make_plan(job: Job, machine: Machine, probed: str, there: Plan | None) -> Plan:
@@ -84,13 +93,6 @@ def make_plan(job: Job, machine: Machine, probed: str, there: Plan | None) -> Pl
             **plans.places(job.examples, job.files.path, job.out),
         },
     )
-
-
-def _settled(there: Plan | None) -> dict[str, Any]:
-    if there is None:
-        return {}
-    attention = there.provenance["attention"]
-    return {"dtype": there.dtype, "token_budget": there.token_budget, "attention": attention}
 
 
 def _comparable(plan: Plan) -> dict[str, Any]:

@@ -17,8 +17,9 @@ TEXTS = ("a", "The quick brown fox jumps over the lazy dog.")
 
 def suit(machine: Machine, job: Job, tokenizer: Any, *, say: Callable[[str], None]) -> Machine:
     """Take float32 where the teacher fails in less, and say so, as of a kernel that its family does not have."""
-    kind = job.files.config.get("model_type")
-    if machine.attention != _usual(machine, job):
+    kind, asked = job.files.config.get("model_type"), job.config.attention
+    usual = choose_attention(machine.device.startswith("cuda"), machine.dtype)
+    if machine.attention != (usual if asked == "auto" else asked):
         say(f"{kind} has no sdpa attention: eager is taken")
     if machine.dtype == "float32":
         return machine
@@ -28,12 +29,6 @@ def suit(machine: Machine, job: Job, tokenizer: Any, *, say: Callable[[str], Non
         return machine
     say(f"{kind} cannot be computed in {machine.dtype} ({reason}): float32 is taken")
     return choose(replace(job.config, dtype="float32", device=machine.device), job.files)
-
-
-def _usual(machine: Machine, job: Job) -> str:
-    """The kernel that was asked for, or that suits the machine."""
-    asked = job.config.attention
-    return choose_attention(machine.device.startswith("cuda"), machine.dtype) if asked == "auto" else asked
 
 
 @torch.inference_mode()

@@ -1,58 +1,66 @@
 """What a cache notes of its making: where examples and teacher were, and the config that continues it."""
 
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from data.errors import BAD_DATA, NO_INPUT, PotstillError
-from data.manifest import Manifest, read_manifest
+from data.errors import NO_INPUT, PotstillError
+from data.manifest import read_manifest
 from teacher_cache.config import CacheConfig
-from teacher_cache.shards import plan as plans
-from teacher_cache.shards.plan import Plan
+from teacher_cache.shards.plan import read_plan
 
 
-def notes_of(directory: Path) -> dict[str, Any]:
-    """Where examples and teacher were when the cache was made, by its plan or else its seal."""
-    for look in (lambda: (plans.read_plan(directory) or _none()).provenance, lambda: _seal(directory).config):
-        try:
-            return dict(look())
-        except PotstillError:
-            continue
-    return {}
+@dataclass(frozen=True)
+class Notes:
+    """How to continue a cache. examples, teacher: where they were, as seen from it; None where that is lost."""
+
+    directory: Path
+    config: CacheConfig
+    examples: str | None = None
+    teacher: str | None = None
+
+    def place_of(self, role: str) -> Path:
+        """Where the `examples` or the `teacher` were."""
+        noted = self.examples if role == "examples" else self.teacher
+        if not isinstance(noted, str):
+            raise PotstillError(
+                f"{self.directory} does not say where its {role} lie: plan and seal are lost",
+                hint="potstill repair CACHE --examples DIR -t TEACHER",
+                code=NO_INPUT,
+            )
+        return (self.directory / noted).resolve()
 
 
-def config_of(directory: Path) -> CacheConfig:
-    """The config that continues this cache, by its plan or else its seal; the usual one where both are lost."""
-    try:
-        plan = plans.read_plan(directory) or _none()
-        values: dict[str, Any] = vars(plan)
-    except PotstillError:
-        try:
-            values = _seal(directory).config
-        except PotstillError:
-            return CacheConfig()
-    names = ("dtype", "max_length", "token_budget")
-    said = values.get("teacher_labels") or [
-        name for _, name in sorted(zip(values.get("outputs", ()), values.get("labels", ()), strict=False))
-    ]
-    config = CacheConfig(signals=tuple(values["signals"]), teacher_labels=tuple(said) or None)
-    return replace(config, **{name: values[name] for name in names})
+def read_notes(directory: Path) -> Notes:
+    """Read the notes of a cache from its plan, or else its seal; where both are lost only the usual config is known."""
+    for read in (_of_plan, _of_seal):
+        with suppress(PotstillError):
+            if (notes := read(directory)) is not None:
+                return notes
+    return Notes(directory, CacheConfig())
 
 
-def place_of(directory: Path, noted: dict[str, Any], role: str) -> Path:
-    """Where the cache's examples or its teacher were."""
-    if not isinstance(noted.get(role), str):
-        raise PotstillError(
-            f"{directory} does not say where its {role} lie: plan and seal are lost",
-            hint="potstill repair CACHE --examples DIR -t TEACHER",
-            code=NO_INPUT,
-        )
-    return (directory / noted[role]).resolve()
+def _of_plan(directory: Path) -> Notes | None:
+    plan = read_plan(directory)
+    if plan is None:
+        return None
+    config = CacheConfig(
+        signals=plan.signals,
+        dtype=plan.dtype,
+        max_length=plan.max_length,
+        token_budget=plan.token_budget,
+        teacher_labels=tuple(name for _, name in sorted(zip(plan.outputs, plan.labels, strict=False))) or None,
+    )
+    return Notes(directory, config, plan.provenance.get("examples"), plan.provenance.get("teacher"))
 
 
-def _seal(directory: Path) -> Manifest:
-    return read_manifest(directory, "teacher", parts=False)
-
-
-def _none() -> Plan:
-    raise PotstillError("no plan", code=BAD_DATA)
+def _of_seal(directory: Path) -> Notes:
+    noted = read_manifest(directory, "teacher", parts=False).config
+    config = CacheConfig(
+        signals=tuple(noted["signals"]),
+        dtype=noted["dtype"],
+        max_length=noted["max_length"],
+        token_budget=noted["token_budget"],
+        teacher_labels=tuple(noted.get("teacher_labels") or ()) or None,
+    )
+    return Notes(directory, config, noted.get("examples"), noted.get("teacher"))

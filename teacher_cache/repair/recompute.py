@@ -6,18 +6,17 @@ with the run that made it.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from data.manifest import read_manifest, whole_part
 from data.progress import Progress
 from data.row_groups import take_rows
-from data.text.encoding import OK, TRUNCATED, feed_of, tokenise
+from data.text.encoding import ANSWERED, feed_of, tokenise
 from teacher_cache.inference.answers import answer
 from teacher_cache.job import Job, open_job
 from teacher_cache.launch.session import in_order
-from teacher_cache.repair.notes import config_of, notes_of, place_of
+from teacher_cache.repair.notes import read_notes
 from teacher_cache.repair.verify import Finding
 from teacher_cache.shards import plan as plans
 from teacher_cache.teacher.load import has_sdpa, load_model, load_tokenizer
@@ -34,9 +33,9 @@ def recompute(directory: Path, *, rows: int, teacher: str | None, seed: int, pro
     teacher: where it is now, if not where the cache noted it. Errors: a teacher that is not the cache's (STALE).
     """
     manifest = read_manifest(directory, "teacher")
-    noted = notes_of(directory)
-    examples = place_of(directory, noted, "examples")
-    job = open_job(config_of(directory), examples, teacher or str(place_of(directory, noted, "teacher")), directory)
+    notes = read_notes(directory)
+    examples = notes.place_of("examples")
+    job = open_job(notes.config, examples, teacher or str(notes.place_of("teacher")), directory)
     plan = plans.read_plan(directory)
     if plan is not None:
         plans.refuse_difference(directory, {"teacher": plan.teacher}, {"teacher": job.files.files})
@@ -55,9 +54,15 @@ def recompute(directory: Path, *, rows: int, teacher: str | None, seed: int, pro
         said = take_rows(whole_part(directory, part), inside, ["id", "status", "logits"])
         for question, stored in zip(asked.to_pylist(), said.to_pylist(), strict=True):
             progress.advance(1)
-            what = _compare(question, stored, ask, TOLERANCE[job.config.dtype])
+            what = ""
+            if question["id"] != stored["id"]:
+                what = f"stands where {question['id']} is asked"
+            elif stored["status"] in ANSWERED:
+                theirs = ask(question["text"], question.get("pair"))
+                what = _compare(np.array(stored["logits"]), theirs, TOLERANCE[job.config.dtype])
             if what:
-                findings.append(Finding("damaged", f"{directory / part.name}: {what}", directory / part.name))
+                what = f"{directory / part.name}: row {stored['id']} {what}"
+                findings.append(Finding("damaged", what, directory / part.name))
     progress.finish()
     return findings
 
@@ -79,17 +84,10 @@ def _asker(job: Job) -> Ask:
     return ask
 
 
-def _compare(question: dict[str, Any], stored: dict[str, Any], ask: Ask, tolerance: float) -> str:
-    """Say how a stored row differs from the teacher's own answer; "" where it does not."""
-    if question["id"] != stored["id"]:
-        return f"row {stored['id']} stands where {question['id']} is asked"
-    if stored["status"] not in (OK, TRUNCATED):
-        return ""
-    ours, theirs = (
-        np.array(stored["logits"], np.float64),
-        ask(question["text"], question.get("pair")).astype(np.float64),
-    )
+def _compare(ours: np.ndarray, theirs: np.ndarray, tolerance: float) -> str:
+    """Say how stored logits [C] differ from the teacher's own; "" where they do not."""
+    ours, theirs = ours.astype(np.float64), theirs.astype(np.float64)
     difference = float(np.max(np.abs(ours - theirs) / (1 + np.abs(theirs))))
     if np.isfinite(difference) and difference <= tolerance:
         return ""
-    return f"row {stored['id']} says {np.round(ours, 4).tolist()}, the teacher {np.round(theirs, 4).tolist()}"
+    return f"says {np.round(ours, 4).tolist()}, the teacher {np.round(theirs, 4).tolist()}"

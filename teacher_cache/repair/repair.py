@@ -7,7 +7,6 @@ is computed again by `build`.
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,10 +20,10 @@ from data.progress import Progress
 from data.row_groups import read_groups
 from data.running.claims import attending
 from teacher_cache.build import build
-from teacher_cache.repair.notes import config_of, notes_of, place_of
+from teacher_cache.repair.notes import read_notes
 from teacher_cache.repair.verify import Finding, check_rows, find_strays, verify
 from teacher_cache.shards import plan as plans
-from teacher_cache.shards.commits import commit_path, commit_shard
+from teacher_cache.shards.commits import ShardReport, commit_path, commit_shard
 from teacher_cache.shards.plan import Plan
 
 
@@ -52,22 +51,21 @@ def repair(
         if not alone:
             raise PotstillError(f"another process works in {directory}", hint="try again later", code=TRY_AGAIN)
         done = Repair()
-        noted = notes_of(directory)
-        config = config_of(directory)
+        notes = read_notes(directory)
         for finding in verify(directory, progress=progress):
             if finding.kind == "damaged":
                 _set_aside(directory, finding, done)
-        source = read_manifest(examples or place_of(directory, noted, "examples"), "examples")
+        source = read_manifest(examples or notes.place_of("examples"), "examples")
         plan = plans.read_plan(directory)
         if plan is not None:
             adopt(directory, plan, source, done)
         for finding in find_strays(directory):
             _set_aside(directory, finding, done)
-    model = teacher or str(place_of(directory, noted, "teacher"))
+    model = teacher or str(notes.place_of("teacher"))
     if teacher is None and not Path(model).is_dir():
         progress.note(f"the teacher is not at {model}: nothing is computed; name it with -t")
         return done, None
-    manifest = build(config, examples or place_of(directory, noted, "examples"), model, directory, progress=progress)
+    manifest = build(notes.config, examples or notes.place_of("examples"), model, directory, progress=progress)
     if manifest is not None:
         done.rows, done.sealed = manifest.rows, True
     return done, manifest
@@ -86,7 +84,7 @@ def adopt(directory: Path, plan: Plan, source: Manifest, done: Repair) -> None:
             done.adopted.append(index)
 
 
-def _fitting(path: Path, index: int, plan: Plan, source: Part) -> dict[str, Any] | None:
+def _fitting(path: Path, index: int, plan: Plan, source: Part) -> ShardReport | None:
     """The report of a shard that checks out, from its own columns; None for one that does not."""
     try:
         if not path.stem.endswith(store.sha256_file(path)[:16]):
@@ -103,7 +101,7 @@ def _fitting(path: Path, index: int, plan: Plan, source: Part) -> dict[str, Any]
         return None
     tokens = int(pc.sum(table["n_tokens"]).as_py() or 0)
     states = Counter(table["status"].to_pylist())
-    return {"seconds": 0.0, "tokens": tokens, "padded_tokens": tokens, "status": dict(sorted(states.items()))}
+    return ShardReport(0.0, tokens, tokens, dict(sorted(states.items())))
 
 
 def _set_aside(directory: Path, finding: Finding, done: Repair) -> None:

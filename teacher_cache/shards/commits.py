@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from data import store
-from data.errors import PotstillError
+from data.errors import BAD_DATA, PotstillError
 from data.layout import COMMITS, QUARANTINE, SHARD, record_name, shard_name
 from data.manifest import Part, check_part
 
@@ -19,11 +19,43 @@ FIELDS = (*Part.__dataclass_fields__, "plan", "report")  # of a record
 
 
 @dataclass(frozen=True)
+class ShardReport:
+    """What the making of one shard took.
+
+    seconds        of the teacher
+    tokens         sub-words; padded_tokens: those that were computed, padding included
+    status         rows by status
+    reused         rows taken from other caches, which need no teacher
+    token_budget   that of its batches where the memory did not hold the plan's, which moves last bits; 0: the plan's
+    """
+
+    seconds: float
+    tokens: int
+    padded_tokens: int
+    status: dict[str, int]
+    reused: int = 0
+    token_budget: int = 0
+
+    @classmethod
+    def from_values(cls, values: dict[str, Any]) -> "ShardReport":
+        """Read the values of a record. Errors: KeyError, TypeError, ValueError where they are no report."""
+        numbers = {name: int(values.get(name, 0)) for name in ("reused", "token_budget")}
+        status = {str(state): int(count) for state, count in values["status"].items()}
+        return cls(float(values["seconds"]), int(values["tokens"]), int(values["padded_tokens"]), status, **numbers)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What a record holds: `reused` and `token_budget` only where they say something."""
+        return {name: value for name, value in vars(self).items() if value or name not in ("reused", "token_budget")}
+
+
+@dataclass(frozen=True)
 class Commit:
-    """A finished shard and the measurements of its making."""
+    """A finished shard, the measurements of its making, and the digest of the plan that it was made by."""
 
     part: Part
-    report: dict[str, Any]
+    report: ShardReport
+    plan: str
 
 
 @dataclass(frozen=True)
@@ -50,25 +82,33 @@ def read_commit(directory: Path, index: int, *, plan: str, source: Part, whole: 
     path = commit_path(directory, index)
     if not path.exists():
         return Fault()
+    blamed = [path]
     try:
-        values = store.read_record(path, FIELDS)
-        part = part_of(values)
-        other = values["plan"] != plan or (part.rows, part.ids) != (source.rows, source.ids)
-        report = dict(values["report"])
+        commit = commit_of(store.read_record(path, FIELDS), index, where=path)
+        blamed += [file for file in [directory / commit.part.name] if file.exists()]
+        refuse_other(commit, plan, source, where=path)
+        check_part(directory, commit.part, whole=whole)
     except PotstillError as error:
-        return Fault(error.message, (path,))
-    except (KeyError, TypeError, ValueError) as error:
-        return Fault(f"{path} is not a commit record: {error!r}", (path,))
-    if not isinstance(part.sha256, str) or part.name != shard_name(index, part.sha256):
-        return Fault(f"{path} names {part.name!r}, which is no shard {index}", (path,))
-    files = (path, *(file for file in [directory / part.name] if file.exists()))
-    if other:
-        return Fault(f"{path} belongs to another plan", files)
+        return Fault(error.message, tuple(blamed))
+    return commit
+
+
+def commit_of(values: Any, index: int, *, where: Path | str) -> Commit:
+    """Read the values of a record; what is no record of this shard is refused (BAD_DATA)."""
     try:
-        check_part(directory, part, whole=whole)
-    except PotstillError as error:
-        return Fault(error.message, files)
-    return Commit(part, report)
+        commit = Commit(part_of(values), ShardReport.from_values(values["report"]), values["plan"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise PotstillError(f"{where} is not a commit record: {error!r}", code=BAD_DATA) from None
+    name, sha256 = commit.part.name, commit.part.sha256
+    if not isinstance(sha256, str) or name != shard_name(index, sha256):
+        raise PotstillError(f"{where} names {name!r}, which is no shard {index}", code=BAD_DATA)
+    return commit
+
+
+def refuse_other(commit: Commit, plan: str, source: Part, *, where: Path | str) -> None:
+    """Refuse (BAD_DATA) a shard of another plan, or of other rows than those of its examples part."""
+    if commit.plan != plan or (commit.part.rows, commit.part.ids) != (source.rows, source.ids):
+        raise PotstillError(f"{where} belongs to another plan", code=BAD_DATA)
 
 
 def part_of(values: dict[str, Any]) -> Part:
@@ -95,25 +135,23 @@ def read_all(directory: Path, *, plan: str, whole: bool) -> list[Commit]:
     return [commit for commit in found if isinstance(commit, Commit)]
 
 
-def commit_shard(
-    directory: Path, index: int, tmp: Path, *, plan: str, source: Part, report: dict[str, Any]
-) -> tuple[Commit, bool]:
-    """Give a written shard its name and declare it done; return the commit that counts and whether it is this one.
+def commit_shard(directory: Path, index: int, tmp: Path, *, plan: str, source: Part, report: ShardReport) -> Commit:
+    """Give a written shard its name and declare it done; return the commit that counts, which may be another's.
 
     tmp: the shard under a temporary name, flushed to the disk or not. Safe against any number of writers.
     """
     sha256 = store.sha256_file(tmp)
     part = Part(shard_name(index, sha256), source.rows, tmp.stat().st_size, sha256, source.ids)
-    record = {**asdict(part), "plan": plan, "report": report}
+    record = {**asdict(part), "plan": plan, "report": report.values}
     while True:
         _place(directory, tmp, part)
         if store.put(commit_path(directory, index), store.to_record(record)):
-            return Commit(part, report), True
+            return Commit(part, report, plan)
         found = read_commit(directory, index, plan=plan, source=source, whole=False)
         if isinstance(found, Commit):
             if found.part.name != part.name:
                 (directory / part.name).unlink(missing_ok=True)  # ours, made just now, and no record names it
-            return found, False
+            return found
         set_aside(directory, found)
 
 

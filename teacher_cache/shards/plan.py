@@ -106,16 +106,19 @@ def put_plan(directory: Path, plan: Plan) -> bool:
     return True
 
 
-def refuse_difference(directory: Path, there: dict[str, Any], now: dict[str, Any], *, remark: str = "") -> None:
-    """Stop where a directory was begun under another plan, and name every field that differs.
+def refuse_difference(
+    where: Path | str, there: dict[str, Any], now: dict[str, Any], *, remark: str = "", hint: str = ""
+) -> None:
+    """Refuse (STALE) to resume what was begun with another plan, and name every field that differs.
 
-    remark: what else there is to say of a difference.
+    remark: what else there is to say of a difference. hint: for a place that is no directory.
     """
     if lines := differences(there, now):
         lines += [remark] if remark else []
+        reuse = f"name another output directory; with --reuse {where} the rows that are the same are taken over"
         raise PotstillError(
-            f"{directory} was made by another plan:\n    " + "\n    ".join(lines),
-            hint=f"name another output directory; with --reuse {directory} the rows that are the same are taken over",
+            f"{where} was made by another plan:\n    " + "\n    ".join(lines),
+            hint=hint or reuse,
             code=STALE,
         )
 

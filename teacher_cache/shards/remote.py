@@ -16,29 +16,40 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from data import store
-from data.errors import BAD_DATA, STALE, TRY_AGAIN, PotstillError
-from data.layout import FILES, MANIFEST, PLAN, record_name, shard_name
+from data.errors import BAD_DATA, TRY_AGAIN, PotstillError
+from data.layout import FILES, MANIFEST, PLAN, record_name
 from data.manifest import Manifest, read_manifest, write_manifest
 from data.object_store import ObjectStore, open_store
-from data.progress import Progress
+from data.progress import Progress, Silent
+from data.running.claims import Claim
+from data.running.share import Share
 from teacher_cache.job import Job
 from teacher_cache.shards import plan as plans
-from teacher_cache.shards.commits import Commit, Fault, commit_path, part_of, read_commit, set_aside
+from teacher_cache.shards.commits import (
+    Commit,
+    Fault,
+    ShardReport,
+    commit_of,
+    commit_path,
+    refuse_other,
+    set_aside,
+)
 from teacher_cache.shards.plan import Plan
+from teacher_cache.shards.shelf import Add, Here, Shelf, expected
 from teacher_cache.shards.student_files import KEPT
 
 TEACHER, EXAMPLES = "teacher", "examples"
 BESIDE = f"../{EXAMPLES}"  # where the examples of a pulled cache lie
 TURNS = 4  # readers of records at a time
+ANOTHER = "name another prefix of the store"
 TRIES = 3  # of putting a record where faulty ones stand
 
 Value = TypeVar("Value")
-OnCommit = Callable[[Commit], None]
 
 
 @dataclass
 class Remote:
-    """The store of one job. records: the finished shards it has, index -> commit, as of the last `look`."""
+    """The store of one job, and its directory. records: finished shards that the store has, as of the last `look`."""
 
     job: Job
     place: ObjectStore
@@ -48,35 +59,92 @@ class Remote:
     def url(self) -> str:
         return f"{self.place.url}/{TEACHER}"
 
-    def read_plan(self) -> Plan | None:
-        return self._open(PLAN, plans.read_plan)
+    @property
+    def here(self) -> Here:
+        return Here(self.job)
 
-    def put_plan(self, plan: Plan) -> bool:
-        """Put the plan, which stands before the first shard. False: there is one already."""
+    def sealed(self, progress: Progress) -> Manifest | None:
+        """The store's seal counts; one in the directory over shards that are not whole is set aside."""
+        self.here.sealed(progress)
+        return self._read_seal() if self.plan() is not None else None
+
+    def plan(self) -> Plan | None:
+        """That of the directory where both have one: they differ at most in what is provenance."""
+        here, there = self.here.plan(), self._read_plan()
+        if there is not None:
+            self._refuse(there, here or expected(self.job, there))
+        return here or there
+
+    def begin(self, plan: Plan) -> bool:
         elsewhere = replace(plan, provenance=plan.provenance | {"examples": BESIDE})
         name, content = f"{TEACHER}/{PLAN}", _content(PLAN, lambda at: plans.put_plan(at, elsewhere))
         if put := self.place.put_new(name, content):
             self.place.check(name, content)
+            self.here.begin(plan)
         return put
 
-    def agree(self, plan: Plan) -> None:
-        """Put the plan, or find it there; another one is refused (STALE)."""
-        if self.put_plan(plan):
-            return
-        there = self.read_plan()
-        if there is not None:
-            self.refuse(there, plan)
+    def resume(self, plan: Plan) -> None:
+        if not self.begin(plan):  # True where it was begun in the directory only
+            self._refuse(self._read_plan() or plan, plan)
+            self.here.begin(plan)
 
-    def refuse(self, there: Plan, plan: Plan) -> None:
-        """Stop where the store was begun under another plan, and name every field that differs."""
-        if lines := plans.differences(there.identity, plan.identity):
-            raise PotstillError(
-                f"{self.url} was made by another plan:\n    " + "\n    ".join(lines),
-                hint="name another prefix of the store",
-                code=STALE,
-            )
+    def done(self, plan: Plan, progress: Progress, share: Share | None = None) -> dict[int, Commit]:
+        """The store's records count: what only the directory has is uploaded, what differs there is set aside."""
+        here = self.here.done(plan, progress, share)
+        self.look(plan, progress)
+        for index, commit in here.items():
+            if index not in self.records:
+                self.keep(index, commit, plan)
+            elif self.records[index].part.name != commit.part.name:
+                self._drop(index, commit)
+        return dict(self.records)
 
-    def look(self, plan: Plan, progress: Progress) -> dict[int, Commit]:
+    def claim(self, plan: Plan, index: int) -> Claim | None:
+        return self.here.claim(plan, index)
+
+    @contextmanager
+    def adding(self, plan: Plan) -> Iterator[Add]:
+        """Commit in the directory, and upload the shard while the next one is computed, one behind at most.
+
+        An error of an upload is raised at the next commit, or at the end of the block.
+        """
+        under_way: list[Future[None]] = []
+        with ThreadPoolExecutor(1, thread_name_prefix="store") as pool, self.here.adding(plan) as add_here:
+
+            def add(index: int, tmp: Path, report: ShardReport) -> Commit:
+                commit = add_here(index, tmp, report)
+                if under_way:
+                    under_way.pop().result()
+                under_way.append(pool.submit(self.keep, index, commit, plan))
+                return commit
+
+            yield add
+            if under_way:
+                under_way.pop().result()
+
+    def has_files(self) -> bool:
+        """Those that only the store has are downloaded."""
+        names = {f"{TEACHER}/{FILES}/{name}": self.job.out / FILES / name for name in KEPT}
+        if not self.here.has_files() and names.keys() <= self.place.names(f"{TEACHER}/{FILES}").keys():
+            for name, path in names.items():
+                self.place.download(name, path)
+        return self.here.has_files()
+
+    def seal(self, plan: Plan, manifest: Manifest) -> Manifest:
+        """Upload the teacher's files and the examples, and put the seal last. The directory is sealed if it has all."""
+        if len(self.here.done(plan, Silent())) == len(manifest.parts):
+            self.here.seal(plan, manifest)
+        self._send(self.job.out / FILES, f"{TEACHER}/{FILES}", KEPT)
+        self._send(self.job.examples, EXAMPLES, [*(part.name for part in self.job.source.parts), MANIFEST])
+        manifest = replace(manifest, config={**manifest.config, "examples": BESIDE})
+        if self.place.put_new(f"{TEACHER}/{MANIFEST}", _content(MANIFEST, lambda at: write_manifest(at, manifest))):
+            return manifest
+        there = self._read_seal()
+        if there is None or there.root != manifest.root:
+            raise PotstillError(f"{self.url}/{MANIFEST} seals other shards than its records name", code=BAD_DATA)
+        return there
+
+    def look(self, plan: Plan, progress: Progress) -> None:
         """Read all records; one that is faulty, or whose shard is not there whole, is removed with a note."""
         sizes = self.place.names(TEACHER)
         there = [index for index in range(len(self.job.source.parts)) if _record(index) in sizes]
@@ -91,20 +159,6 @@ class Remote:
             elif commit.reason:
                 progress.note(f"{commit.reason}; its record is removed, shard {index} is computed again")
                 self.place.remove(_record(index))
-        return self.records
-
-    def catch_up(self, plan: Plan, progress: Progress) -> dict[int, Commit]:
-        """Look, send up what is committed here only, and set aside here what the store has otherwise."""
-        self.look(plan, progress)
-        for index, source in enumerate(self.job.source.parts):
-            here = read_commit(self.job.out, index, plan=plan.digest, source=source, whole=False)
-            if not isinstance(here, Commit):
-                continue
-            if index not in self.records:
-                self.keep(index, here, plan)
-            elif self.records[index].part.name != here.part.name:
-                self._drop(index, here)
-        return self.records
 
     def keep(self, index: int, commit: Commit, plan: Plan) -> None:
         """Send a shard up and then its record; where another machine's record came first, ours is set aside."""
@@ -126,37 +180,19 @@ class Remote:
                 self.place.remove(_record(index))
         raise PotstillError(f"{self.url}: no record of shard {index} can be put", code=TRY_AGAIN)
 
-    def has_files(self) -> bool:
-        names = self.place.names(f"{TEACHER}/{FILES}")
-        return all(f"{TEACHER}/{FILES}/{name}" in names for name in KEPT)
+    def _read_plan(self) -> Plan | None:
+        return self._open(PLAN, plans.read_plan)
 
-    def fetch_files(self) -> None:
-        """Get the files that students start from, which another machine has sent up."""
-        for name in KEPT:
-            self.place.download(f"{TEACHER}/{FILES}/{name}", self.job.out / FILES / name)
-
-    def read_seal(self) -> Manifest | None:
-        """The seal of the whole cache; None while it is unfinished."""
+    def _read_seal(self) -> Manifest | None:
         return self._open(MANIFEST, lambda at: read_manifest(at, "teacher", parts=False))
 
-    def seal(self, manifest: Manifest) -> Manifest:
-        """Send up the teacher's files and the examples, and put the seal last; return the one that counts."""
-        self._send(self.job.out / FILES, f"{TEACHER}/{FILES}", KEPT)
-        self._send(self.job.examples, EXAMPLES, [*(part.name for part in self.job.source.parts), MANIFEST])
-        manifest = replace(manifest, config={**manifest.config, "examples": BESIDE})
-        content = _content(MANIFEST, lambda at: write_manifest(at, manifest))
-        if self.place.put_new(f"{TEACHER}/{MANIFEST}", content):
-            return manifest
-        there = self.read_seal()
-        if there is None or there.root != manifest.root:
-            raise PotstillError(f"{self.url}/{MANIFEST} seals other shards than its records name", code=BAD_DATA)
-        return there
+    def _refuse(self, there: Plan, plan: Plan) -> None:
+        plans.refuse_difference(self.url, there.identity, plan.identity, hint=ANOTHER)
 
     def _open(self, name: str, read: Callable[[Path], Value]) -> Value | None:
         """Read a file of the store with all the checks of one in a directory; None where there is none."""
         content = self.place.read(f"{TEACHER}/{name}")
-        hint = "name another prefix of the store"
-        return None if content is None else as_file(content, name, read, self.url, hint=hint)
+        return None if content is None else as_file(content, name, read, self.url, hint=ANOTHER)
 
     def _send(self, directory: Path, folder: str, names: Any) -> None:
         there = self.place.names(folder)
@@ -169,56 +205,26 @@ class Remote:
         where = f"{self.place.url}/{_record(index)}"
         try:
             content = self.place.read(_record(index))
+            if content is None:
+                return Fault()
+            commit = commit_of(json.loads(content), index, where=where)
+            refuse_other(commit, plan.digest, self.job.source.parts[index], where=where)
+        except (ValueError, RecursionError) as error:
+            return Fault(f"{where} is not readable JSON: {error}")
         except PotstillError as error:
             if error.code != BAD_DATA:
                 raise
             return Fault(error.message)
-        if content is None:
-            return Fault()
-        try:
-            values = json.loads(content)
-            part = part_of(values)
-            fits = part.name == shard_name(index, part.sha256) and values["plan"] == plan.digest
-            report = dict(values["report"])
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
-            return Fault(f"{where} is not a commit record: {error!r}")
-        source = self.job.source.parts[index]
-        if not fits or (part.rows, part.ids) != (source.rows, source.ids):
-            return Fault(f"{where} is of another plan or shard")
-        return Commit(part, report)
+        return commit
 
     def _drop(self, index: int, commit: Commit) -> None:
         files = (commit_path(self.job.out, index), self.job.out / commit.part.name)
         set_aside(self.job.out, Fault("the store has another shard", files))
 
 
-@contextmanager
-def sending(remote: Remote | None, plan: Plan, then: OnCommit) -> Iterator[OnCommit]:
-    """Yield what to call with each commit: it sends the shard up while the next is computed, one behind at most.
-
-    An error of a sending is raised at the next commit, or at the end of the block. Without a store: just `then`.
-    """
-    if remote is None:
-        yield then
-        return
-    under_way: list[Future[None]] = []
-    with ThreadPoolExecutor(1, thread_name_prefix="store") as pool:
-
-        def send(commit: Commit) -> None:
-            if under_way:
-                under_way.pop().result()
-            index = int(commit.part.name.split("-")[1])
-            under_way.append(pool.submit(remote.keep, index, commit, plan))
-            then(commit)
-
-        yield send
-        if under_way:
-            under_way.pop().result()
-
-
-def open_remote(job: Job, url: str) -> Remote | None:
-    """The store that a launch names; None where it names none."""
-    return Remote(job, open_store(url)) if url else None
+def open_shelf(job: Job, url: str) -> Shelf:
+    """Where a job's cache is kept: in its directory, and in the store that a launch names, if it names one."""
+    return Remote(job, open_store(url)) if url else Here(job)
 
 
 def as_file(content: bytes, name: str, read: Callable[[Path], Value], url: str, *, hint: str = "") -> Value:

@@ -58,9 +58,14 @@ def find_donors(directories: Iterable[str | Path], plan: Plan, progress: Progres
     return donors
 
 
-def check_donors(donors: Sequence[Donor], plan: Plan) -> list[Donor]:
-    """Pick the donors that a plan names, in its order; refuse to go on without one of them."""
-    found = {donor.identity: donor for donor in donors}
+def open_donors(directories: Iterable[str | Path], plan: Plan, progress: Progress) -> list[Donor]:
+    """Open the caches that a plan takes rows from, in its order; none of the others is looked at.
+
+    Errors: one that is not there now (STALE).
+    """
+    if not plan.reuse:
+        return []
+    found = {donor.identity: donor for donor in find_donors(directories, plan, progress)}
     if gone := [identity[:12] for identity in plan.reuse if identity not in found]:
         raise PotstillError(
             f"the cache was begun with rows of other caches that are not there now: {', '.join(gone)}",
@@ -68,11 +73,6 @@ def check_donors(donors: Sequence[Donor], plan: Plan) -> list[Donor]:
             code=STALE,
         )
     return [found[identity] for identity in plan.reuse]
-
-
-def open_donors(directories: Iterable[str | Path], plan: Plan, progress: Progress) -> list[Donor]:
-    """Open the caches that a plan takes rows from; none of the others is looked at."""
-    return check_donors(find_donors(directories, plan, progress), plan) if plan.reuse else []
 
 
 class Found:

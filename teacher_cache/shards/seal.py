@@ -4,13 +4,14 @@ import resource
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from data import config as configs
 from data import store
 from data.errors import BAD_DATA, PotstillError
 from data.layout import FILES
-from data.manifest import Manifest, Part
+from data.manifest import Manifest
 from data.text.encoding import OK, TRUNCATED
 from teacher_cache.job import Job
 from teacher_cache.shards import plan as plans
@@ -26,39 +27,54 @@ def fold_commits(job: Job, plan: Plan, commits: Sequence[Commit], device: str, g
 
     gold: how the stored answers agree with the labels, where that was measured.
     """
-    parts = [commit.part for commit in commits]
-    report = fold(parts, [commit.report for commit in commits])
-    refuse_rejected(job, report["status"])
+    totals = fold(commits)
+    refuse_rejected(job, totals.status)
     versions = {name: plan.provenance[name] for name in (*LIBRARIES, "device", "attention")}
     where = {"device": device, "versions": versions, "peak_memory_bytes": peak_memory(device)}
     return Manifest(
         kind="teacher",
         task=job.task,
-        parts=tuple(parts),
+        parts=tuple(commit.part for commit in commits),
         made_from={"examples": job.source.root, "teacher": job.files.digest},
         config=resolved(job, plan, device),
-        report={**report, **({"agreement": gold} if gold else {}), **where},
+        report={**vars(totals), **({"agreement": gold} if gold else {}), **where},
     )
 
 
-def fold(parts: list[Part], reports: list[dict[str, Any]]) -> dict[str, Any]:
-    """Add up the measurements of all shards. seconds: teacher time, start-up not counted."""
-    rows, seconds = sum(part.rows for part in parts), sum(report["seconds"] for report in reports)
-    tokens, padded = (sum(report[name] for report in reports) for name in ("tokens", "padded_tokens"))
+@dataclass(frozen=True)
+class Totals:
+    """The measurements of all shards together. seconds: of the teacher, start-up not counted."""
+
+    rows: int
+    seconds: float
+    rows_per_second: float
+    tokens: int
+    tokens_per_second: float
+    padding_waste: float
+    status: dict[str, int]
+    bytes: int
+    reused: int
+
+
+def fold(commits: Sequence[Commit]) -> Totals:
+    """Add up the measurements of all shards."""
+    reports = [commit.report for commit in commits]
+    rows, seconds = sum(commit.part.rows for commit in commits), sum(report.seconds for report in reports)
+    tokens, padded = sum(report.tokens for report in reports), sum(report.padded_tokens for report in reports)
     status: Counter[str] = Counter()
     for report in reports:
-        status.update(report["status"])
-    return {
-        "rows": rows,
-        "seconds": round(seconds, 3),
-        "rows_per_second": round(rows / max(seconds, 1e-9), 1),
-        "tokens": tokens,
-        "tokens_per_second": round(tokens / max(seconds, 1e-9), 1),
-        "padding_waste": round(1 - tokens / max(padded, 1), 4),
-        "status": dict(sorted(status.items())),
-        "bytes": sum(part.bytes for part in parts),
-        "reused": sum(report.get("reused", 0) for report in reports),
-    }
+        status.update(report.status)
+    return Totals(
+        rows=rows,
+        seconds=round(seconds, 3),
+        rows_per_second=round(rows / max(seconds, 1e-9), 1),
+        tokens=tokens,
+        tokens_per_second=round(tokens / max(seconds, 1e-9), 1),
+        padding_waste=round(1 - tokens / max(padded, 1), 4),
+        status=dict(sorted(status.items())),
+        bytes=sum(commit.part.bytes for commit in commits),
+        reused=sum(report.reused for report in reports),
+    )
 
 
 def refuse_rejected(job: Job, status: dict[str, int]) -> None:

@@ -61,6 +61,8 @@ def inspect_teacher(teacher: str | Path) -> TeacherFiles:
         labels, outputs = read_labels(config)
     files = model_content(path)
     refuse_damaged(path, files)
+    tokenizer = path / TOKENIZER_CONFIG
+    stated = read_json(tokenizer).get("model_max_length") if tokenizer.exists() else None
     return TeacherFiles(
         path=path,
         files=files,
@@ -69,7 +71,7 @@ def inspect_teacher(teacher: str | Path) -> TeacherFiles:
         depth=_depth(config, path),
         labels=labels,
         outputs=outputs,
-        positions=_positions(path, config),
+        positions=position_limit(config, stated),
     )
 
 
@@ -107,9 +109,3 @@ def _first(config: dict[str, Any], names: tuple[str, ...], path: Path) -> int:
         if isinstance(config.get(name), int):
             return int(config[name])
     raise PotstillError(f"{path / CONFIG} has none of {', '.join(names)}: not a text encoder", code=BAD_DATA)
-
-
-def _positions(path: Path, config: dict[str, Any]) -> int:
-    tokenizer = path / TOKENIZER_CONFIG
-    stated = read_json(tokenizer).get("model_max_length") if tokenizer.exists() else None
-    return position_limit(config, stated)

@@ -11,8 +11,8 @@ from data.progress import Silent
 from data.running.claims import attending
 from teacher_cache.build import build
 from teacher_cache.config import CacheConfig
-from teacher_cache.launch import run as work
 from teacher_cache.repair.verify import verify
+from teacher_cache.shards import shelf
 
 PLAIN = CacheConfig(dtype="float32", device="cpu", threads=1)
 
@@ -72,13 +72,13 @@ def test_what_a_writer_killed_behind_the_seal_left_is_removed(teacher: Path, exa
 def test_what_a_killed_writer_left_is_removed_by_the_one_that_seals(
     teacher: Path, examples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, real = tmp_path / "out", work.write_manifest
+    out, real = tmp_path / "out", shelf.write_manifest
 
     def seal(*values: Any) -> None:
         (out / "commits" / "00001.json.tmp-12-0123abcd").touch()
         real(*values)
 
-    monkeypatch.setattr(work, "write_manifest", seal)
+    monkeypatch.setattr(shelf, "write_manifest", seal)
     build(PLAIN, examples, teacher, out, progress=Silent())
     assert verify(out, progress=Silent()) == []
 

@@ -22,7 +22,7 @@ from data.progress import Silent
 from data.running.share import Share
 from data.running.stop import Stop
 from teacher_cache.build import build
-from teacher_cache.config import CacheConfig, Launch
+from teacher_cache.config import CacheConfig, Launch, Request
 from teacher_cache.shards.status import Status
 from tests.teacher_cache.conftest import TEXTS
 
@@ -323,7 +323,7 @@ def test_a_worker_on_a_machine_without_the_directory_says_so(teacher, examples, 
     from teacher_cache.launch.worker import join
 
     with pytest.raises(PotstillError, match="holds no plan on") as caught:
-        join(PLAIN, examples, str(teacher), tmp_path / "elsewhere", Launch(), Silent())
+        join(Request(PLAIN, examples, str(teacher), tmp_path / "elsewhere"), Silent())
     assert caught.value.code == NO_INPUT and "shared disk" in caught.value.hint
 
 

@@ -15,8 +15,9 @@ from data.manifest import read_manifest
 from data.object_store import ObjectStore, open_store
 from data.progress import Silent
 from data.running.share import Share
+from data.running.stop import Stop
 from teacher_cache.build import build
-from teacher_cache.config import CacheConfig, Launch
+from teacher_cache.config import CacheConfig, Launch, Request
 from teacher_cache.repair.verify import verify
 from teacher_cache.shards.pull import pull
 from teacher_cache.shards.remote import Remote
@@ -212,6 +213,16 @@ def test_a_cache_finished_here_is_sent_up_without_a_teacher(
     monkeypatch.setattr(work, "open_session", None)
     assert run(s3, examples, teacher, tmp_path / "alone").root == alone.root
     assert pull(s3.url, tmp_path / "got", progress=Silent()).root == alone.root
+
+
+def test_a_worker_of_another_machine_joins_by_the_store(s3, alone, teacher, examples, tmp_path: Path) -> None:
+    from teacher_cache.launch.worker import open_worker
+
+    run(s3, examples, teacher, tmp_path / "first", share=Share(0, 2))
+    request = Request(PLAIN, examples, str(teacher), tmp_path / "second", Launch(store=s3.url))
+    assert open_worker(request, Silent()).process(1, Stop("")) == 3
+    assert run(s3, examples, teacher, tmp_path / "first").root == alone.root
+    assert not list((tmp_path / "first").glob("part-00001-*"))
 
 
 def test_another_plan_in_the_store_is_refused(s3, teacher, examples, tmp_path: Path) -> None:
