@@ -5,8 +5,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from data import layout
-from tests.test_layers import MODULES, SCRIPTS, name_of, tree_of
+from tests.test_layers import MODULES, ROOT, SCRIPTS, name_of, tree_of
 
 LAYOUT = "data/layout.py"
 PLACE = re.compile(r"^[a-z]+(?=/)|(?<=/)[a-z]+(?=/|$)")
@@ -58,3 +60,16 @@ def test_names_of_numbered_files_are_those_that_are_looked_for() -> None:
     folder, _, record = layout.record_name(7).partition("/")
     assert folder == layout.COMMITS and layout.RECORD.fullmatch(record)
     assert not layout.PART.fullmatch(layout.shard_name(7, sha256))
+
+
+@pytest.mark.parametrize(
+    "name", ["MANIFEST", "SETTINGS", "QUARANTINE", "CLAIMS", "PLAN", "COMMITS", "FILES", "WORD_TABLE", "STATUS"]
+)
+def test_names_in_a_cache_stand_in_its_documentation(name: str) -> None:
+    assert getattr(layout, name) in (ROOT / "docs" / "CACHE_FORMAT.md").read_text("utf-8")
+
+
+def test_words_of_the_status_stand_in_the_documentation_together() -> None:
+    said = (ROOT / "docs" / "CACHE_FORMAT.md").read_text("utf-8").partition("holds `state` (")[2].partition(")")[0]
+    for word in (layout.RUNNING, layout.SEALED, layout.WAITING, layout.STOPPED, layout.FAILED):
+        assert word in said
