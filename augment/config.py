@@ -13,19 +13,19 @@ LEFT_OPEN = {"tagger": "auto"}  # a tagger is chosen by the language and by what
 class AugmentConfig:
     """The rule-based augmenter of Tang et al. 2019; the defaults are the paper's.
 
-    n_iter      draws per original; at most so many unique synthetic rows come out of one (0: the originals only)
+    n_iter      draws per original; 0: the originals only. At most so many unique synthetic rows come out of one
     p_mask      probability that a word is masked
     p_pos       probability that a word is replaced by one of the same part of speech
     p_ng        probability that a row is cut down to one n-gram
     ngram_max   longest n-gram; n is uniform from 1 to this
     pair_cycle  which side of a pair the draws k = 0, 1, 2, … change, in turn: "A", "B" or "AB"
     seed        another seed draws other rows
-    symmetric   a pair means the same both ways round: rows equal to a dev or test pair with its texts swapped go too
-    language    of the texts: "zh" is cut into words by jieba, anything else at blanks and punctuation, and in scripts
-                without blanks by characters
-    tagger      auto, own, spacy:NAME_OR_PATH, nltk, jieba or none (mask and n-gram only)
-    workers     processes (0: one per core); the rows don't depend on it
-    chunk_rows  originals per unit of work and of resume; the rows don't depend on it
+    symmetric   a pair means the same both ways round: exclude also pairs with their texts swapped
+    language    language of the texts, such as en or zh. "zh" is cut into words by jieba, anything else at blanks and
+                punctuation, and in scripts without blanks by characters
+    tagger      part-of-speech tagger: auto, own, spacy:NAME_OR_PATH, nltk, jieba, or none for mask and n-gram only
+    workers     processes; 0: one a core. The rows don't depend on it
+    chunk_rows  originals per unit of work and of resume. The rows don't depend on it
     """
 
     n_iter: int = 20

@@ -70,7 +70,9 @@ def expand(
     refuse_foreign(out, "examples")
     unused = not (config.n_iter and config.p_pos)
     config = replace(config, tagger="none" if unused else choose(config.tagger, config.language, progress))
-    identity = _identity(config, task, made_from)
+    values = {key: value for key, value in as_dict(config).items() if key not in HOW_ONLY}  # all that rows depend on
+    values |= {"recipe": RECIPE, "tagger_version": describe_tagger(config.tagger, config.language)}
+    identity = {"config": values, "task": task.to_dict(), "made_from": made_from}
     if (out / MANIFEST).exists() and not _damage(out, identity):
         return _finished(out, identity)
     if task.rules.unit != "text":
@@ -138,13 +140,6 @@ def _tag_and_draw(crew: Crew, config: AugmentConfig, task: Task, gathered: Gathe
     crew.once("count", work.vocabulary, lambda: merge_counts(work, gathered.chunks))
     forget_rules()
     crew.each("augment", make_chunk, row_jobs, total=gathered.kept, unit="texts")
-
-
-def _identity(config: AugmentConfig, task: Task, made_from: dict[str, str]) -> dict[str, Any]:
-    """Name everything the rows depend on."""
-    values = {key: value for key, value in as_dict(config).items() if key not in HOW_ONLY}
-    values |= {"recipe": RECIPE, "tagger_version": describe_tagger(config.tagger, config.language)}
-    return {"config": values, "task": task.to_dict(), "made_from": made_from}
 
 
 def _damage(out: Path, identity: dict[str, Any]) -> dict[Path, str]:

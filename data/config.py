@@ -4,8 +4,11 @@ An unknown key or a value of the wrong type is refused with the list of known ke
 """
 
 import dataclasses
+import inspect
 import math
 import os
+import re
+import sys
 import tomllib
 import types
 import typing
@@ -20,6 +23,8 @@ Config = TypeVar("Config")
 MAX_TOML = 1 << 20  # bytes; the bundled recipes have one or two thousand
 MAX_DEPTH = 32  # tables in each other; recipes have three
 LARGEST = 1 << 63
+FIELDS = re.compile(r"((?:\w+, )*\w+)(?:: |  +)(?=\S)(.*)")  # the line of a docstring that begins a field's text
+SAME = "as in "
 
 
 def build(cls: type[Config], values: Mapping[str, Any], *, where: str) -> Config:
@@ -43,6 +48,26 @@ def as_dict(config: Any) -> dict[str, Any]:
         for field in dataclasses.fields(config)
         if getattr(config, field.name) is not None
     }
+
+
+def described(cls: type[Any]) -> dict[str, str]:
+    """Read what the docstring of a config says of each field, on lines such as `seed   another seed draws other rows`.
+
+    A field's text may go on in the lines below; one line may be about several fields; of `as in TrainConfig` the text
+    is the one of that class in the same module.
+    """
+    found: dict[str, str] = {}
+    names: list[str] = []
+    for line in inspect.cleandoc(cls.__doc__ or "").splitlines():
+        if head := FIELDS.match(line):
+            names = head[1].split(", ")
+        names = names if line else []
+        more = (head[2] if head else line).strip()
+        found |= {name: f"{found.get(name, '')} {more}".strip() for name in names}
+    for name, text in found.items():
+        if text.startswith(SAME):
+            found[name] = described(getattr(sys.modules[cls.__module__], text.removeprefix(SAME)))[name]
+    return {field.name: found[field.name] for field in dataclasses.fields(cls) if field.name in found}
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -102,7 +102,9 @@ def read_manifest(directory: Path, kind: str, *, parts: bool = True) -> Manifest
             code=NO_INPUT,
         )
     values = store.read_json(directory / MANIFEST)
-    _refuse_damaged(directory, values, kind)
+    if isinstance(values, dict) and (values.get("version"), values.get("kind")) != (SCHEMA_VERSION, kind):
+        # another kind or version, or a flipped bit: then it is not what its own hash says
+        store.check_record(directory / MANIFEST, values, hint=MEND.format(directory))
     manifest = _from_values(directory, values)
     if manifest.kind != kind:
         raise PotstillError(f"{directory} holds {manifest.kind}, not {kind}", hint=HINTS.get(kind, ""))
@@ -115,12 +117,6 @@ def read_manifest(directory: Path, kind: str, *, parts: bool = True) -> Manifest
     for part in manifest.parts if parts else ():
         check_part(directory, part)
     return manifest
-
-
-def _refuse_damaged(directory: Path, values: Any, kind: str) -> None:
-    """Refuse a seal of another kind or version that is not what its own hash says: a flipped bit, not another thing."""
-    if isinstance(values, dict) and (values.get("version"), values.get("kind")) != (SCHEMA_VERSION, kind):
-        store.check_record(directory / MANIFEST, values, hint=MEND.format(directory))
 
 
 def open_sealed(directory: Path, kind: str, *, known: Mapping[str, str] | None = None) -> Manifest:

@@ -86,13 +86,12 @@ def examples_schema(task: Task) -> pa.Schema:
     )
 
 
-def teacher_schema(task: Task, signals: tuple[str, ...], sizes: Sizes | int) -> pa.Schema:
-    """Columns of a teacher shard; `sizes` of the teacher, or just its hidden width D.
+def teacher_schema(task: Task, signals: tuple[str, ...], sizes: Sizes) -> pa.Schema:
+    """Columns of a teacher shard.
 
     Vectors are fixed_size_binary of little-endian numbers: read ten times faster than a list of halves, and polars
     turns them into numbers with `bin.reinterpret`. Rows of T vectors are large_binary: T is `n_tokens`.
     """
-    sizes = Sizes(sizes) if isinstance(sizes, int) else sizes
     fields = [
         pa.field("id", pa.string(), nullable=False),
         pa.field("n_tokens", pa.int32(), nullable=False),

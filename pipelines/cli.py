@@ -46,7 +46,7 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
         return OK
     except (Exception, KeyboardInterrupt) as error:
-        if _help_was_shown(error):
+        if type(error).__name__ == "NoArgsIsHelpError":  # `potstill` alone has shown its help
             return OK
         from pipelines.screen.console import complain
 
@@ -56,11 +56,6 @@ def run(arguments: Sequence[str]) -> int:
         complain(ending, as_json="--json" in arguments)
         return ending.code
     return code or OK  # a command that has said itself what is wrong ends by typer.Exit
-
-
-def _help_was_shown(error: BaseException) -> bool:
-    """`potstill` alone shows its help, which Typer reports as a mistake."""
-    return type(error).__name__ == "NoArgsIsHelpError"
 
 
 def _interrupt(number: int, frame: Any) -> None:

@@ -85,7 +85,7 @@ def _command(name: str, item: Any) -> str:
     usage = " ".join(["potstill", name, *(option.metavar for option in arguments), "[OPTIONS]"])
     lines = [f"## potstill {name}", "", about, "", "```", usage, f"# {' '.join(example.split())}", "```", ""]
     rows = [f"| `{_cell(option.metavar)}` | {_cell(option.help)} |" for option in arguments]
-    rows += [f"| {_names_of(option)} | {_cell(option.help)}{_need(option)} |" for option in own]
+    rows += [f"| {_names_of(option)} | {_cell(option.help)}{' **required**' * option.required} |" for option in own]
     lines += [*TABLE, *rows, ""] if rows else []
     panels = dict.fromkeys(option.rich_help_panel for option in options if option not in own)
     links = [f"[{title.lower()}](#{title.lower().replace(' ', '-')})" for title in panels]
@@ -104,10 +104,6 @@ def _names_of(option: Any) -> str:
     names = [*option.opts, *option.secondary_opts]
     value = f" {option.metavar}" if option.metavar else ""
     return ", ".join(f"`{name}{value}`" for name in names)
-
-
-def _need(option: Any) -> str:
-    return " **required**" if option.required else ""
 
 
 def _cell(text: str) -> str:

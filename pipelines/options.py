@@ -1,99 +1,120 @@
-"""The options that several commands share. Each dataclass spreads into single options (see `pipelines/spread.py`)."""
+"""The options of commands: those that set a config's fields, and those that several commands share.
 
+Each dataclass, and each `Fields`, spreads into single options (see `pipelines/spread.py`).
+"""
+
+import inspect
 import os
 import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from data.config import described
 from data.running.share import Share, find_share
+from pipelines.inputs.reading import Reading
+from pipelines.inputs.values import Given, forms_of
 
 COLUMNS = "Columns of the files"
 COMMON = "Common options"
 MANY = "Many processes and machines"
+LONGEST_HELP = 120  # characters: a table row of docs/CLI.md, two lines of --help
+SILENT = (None, "", ())  # defaults that say nothing in --help
+SHOWN: dict[Any, str] = {(str,): "A,B,…", (int,): "N,…", (float,): "N,…"}  # what stands for a list in --help
 
 Out = Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Directory to write.")]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option("--exclude", metavar="FILE", help="Texts not to learn from, as dev and test; repeatable."),
+]
+Moved = Annotated[str | None, typer.Option("-t", "--teacher", metavar="TEACHER", help="The teacher, if it has moved.")]
 
 
 @dataclass(frozen=True)
-class Columns:
-    """How to read the files; what is not given is found out from the file."""
+class Fields:
+    """Options that set fields of a config: `Annotated[Given, Fields(AugmentConfig, "n_iter p_mask")]`.
 
-    text: Annotated[
-        str | None,
-        typer.Option("--text", metavar="COLUMN", help="Column of the text: name or number.", rich_help_panel=COLUMNS),
-    ] = None
-    pair: Annotated[
-        str | None,
-        typer.Option("--pair", metavar="COLUMN", help="Column of the second text.", rich_help_panel=COLUMNS),
-    ] = None
-    label: Annotated[
-        str | None,
-        typer.Option("--label", metavar="COLUMN", help="Column of the label.", rich_help_panel=COLUMNS),
-    ] = None
-    format: Annotated[
-        str | None,
-        typer.Option("--format", metavar="NAME", help="tsv, csv, jsonl, parquet…", rich_help_panel=COLUMNS),
-    ] = None
-    header: Annotated[
-        bool | None,
-        typer.Option("--header/--no-header", help="Whether line 1 names the columns.", rich_help_panel=COLUMNS),
-    ] = None
-    delimiter: Annotated[
-        str | None,
-        typer.Option(
-            "--delimiter", metavar="NAME", help="Between cells: comma, semicolon, tab, pipe.", rich_help_panel=COLUMNS
-        ),
-    ] = None
-    skip_bad: Annotated[
-        bool | None,
-        typer.Option("--skip-bad", help="Leave out rows that cannot be used, and count them.", rich_help_panel=COLUMNS),
-    ] = None
-    kind: Annotated[
-        str | None,
-        typer.Option("--kind", metavar="KIND", help="Kind of task: classify or regress.", rich_help_panel=COLUMNS),
-    ] = None
-    labels: Annotated[
-        str | None,
-        typer.Option(
-            "--labels", metavar="A,B,…", help="The classes, in the order of the logits.", rich_help_panel=COLUMNS
-        ),
-    ] = None
-    label_names: Annotated[
-        str | None,
-        typer.Option(
-            "--label-names",
-            metavar="A,B,…",
-            help="Names of the file's ids 0, 1, …; 1=A,2=B; or a file of them, one a line.",
-            rich_help_panel=COLUMNS,
-        ),
-    ] = None
-    positive: Annotated[
-        str | None,
-        typer.Option("--positive", metavar="CLASS", help="Class that F1 is of.", rich_help_panel=COLUMNS),
-    ] = None
+    The type, default and help of each are those of the field; its help is the first sentence of its line in the
+    config's docstring.
 
-    @property
-    def spelled(self) -> str:
-        """The options that were given, as they are typed, for the next command; a blank stands before each."""
-        given = {name.replace("_", "-"): value for name, value in vars(self).items() if value is not None}
-        flags = {True: "--{}", False: "--no-{}"}
-        return "".join(
-            f" {flags[value].format(name)}" if isinstance(value, bool) else f" --{name} {shlex.quote(value)}"
-            for name, value in given.items()
+    names  the fields, with blanks between     shown  field -> what stands for its value in --help
+    panel  the heading that they stand under   named  field -> the option, where it has another name than the field
+    repeatable  fields whose option may be given several times
+    """
+
+    config: type
+    names: str
+    shown: Mapping[str, str] = field(default_factory=dict)
+    named: Mapping[str, str] = field(default_factory=dict)
+    panel: str | None = None
+    repeatable: tuple[str, ...] = ()
+
+    def options(self) -> list[inspect.Parameter]:
+        """Make one Typer option for each field."""
+        return [self._option(name) for name in self.names.split()]
+
+    def _option(self, name: str) -> inspect.Parameter:
+        forms = forms_of(get_type_hints(self.config)[name])
+        [only, *others] = forms
+        kind: Any = only if only in (int, float, bool) and not others else str
+        kind = list[str] if name in self.repeatable else kind
+        flag = self.named.get(name, "--" + name.replace("_", "-"))
+        default = self._default(name)
+        option = typer.Option(
+            f"{flag}/--no-{flag[2:]}" if kind is bool and default is None else flag,
+            metavar=self.shown.get(name, SHOWN.get(forms.get(tuple, ())[:1]) if tuple in forms else None),
+            help=help_of(self.config, name)
+            + (" Repeatable." if name in self.repeatable else "")
+            + ("" if default in SILENT or default is False else f" ({spell(default)})"),
+            rich_help_panel=self.panel,
+        )
+        return inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
         )
 
+    def _default(self, name: str) -> Any:
+        [found] = [item for item in fields(self.config) if item.name == name]
+        return found.default if found.default_factory is MISSING else found.default_factory()
 
-BestBy = Annotated[
-    str | None,
-    typer.Option("--best-by", metavar="METRIC", help="Dev metric to choose by: accuracy, macro_f1, f1:CLASS, loss…"),
+
+def help_of(config: type, name: str) -> str:
+    """The first sentence that a config's docstring says of a field, as the help of an option."""
+    first = described(config)[name].partition(". ")[0].rstrip(".")
+    return f"{first[:1].upper()}{first[1:]}."
+
+
+def spell(value: Any) -> str:
+    """Write a default as one types it: `0,1`, `kl=0.9`."""
+    if isinstance(value, dict):
+        return ",".join(f"{key}={item}" for key, item in value.items())
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+Columns = Annotated[
+    Given,
+    Fields(
+        Reading,
+        "text pair label format header delimiter skip_bad kind labels label_names positive",
+        shown=dict.fromkeys(("text", "pair", "label"), "COLUMN")
+        | {"format": "NAME", "delimiter": "NAME", "kind": "KIND", "positive": "CLASS"},
+        panel=COLUMNS,
+    ),
 ]
-ClassWeights = Annotated[
-    str | None,
-    typer.Option("--class-weights", metavar="CLASS=W,…", help="`balanced`, or what a row of a class counts."),
-]
+
+
+def spelled(columns: Given) -> str:
+    """The columns that were given, as they are typed, for the next command; a blank stands before each."""
+    given = {name.replace("_", "-"): value for name, value in columns.items() if value is not None}
+    flags = {True: "--{}", False: "--no-{}"}
+    return "".join(
+        f" {flags[value].format(name)}" if isinstance(value, bool) else f" --{name} {shlex.quote(value)}"
+        for name, value in given.items()
+    )
+
+
 Force = Annotated[bool, typer.Option("--force", help="Move stale outputs aside (NAME.stale-N) and make them again.")]
 Settings = Annotated[
     list[str] | None,

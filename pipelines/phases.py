@@ -1,51 +1,41 @@
 """The phases as plain functions over paths: what both the single commands and `potstill run` call.
 
 Each opens the files, hands them to its room, keeps the resolved config beside the output and returns the manifest (or
-the numbers). The rooms are imported when a phase begins, so that `--help` is fast.
+the numbers). Commands reach the rooms through here and through `pipelines/upkeep.py` alone (tested). The rooms are
+imported when a phase begins, so that `--help` is fast.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data import config as configs
 from data.example import Example
 from data.layout import ASIDE
-from data.manifest import Manifest, check_files, seal_of
+from data.manifest import Manifest, read_manifest, seal_of
 from data.progress import Progress
 from data.readers.examples import columns_of as columns_in
 from data.readers.examples import read
-from data.readers.identity import of_source
 from data.readers.said import Heard
 from data.readers.source import Source
-from data.running.output import kind_of
 from data.running.share import ALL, Share
 from data.tasks.task import Task
-from pipelines.inputs.reading import Reading, locate_teacher, texts_of
+from pipelines.inputs.files import Files
+from pipelines.inputs.places import locate_teacher, texts_of
+from pipelines.inputs.reading import Reading
 from pipelines.recipes import settings
 
 if TYPE_CHECKING:
     from augment.config import AugmentConfig
+    from pipelines.inputs.asked import Asked
     from student_train.config import TeachConfig, TrainConfig
     from teacher_cache.config import CacheConfig, Launch
+    from teacher_cache.estimate import Estimate
 
+Answer = dict[str, Any]  # what a student says of one text, by the words of its kind of task
 BENCH_TEXTS = 1024  # rows a model is measured on
-
-
-@dataclass(frozen=True)
-class Files:
-    """The files of a dataset as sources: what to learn from, what to choose by, what must not come out.
-
-    symmetric: pairs of `exclude` with their texts swapped must not be learned from either (`teach`)
-    """
-
-    reading: Reading
-    train: Source
-    dev: Source | None = None
-    unlabelled: tuple[Source, ...] = ()
-    exclude: tuple[Source, ...] = ()
-    symmetric: bool = False
 
 
 def teach(*, config: "TeachConfig", files: Files, model: str, out: Path, progress: Progress) -> Manifest:
@@ -57,7 +47,7 @@ def teach(*, config: "TeachConfig", files: Files, model: str, out: Path, progres
     task, start = files.reading.task(files.train, progress), locate_teacher(model)
     kept_out = KeptOut(files.exclude, files.symmetric)
     manifest = run(config, task, files.train, files.dev, start, out, kept_out=kept_out, progress=progress)
-    data = table_of(files) | ({"symmetric": True} if files.symmetric else {})
+    data = files.table() | ({"symmetric": True} if files.symmetric else {})
     settings.save(out, {"data": data, "teach": {"model": model} | configs.as_dict(config)})
     return manifest
 
@@ -78,13 +68,24 @@ def augment(*, config: "AugmentConfig", files: Files, out: Path, share: Share = 
     def excluded() -> Iterator[Example]:
         return texts_of(files.exclude, task, split="unlabelled", role="exclude", tell=heard)
 
-    origins = _origins(files)
+    origins = files.origins()
     manifest = expand(
         config, task, examples, excluded, out, made_from=origins, files=heard.values, share=share, progress=progress
     )
     heard.recall(manifest.report)
-    settings.save(out, {"data": table_of(files), "augment": configs.as_dict(config)})
+    settings.save(out, {"data": files.table(), "augment": configs.as_dict(config)})
     return manifest
+
+
+def estimate(*, config: "CacheConfig", examples: Path, teacher: str, say: Callable[[str], None]) -> "Estimate":
+    """Estimate what a cache would cost, and refuse one that is larger than `max_bytes`."""
+    from teacher_cache.estimate import estimate as run
+    from teacher_cache.estimate import refuse_size
+
+    expected = run(config, examples, teacher)
+    say(str(expected))
+    refuse_size(expected, config.max_bytes)
+    return expected
 
 
 def cache(
@@ -111,35 +112,28 @@ def cache(
     return manifest
 
 
-def verify(
-    directory: Path, *, against: int = 0, teacher: str | None = None, seed: int = 0, progress: Progress
-) -> list[tuple[str, str]]:
-    """Compare a directory with its records; returns (kind, sentence) for each fault.
-
-    against: random rows of a cache to put through the teacher again.
-    """
-    kind = kind_of(directory)
-    if kind not in (None, "", "teacher"):
-        return [("damaged", what) for what in check_files(directory, kind, progress=progress)]
-    from teacher_cache.repair.verify import verify as run
-
-    findings = run(directory, progress=progress)
-    if against and not findings:
-        from teacher_cache.repair.recompute import recompute
-
-        findings = recompute(directory, rows=against, teacher=teacher, seed=seed, progress=progress)
-    return [(finding.kind, finding.what) for finding in findings]
-
-
 def train(
-    *, config: "TrainConfig", teacher: Path, dev: Source, out: Path, also: Sequence[Path] = (), progress: Progress
+    *,
+    config: "TrainConfig",
+    teacher: Path,
+    dev: Source,
+    out: Path,
+    also: Sequence[Path] = (),
+    reading: Reading | None = None,
+    progress: Progress,
 ) -> Manifest:
-    """Train a student from the cache alone, or from the caches of several teachers."""
+    """Train a student from the cache alone, or from the caches of several teachers.
+
+    reading: labels and kind given by the user; they must be those of the cache.
+    """
     from student_train.train import train as run
 
+    if reading:
+        reading.check(read_manifest(teacher, "teacher", parts=False).task, str(teacher))
     manifest = run(config, teacher, dev, out, also=also, progress=progress)
-    data = {"dev": str(dev.path), "caches": [str(cache) for cache in (teacher, *also)]}
-    settings.save(out, {"data": data | columns_of(dev), "train": configs.as_dict(config)})
+    columns = {key: value for key, value in vars(dev).items() if key != "path" and value is not None}
+    data = {"dev": str(dev.path), "caches": [str(cache) for cache in (teacher, *also)]} | columns
+    settings.save(out, {"data": data, "train": configs.as_dict(config)})
     return manifest
 
 
@@ -178,6 +172,12 @@ def evaluate(
     return found
 
 
+def positive_of(model: Path, reading: Reading) -> str | None:
+    """The positive class of F1: the one given by the user, else the one that the model's manifest names."""
+    seal = seal_of(model)
+    return reading.positive or (Task.from_dict(seal["task"]).positive_class if seal else None)
+
+
 def rivals(
     *, examples: Path, cache: Path | None, sources: Mapping[str, Source], keep_in: Path, progress: Progress
 ) -> dict[str, dict[str, Any]]:
@@ -189,6 +189,27 @@ def rivals(
     found = measure(examples, cache, sources, on_answers=kept.note, progress=progress)
     kept.write(keep_in, dict.fromkeys(found, cache or examples), sources, found)
     return found
+
+
+def predict(
+    *, student: Path, file: str, reading: Reading, progress: Progress
+) -> "Iterator[list[tuple[Asked, Answer]]]":
+    """Answer the texts of a file, or of stdin (`-`), batch by batch; returns every row, in order."""
+    from pipelines.inputs.asked import batches, of_file, piped
+    from student_train.student import Student
+
+    model = Student.load(student)
+    reading.check(model.task, str(student))
+    if file == "-":
+        asked = piped(sys.stdin, model.task)
+    else:
+        source = replace(reading, skip_bad=True).unlabelled(file)  # what is bad is marked, not refused
+        asked = of_file(source, model.task, Heard(progress))
+    for batch in batches(asked):
+        good = [row for row in batch if not row.fault]
+        pairs = [row.pair or "" for row in good] if model.task.pair else None
+        found = iter(model.predict([row.text for row in good], pairs) if good else [])
+        yield [(row, {} if row.fault else next(found)) for row in batch]
 
 
 def bench(
@@ -222,32 +243,3 @@ def bench(
         for name, numbers in found.items():
             keep_speed(keep_in, Speed(name, roots_of(places[name]), str(source.path), numbers))
     return found
-
-
-def table_of(files: Files) -> dict[str, Any]:
-    """Write files as the [data] table of a recipe."""
-    address = files.reading.address
-    table: dict[str, Any] = {"train": address(files.train)}
-    if files.dev:
-        table["dev"] = address(files.dev)
-    for name, sources in (("unlabelled", files.unlabelled), ("exclude", files.exclude)):
-        if sources:
-            table[name] = [address(source, unlabelled=True) for source in sources]
-    return table | configs.as_dict(files.reading)
-
-
-def columns_of(source: Source) -> dict[str, Any]:
-    """Write what the user said of a file's columns."""
-    return {key: value for key, value in vars(source).items() if key != "path" and value is not None}
-
-
-def _origins(files: Files) -> dict[str, str]:
-    """Name every input by role and content hash, for the manifest; excluded files in sorted order."""
-    more = [of_source(source) for source in files.unlabelled]
-    less = sorted(of_source(source) for source in files.exclude)
-    numbered = {
-        f"{role} {n}": found
-        for role, all_of in (("unlabelled", more), ("exclude", less))
-        for n, found in enumerate(all_of, 1)
-    }
-    return {"train": of_source(files.train)} | numbered

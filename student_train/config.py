@@ -29,15 +29,15 @@ class TrainConfig:
     temperature    T of the `kl` loss, and of the mean of probabilities of several teachers
     preset         reduction preset of the `kl` loss (keys of `PRESETS`)
     mse_reduction  `logit_mse`: "mean" over rows and classes, or "sum" over classes (the paper's form)
-    combine        several caches: mean_logits (taken where nothing is said) or mean_probabilities, of softmax at
-                   `temperature`
-    weights        several caches: the weight of each teacher in that mean; equal where nothing is said
+    combine        several caches: mean_logits (taken where nothing is said) or mean_probabilities. Those are of
+                   softmax at `temperature`
+    weights        several caches: the weight of each teacher in their mean; equal where nothing is said
     rows           which rows of the cache: all, original or augmented
-    seeds          one student is trained for each
+    seeds          one student is trained for each of these seeds
     epochs         passes over the rows at most
     batch_size     rows a step
-    optimizer      adamw or adadelta
-    lr             peak learning rate; 0 takes the optimizer's usual one (adamw 1e-3, adadelta 1.0)
+    optimizer      rule of the steps: adamw or adadelta
+    lr             peak learning rate; 0 takes the optimizer's usual one. That is 1e-3 of adamw, 1.0 of adadelta
     embedding_lr   the embedding table's own rate as a multiple of lr
     weight_decay   on matrices other than the word table; decoupled for adamw, plain L2 for adadelta
     schedule       constant, linear (to 0) or cosine (to 0)
@@ -47,8 +47,9 @@ class TrainConfig:
     evaluations    dev evaluations an epoch; where nothing is said 2, and fewer in all where the dev set is so large
                    that they would take more than a tenth of the training's time
     best_by        dev metric that the best step is chosen by: accuracy, f1, macro_f1, f1:CLASS, mcc, pearson, spearman
-                   or loss; where nothing is said accuracy, and spearman for scores
-    class_weights  "balanced", or class -> number (1 where not named): how much a row counts in the losses on labels
+                   or loss. Where nothing is said accuracy, and spearman for scores
+    class_weights  how much a row of a class counts in the losses on labels: `balanced`, or class -> number, 1 where
+                   none is named
     max_steps      stop after this many steps; 0 is no limit
     hidden         LSTM state size of one direction
     dense          size of the ReLU layer
@@ -111,10 +112,11 @@ class TrainConfig:
 class TeachConfig:
     """How a teacher is fine-tuned on labels (Hugging Face encoder, cross-entropy or MSE on the gold label).
 
-    epochs, batch_size, lr, weight_decay, schedule, warmup, clip, patience, evaluations, max_steps: as in TrainConfig
+    epochs, batch_size, weight_decay, schedule, warmup, clip, patience, evaluations, max_steps: as in TrainConfig
     best_by, class_weights: as in TrainConfig
+    lr             peak learning rate
     max_length     longest text in sub-words
-    seed           of the new classification head, the order of rows and dropout
+    seed           seed of the new classification head, the order of rows and dropout
     precision      auto, float32 or bfloat16
     block_groups   row groups shuffled together
     threads        torch threads; 0 is all cores

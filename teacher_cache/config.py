@@ -19,22 +19,22 @@ LEFT_OPEN = {"dtype": "auto", "token_budget": 0, "teacher_labels": None}
 class CacheConfig:
     """Options of `potstill cache`.
 
-    signals       what to store: logits (always), input_ids, cls, mean, hidden, q, k, v, gram; qkv for q, k and v,
-                  embedding for hidden.0; a layer may be named (`cls.6`, `qkv.12`)
+    signals       what to store: logits (always), input_ids, cls, mean, hidden, q, k, v, gram. qkv stands for q, k
+                  and v, embedding for hidden.0; a layer may be named (`cls.6`, `qkv.12`)
     layers        layers of the signals named without one; none: the teacher's last layer
-    methods       distillation methods whose signals are stored too, by name: pkd, tinybert, minilm, …
-                  (table `METHOD_SIGNALS` in teacher_cache/methods.py)
+    methods       distillation methods whose signals are stored too: pkd, tinybert, minilm and others. All are in
+                  the table `METHOD_SIGNALS` of teacher_cache/methods.py
     student_layers  layers of the student that methods map the teacher's layers to; 0: half of the teacher's
     dtype         the teacher's arithmetic: auto, float32, bfloat16, float16. auto: bfloat16 on a GPU, and on a CPU
                   only where a short self-test shows that it pays
-    device        auto, cpu, cuda or cuda:N
+    device        where the teacher computes: auto, cpu, cuda or cuda:N
     attention     the attention kernel: auto, sdpa or eager
     max_length    longest row in sub-words; longer ones are cut and flagged `truncated`
     token_budget  sub-words of one batch, padding included; 0: by device, of a GPU by its free memory
     max_bytes     refuse to start when the cache would be larger; 0: no limit
     max_rejected  highest share of rows without an answer (empty, damaged, not finite) of a cache that is sealed;
                   ten such rows are always allowed
-    teacher_labels  names of the teacher's outputs in their order; none: those of its config, else the task's classes
+    teacher_labels  names of the teacher's outputs in their order. None: those of its config, else the task's classes
     threads       CPU threads of the teacher; 0: all cores
     """
 
@@ -72,9 +72,9 @@ class Launch:
 
     workers  processes on this machine; 0: one per GPU, or this process alone
     share    which shards are this machine's
-    ray      address of a Ray cluster ("local" starts one here); "" uses none
-    store    object store that keeps the cache too (`s3://bucket/prefix`); "" is none
-    reuse    caches to take unchanged rows from
+    ray      address of a Ray cluster; `local` starts one here. "" uses none
+    store    object store that keeps the cache too, such as `s3://bucket/prefix`. "" is none
+    reuse    another cache to take unchanged rows from
     """
 
     workers: int = 0

@@ -67,7 +67,7 @@ def test_potstill_alone_shows_the_commands(capsys: pytest.CaptureFixture[str]) -
         ("evaluate x demo:test --labels a,a", "label 'a' is named twice"),
         ("augment demo:train -o y --labels a,a", "label 'a' is named twice"),
         ("augment x.tsv -o y --p-mask 3", "p_mask = 3.0"),
-        ("cache x -t y -o z --layers one", "'one' is not int"),
+        ("cache x -t y -o z --layers one", "'one' is not a whole number"),
         ("cache x -t y -o z --dtype int4", "int4"),
         ("train x --dev y.tsv -o z --losses kl=much", "'much' is not a number"),
         ("train x --dev y.tsv -o z --seeds one", "'one' is not a whole number"),

@@ -1,12 +1,16 @@
 """The pages say what is true: their commands exist, their snippets run, every name that can be chosen stands there."""
 
+import ast
 import dataclasses
 import importlib
 import json
 import re
-from collections.abc import Callable
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
+from types import CodeType, FrameType, SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -20,9 +24,11 @@ from data.tasks.task import Task
 from pipelines.cli import app
 from student_train.config import TeachConfig, TrainConfig
 from teacher_cache.config import CacheConfig
+from tests.test_layers import ROOMS, tree_of
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+TOUR = DOCS / "TOUR.md"
 README, FORMAT, ADDING, CLI = ROOT / "README.md", DOCS / "CACHE_FORMAT.md", DOCS / "ADDING.md", DOCS / "CLI.md"
 PAGES = [README, *sorted(DOCS.glob("*.md"))]
 NAMES = [path.name for path in PAGES]
@@ -52,7 +58,28 @@ def keys_of(text: str) -> set[str]:
 # What stands on disk. One small run is made, and the page is held to it.
 
 
+ENTERED: set[CodeType] = set()  # functions that the run called
+
+
+@contextmanager
+def watched() -> Iterator[None]:
+    """Note every function that is called, also in threads that are started meanwhile."""
+
+    def note(frame: FrameType, event: str, _: Any) -> None:
+        if event == "call":
+            ENTERED.add(frame.f_code)
+
+    threading.setprofile(note)
+    sys.setprofile(note)
+    try:
+        yield
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)  # type: ignore[arg-type]
+
+
 @pytest.fixture(scope="module")
+@watched()
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with `runs/x/` of a whole run: 40 texts, a teacher of two layers, a student of eight states."""
     import torch
@@ -175,6 +202,32 @@ def test_every_exit_code_is_explained(page: Path) -> None:
     codes = {value for name, value in vars(errors).items() if name.isupper() and isinstance(value, int)}
     section = page.read_text("utf-8").partition("\n## Exit codes\n")[2].partition("\n## ")[0]
     assert {int(code) for code in re.findall(r"^\| (\d+) \|", section, re.MULTILINE)} == codes
+
+
+def test_the_tour_names_modules_that_a_run_enters(run: Path) -> None:
+    """The hall's own files are passed by commands, which this run does without; those exist (see below)."""
+    from student_train.student import Student
+
+    with watched():
+        Student.load(run / "runs" / "x" / "student").predict(["a fine film"])
+    entered = {Path(code.co_filename) for code in ENTERED if code.co_name != "<module>"}
+    named = {name for name in spoken(TOUR) if name.endswith(".py") and not name.startswith("pipelines/")}
+    assert len(named) > 20
+    assert {name for name in named if ROOT / name not in entered} == set()
+
+
+def test_the_tour_is_two_screens_long() -> None:
+    assert len(TOUR.read_text("utf-8").splitlines()) <= 100
+
+
+def test_the_readme_ends_with_a_map_of_the_house() -> None:
+    _, _, text = README.read_text("utf-8").partition("\n## The house\n")
+    assert "\n## " not in text
+    said = dict(re.findall(r"^\| `([\w/]+)/` \| (.+) \|$", text, re.MULTILINE))
+    assert [name for name in said if not (ROOT / name).is_dir()] == []
+    folders = [path.parent for room in ROOMS for path in sorted((ROOT / room).rglob("__init__.py"))]
+    wings = {path.relative_to(ROOT).as_posix(): ast.get_docstring(tree_of(path / "__init__.py")) for path in folders}
+    assert {name: said.get(name) for name in wings} == wings  # a wing's sentence stands in its `__init__.py`
 
 
 # What can be chosen.
@@ -304,14 +357,14 @@ def test_the_worked_signal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_worked_reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from data.readers.examples import infer_task, read
+    from data.readers.examples import find_task, read
     from data.readers.source import Source
 
     worked("A reader", monkeypatch)
     path = tmp_path / "reviews.ft"
     path.write_text("__label__good a fine film\n__label__bad dull\n", "utf-8")
     source = Source(path, format="fasttext")
-    examples = list(read(source, infer_task(source), split="train"))
+    examples = list(read(source, find_task(source)[0], split="train"))
     assert [(example.text, example.label) for example in examples] == [("a fine film", 1), ("dull", 0)]
     path.write_text("a fine film\n", "utf-8")
     with pytest.raises(errors.PotstillError, match=r"line 1: expected __label__NAME"):

@@ -15,6 +15,7 @@ from importlinter.cli import lint_imports
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("augment", "data", "pipelines", "student_train", "teacher_cache")
+PHASES = ("augment", "student_train", "teacher_cache")
 MODULES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 HEAVY = ("torch", "transformers", "spacy", "nltk", "polars", "pyarrow", "sklearn", "scipy", "matplotlib", "jieba")
 LONG_FUNCTIONS = {("student_train/loop/steps.py", "train_steps")}
@@ -95,6 +96,17 @@ def test_functions_have_at_most_40_lines() -> None:
 def test_every_module_says_what_it_is() -> None:
     silent = [name_of(path) for path in MODULES if path.name != "__init__.py" and not ast.get_docstring(tree_of(path))]
     assert silent == []
+
+
+def test_commands_reach_the_rooms_through_the_hall_alone() -> None:
+    """Phases and upkeep are the hall's doors; what a command takes from a room itself are the fields of its config."""
+    found = {
+        (name_of(path), node.module)
+        for path in (ROOT / "pipelines" / "commands").rglob("*.py")
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] in PHASES
+    }
+    assert {(name, module) for name, module in found if not module.endswith(".config")} == set()
 
 
 def test_nothing_prints_but_the_console() -> None:

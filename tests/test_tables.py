@@ -1,6 +1,8 @@
 """The tables that a thing is added to: their entries fit their keys, and the options fit the configs."""
 
 import dataclasses
+import inspect
+import typing
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +12,31 @@ from data.readers import READERS
 from data.schema import SIGNALS
 from data.tasks import KINDS
 from pipelines.commands import COMMANDS
-from pipelines.commands.augment import AugmentOptions
-from pipelines.commands.cache import CacheOptions
-from pipelines.commands.teach import TeachOptions
-from pipelines.commands.train import TrainOptions
+from pipelines.options import LONGEST_HELP, Fields, help_of
 from pipelines.recipes import files as recipe_files
 from pipelines.recipes import recipe
 
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("options", [AugmentOptions, CacheOptions, TeachOptions, TrainOptions])
-def test_every_option_sets_a_field_of_its_config(options: Any) -> None:
-    fields = {field.name for field in dataclasses.fields(options.CONFIG)}
-    assert {field.name for field in dataclasses.fields(options)} <= fields
+def fields_of(body: Any) -> list[Fields]:
+    """The groups of options of a command that set fields of a config."""
+    forms = (item.annotation for item in inspect.signature(body).parameters.values())
+    return [made for form in forms for made in typing.get_args(form)[1:] if isinstance(made, Fields)]
+
+
+@pytest.mark.parametrize("name", ["teach", "augment", "cache", "train", "evaluate", "predict", "bench"])
+def test_every_option_of_a_config_is_described_once_beside_its_field(name: str) -> None:
+    groups = fields_of(COMMANDS[name])
+    assert groups
+    for made in groups:
+        fields = {field.name for field in dataclasses.fields(made.config)}
+        assert set(made.names.split()) <= fields
+        assert set(made.shown) | set(made.named) <= set(made.names.split())
+        for option in made.options():
+            said = help_of(made.config, option.name)
+            assert typing.get_args(option.annotation)[1].help.startswith(said)
+            assert len(said) <= LONGEST_HELP, f"{made.config.__name__}.{option.name}: {said}"
 
 
 def test_every_command_has_a_file_of_its_name() -> None:

@@ -2,7 +2,6 @@
 
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from augment.taggers.tagger import Tagger, TagTexts, TagWords, over_words
 from data import store
@@ -47,14 +46,10 @@ def word_tagger(model: str) -> TagWords:
         # Without the zone spaCy keeps every word form it ever saw: memory would grow with the corpus.
         with nlp.memory_zone():
             docs = nlp.pipe((Doc(nlp.vocab, words=words) for words in texts), batch_size=BATCH)
-            return [_tags(doc) for doc in docs]
+            # the fine tags, or the universal ones where a pipeline sets no others
+            return [[token.tag_ or token.pos_ for token in doc] for doc in docs]
 
     return tag_words
-
-
-def _tags(doc: Any) -> list[str]:
-    """Read the fine tags, or the universal ones where a pipeline sets no others."""
-    return [token.tag_ or token.pos_ for token in doc]
 
 
 TAGGER = Tagger(describe, load)

@@ -20,12 +20,12 @@ def open_stream(cache: str, *, groups: int = 0) -> Any:
     from data.progress import Silent
     from student_train.config import TrainConfig
     from student_train.feed.encoded import open_encoded
-    from student_train.feed.reader import open_cache
+    from student_train.feed.reader import open_caches
     from student_train.feed.stream import Stream
     from student_train.vocab.start import build_vocabulary
 
     config = TrainConfig(batch_size=BATCH, block_groups=groups or TrainConfig().block_groups)
-    reader, _ = open_cache(Path(cache))
+    reader, _ = open_caches([Path(cache)])
     vocabulary = build_vocabulary(config, reader.files, reader.chunks_of_texts(Silent()))
     folder = Path(tempfile.mkdtemp(prefix="encoded-", dir=Path(cache).parent))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

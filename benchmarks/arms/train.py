@@ -38,13 +38,13 @@ def new_student(cache: str) -> tuple[nn.Module, Any, Any]:
     """An untrained student as `potstill train` makes it, its vocabulary and the cache's reader."""
     from data.progress import Silent
     from student_train.config import TrainConfig
-    from student_train.feed.reader import open_cache
+    from student_train.feed.reader import open_caches
     from student_train.models.shape import Shape
     from student_train.models.table import build_model
     from student_train.vocab.start import build_vocabulary, starting_table
 
     config = TrainConfig(model="bilstm", **SHAPE)
-    reader, _ = open_cache(Path(cache))
+    reader, _ = open_caches([Path(cache)])
     vocabulary = build_vocabulary(config, reader.files, reader.chunks_of_texts(Silent()))
     table = starting_table(config, vocabulary, reader.files, seed=0)
     torch.manual_seed(0)

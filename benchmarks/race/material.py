@@ -149,11 +149,11 @@ def flat_parquet(options: Options, cache_path: Path, count: int) -> Path:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from student_train.feed.reader import open_cache
+    from student_train.feed.reader import open_caches
 
     out = options.work / f"flat-{count}.parquet"
     if not out.exists():
-        reader, _ = open_cache(cache_path)
+        reader, _ = open_caches([cache_path])
         writer = None
         for number in range(len(reader.groups)):
             block = reader.read([number])

@@ -50,10 +50,10 @@ def versions() -> dict[str, str]:
     return found
 
 
-def commit() -> str:
+def commit(root: Path = Path(__file__).parent) -> str:
     """Which state of the code is measured; `-dirty` where files differ from it."""
     asked = ["git", "describe", "--always", "--dirty"]
-    done = subprocess.run(asked, cwd=Path(__file__).parent, capture_output=True, text=True)
+    done = subprocess.run(asked, cwd=root, capture_output=True, text=True)
     return done.stdout.strip()
 
 

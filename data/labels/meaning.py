@@ -9,17 +9,13 @@ beside ids from 0 on; - beside words, as SNLI writes it. What cannot be told is 
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from data.errors import BAD_DATA, PotstillError
-from data.example import Label
 from data.labels.cells import DISAGREED, EMPTY, MOST_LABELS, NUMBER, UNLABELLED, WHOLE, Tally, spell
 from data.labels.names import SHOWN, quoted
 from data.tasks.regress import LARGEST
-from data.tasks.task import Task
 
 FEW = 20  # classes that a number column may have without a word on it
 NAMES, IDS, SCORES, NOTHING = "names", "ids", "scores", "nothing"
@@ -104,22 +100,6 @@ def decide(
     if not _words(counts):
         return _column(IDS, found, counts, sorted(counts, key=float), (*notes, *_said_of_ids(found, counts)))
     return _column(NAMES, found, counts, sorted(counts), notes)
-
-
-def of_labels(labels: Iterable[Label | None], task: Task) -> LabelColumn:
-    """Describe the labels of examples of a task."""
-    given = list(labels)
-    known = [label for label in given if label is not None]
-    missing = len(given) - len(known)
-    if not known:
-        return LabelColumn(NOTHING, unlabelled=missing)
-    if not task.labels:
-        scores = np.array(known, np.float64)
-        low, high, mean = float(scores.min()), float(scores.max()), float(scores.mean())
-        return LabelColumn(SCORES, {}, len(known), missing, low, high, mean)
-    rows = Counter(known)
-    counts = {name: rows[number] for number, name in enumerate(task.labels)}
-    return LabelColumn(NAMES, counts, len(known), missing)
 
 
 def _without_nothing(found: Tally, said: Collection[str], where: str) -> tuple[dict[str, int], tuple[str, ...]]:

@@ -29,11 +29,6 @@ def columns_of(source: Source, *, pair: bool = False) -> Columns:
     return _opened(source, pair=pair)[0]
 
 
-def infer_task(source: Source, *, kind: str | None = None, labels: tuple[str, ...] | None = None) -> Task:
-    """Find out what a labelled source is for, reading it once; see `find_task`."""
-    return find_task(source, kind=kind, labels=labels)[0]
-
-
 def find_task(
     source: Source, *, kind: str | None = None, labels: tuple[str, ...] | None = None
 ) -> tuple[Task, LabelColumn]:

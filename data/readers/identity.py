@@ -67,7 +67,9 @@ def fingerprint(place: str | Path) -> str:
     Errors: nothing is there (NO_INPUT).
     """
     if str(place).startswith(PREFIXES):
-        return _data_set(str(place))
+        rows = open_rows(str(place))  # its columns and the bytes of its tables, or what its library says of it
+        files = [hash_file(Path(file["filename"])) for file in rows.cache_files]
+        return store.digest_of([str(rows.features), files or rows._fingerprint])
     path = Path(place)
     if path.is_dir():
         return _directory(path)
@@ -82,13 +84,6 @@ def fingerprint(place: str | Path) -> str:
     if path.suffix[1:].isalpha() or str(place).startswith((".", "/", "~")):
         raise PotstillError(f"{place} is not there", code=NO_INPUT)
     return of_model(str(place))
-
-
-def _data_set(address: str) -> str:
-    """A data set is its columns and the bytes of its tables; one without files is what its library says of it."""
-    rows = open_rows(address)
-    files = [hash_file(Path(file["filename"])) for file in rows.cache_files]
-    return store.digest_of([str(rows.features), files or rows._fingerprint])
 
 
 def _directory(path: Path) -> str:

@@ -95,12 +95,9 @@ def kind_of(directory: Path) -> str | None:
         for kind, pattern in table.items():
             if any(pattern.fullmatch(name) for name in names) and not (kind == "encoder" and _is_run(directory)):
                 return kind
-    return "" if _has_claims(directory / CLAIMS) else None
-
-
-def _has_claims(folder: Path) -> bool:
-    """Whether writers of ours claim parts here, or are about to: a folder that holds locks, or nothing yet."""
-    return folder.is_dir() and all(path.suffix == LOCK for path in folder.iterdir())
+    # writers of ours claim parts here, or are about to: a folder that holds locks, or nothing yet
+    claims = directory / CLAIMS
+    return "" if claims.is_dir() and all(path.suffix == LOCK for path in claims.iterdir()) else None
 
 
 def _is_run(directory: Path) -> bool:

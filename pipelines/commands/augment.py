@@ -1,42 +1,19 @@
 """`potstill augment`: multiply the training texts by masking, part-of-speech replacement and n-grams."""
 
-from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import typer
 
 from augment.config import AugmentConfig
-from pipelines.options import Columns, Common, Defaults, Out, Sharing
+from pipelines.inputs.values import Given
+from pipelines.options import Columns, Common, Defaults, Exclude, Fields, Out, Sharing
 from pipelines.screen.console import Console
-
-
-@dataclass(frozen=True)
-class AugmentOptions:
-    """Fields of `AugmentConfig` that have an option of their own."""
-
-    CONFIG: ClassVar[type] = AugmentConfig
-
-    n_iter: Annotated[int | None, typer.Option("--n-iter", help="Draws per original; 0: the originals only.")] = None
-    p_mask: Annotated[float | None, typer.Option("--p-mask", help="Probability to mask a word.")] = None
-    p_pos: Annotated[
-        float | None, typer.Option("--p-pos", help="Probability to swap a word for one of its part of speech.")
-    ] = None
-    p_ng: Annotated[float | None, typer.Option("--p-ng", help="Probability to keep one n-gram only.")] = None
-    seed: Annotated[int | None, typer.Option("--seed", help="Another seed, other draws.")] = None
-    symmetric: Annotated[
-        bool | None, typer.Option("--symmetric", help="Pairs mean the same both ways round: exclude both.")
-    ] = None
-    language: Annotated[str | None, typer.Option("--language", help="Language of the texts: en, zh…")] = None
-    tagger: Annotated[
-        str | None, typer.Option("--tagger", help="auto, own, spacy:NAME_OR_PATH, nltk, jieba or none.")
-    ] = None
-    workers: Annotated[int | None, typer.Option("--workers", help="Processes; 0: one a core.")] = None
 
 
 def augment(
     train: Annotated[str, typer.Argument(metavar="TRAIN", help="Labelled file, or hf:NAME.")],
     out: Out,
-    options: AugmentOptions,
+    options: Annotated[Given, Fields(AugmentConfig, "n_iter p_mask p_pos p_ng seed symmetric language tagger workers")],
     columns: Columns,
     sharing: Sharing,
     defaults: Defaults,
@@ -45,10 +22,7 @@ def augment(
     unlabelled: Annotated[
         list[str] | None, typer.Option("--unlabelled", metavar="FILE", help="More texts without labels; repeatable.")
     ] = None,
-    exclude: Annotated[
-        list[str] | None,
-        typer.Option("--exclude", metavar="FILE", help="Texts that must not come out (dev, test); repeatable."),
-    ] = None,
+    exclude: Exclude = None,
 ) -> None:
     """Multiply the training texts: mask words, replace them by others of their part of speech, cut n-grams.
 
@@ -61,7 +35,7 @@ def augment(
     from pipelines.recipes import settings
     from pipelines.screen.show import show_manifest
 
-    config = settings.resolve(AugmentConfig, "augment", defaults, vars(options))
+    config = settings.resolve(AugmentConfig, "augment", defaults, options)
     reading = settings.reading(columns, defaults)
     files = phases.Files(
         reading,

@@ -12,7 +12,6 @@ from pipelines.screen.console import Console
 
 if TYPE_CHECKING:
     from data.readers.source import Source
-    from pipelines.inputs.reading import Reading
 
 
 def evaluate(
@@ -47,22 +46,13 @@ def evaluate(
         models=models, sources=sources, reading=reading, teacher=other, keep_in=run, progress=console.progress
     )
     beaten = rivals_beside(model, sources, console) if run else {}
-    positive = positive_of(model, reading)
+    positive = phases.positive_of(model, reading)
     for path in sources:
         rows = table(found[name][path], {rival: scores[path] for rival, scores in beaten.items()})
         console.table(rows, title=f"{path} (f1 of {positive})" if positive else path)
     result = {"model": model, "positive": positive, "metrics": found[name], "rivals": beaten}
     following = f"potstill report {run}" if run else f"potstill bench {model} --on {tests[0]}"
     console.done("evaluate", result, following=following)
-
-
-def positive_of(model: Path, reading: "Reading") -> str | None:
-    """The positive class of F1: the one given here, else the one that the model's manifest names."""
-    from data.manifest import seal_of
-    from data.tasks.task import Task
-
-    seal = seal_of(model)
-    return reading.positive or (Task.from_dict(seal["task"]).positive_class if seal else None)
 
 
 def rivals_beside(student: Path, sources: "Mapping[str, Source]", console: Console) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 import json
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +14,6 @@ from pipelines.screen.exits import Ending
 
 if TYPE_CHECKING:
     from pipelines.inputs.asked import Asked
-    from student_train.student import Student
 
 FAILED = "!error"  # the first column of a line that has no answer
 NO_BREAKS = str.maketrans("\n\r", "  ")
@@ -37,23 +34,17 @@ def predict(
 
     Example: echo "a lovely film" | potstill predict runs/x/student
     """
-    from data.readers.said import Heard
-    from pipelines.inputs.asked import batches, of_file, piped
+    from pipelines import phases
     from pipelines.recipes import settings
-    from student_train.student import Student
 
-    model = Student.load(student)
     reading = settings.reading(columns, defaults, alone=True)
-    reading.check(model.task, str(student))
-    heard, lenient = Heard(console.progress), replace(reading, skip_bad=True)  # what is bad is marked, not refused
-    asked = piped(sys.stdin, model.task) if file == "-" else of_file(lenient.unlabelled(file), model.task, heard)
     total, failed, first = 0, 0, ""
-    for batch in batches(asked):
-        for row, answer in answers(model, batch):
+    for batch in phases.predict(student=student, file=file, reading=reading, progress=console.progress):
+        for row, answer in batch:
             console.write(as_json(row, answer) if common.as_json else as_line(row, answer))
             first = first or (row.fault and f"line {row.line}: {row.fault}")
         sys.stdout.flush()
-        total, failed = total + len(batch), failed + sum(bool(row.fault) for row in batch)
+        total, failed = total + len(batch), failed + sum(bool(row.fault) for row, _ in batch)
     if failed:
         what = f"{failed:,} of {total:,} lines have no answer; {first}"
         if not reading.skip_bad:
@@ -62,15 +53,6 @@ def predict(
         console.progress.note(what)
     if file != "-":  # a pipe gets the answers and nothing else
         console.progress.note(f"next: potstill evaluate {student} {file}")
-
-
-def answers(model: "Student", batch: "list[Asked]") -> "Iterator[tuple[Asked, dict[str, Any]]]":
-    """Answer the rows of a batch that can be answered; returns every row, in order."""
-    good = [row for row in batch if not row.fault]
-    pairs = [row.pair or "" for row in good] if model.task.pair else None
-    found = iter(model.predict([row.text for row in good], pairs) if good else [])
-    for row in batch:
-        yield row, {} if row.fault else next(found)
 
 
 def as_line(row: "Asked", answer: dict[str, Any]) -> str:

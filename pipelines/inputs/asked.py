@@ -73,7 +73,8 @@ def of_file(source: Source, task: Task, tell: Callable[[FileReport], object]) ->
         for blank in range(following or row.line, row.line):  # readers pass over blank lines
             yield Asked(blank, "", fault="the line is empty")
         asked = of_row(source, row, opened.columns, tally)
-        following = row.line + 1 + _breaks(source, row)
+        breaks = sum(str(cell).count("\n") for cell in row.values.values()) if format_of(source) in TABLES else 0
+        following = row.line + 1 + breaks
         yield asked
     tell(tally.report(source, {"role": "texts"} | opened.described()))
 
@@ -93,11 +94,6 @@ def of_row(source: Source, row: Row, columns: Columns, tally: FileTally) -> Aske
         tally.add(None)
     fault = bad.error.message.removeprefix(source.at(row.line)).lstrip(":, ") if bad else ""
     return Asked(row.line, texts[0], texts[1] if columns.pair else None, fault)
-
-
-def _breaks(source: Source, row: Row) -> int:
-    """Line breaks inside a row's cells: the lines it takes of a text table, less one."""
-    return sum(str(cell).count("\n") for cell in row.values.values()) if format_of(source) in TABLES else 0
 
 
 def arriving(handle: int) -> Iterator[bytes | None]:

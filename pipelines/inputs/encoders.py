@@ -33,7 +33,8 @@ def find_plain(
         files = inspect_teacher(_named(place))
         found[name] = files.path
         if source is None:
-            tasks[name] = _width_of(files)
+            names = files.labels or tuple(f"LABEL_{number}" for number in range(files.outputs))
+            tasks[name] = Task("regress") if files.outputs == 1 else Task("classify", names)
             continue
         classes = _classes_of(files, reading, source)
         tasks[name] = replace(classes.task, labels=classes.names)
@@ -73,8 +74,3 @@ def _task_of(files: TeacherFiles, reading: Reading, source: Source) -> Task:
         if not files.labels or reading.labels or reading.kind == "regress":
             raise
         return replace(reading, labels=files.labels).task(source)
-
-
-def _width_of(files: TeacherFiles) -> Task:
-    names = files.labels or tuple(f"LABEL_{number}" for number in range(files.outputs))
-    return Task("regress") if files.outputs == 1 else Task("classify", names)

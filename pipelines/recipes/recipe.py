@@ -22,7 +22,8 @@ from data import config as configs
 from data.errors import PotstillError
 from data.readers.source import Source
 from pipelines.inputs.addresses import OF_A_FILE, with_said
-from pipelines.inputs.reading import DEMO, REMOTE, Reading, locate_teacher
+from pipelines.inputs.places import DEMO, REMOTE, locate_teacher
+from pipelines.inputs.reading import Reading
 from pipelines.recipes.files import find_recipe, read_recipe
 from pipelines.recipes.settings import make_reading
 from student_train.config import TeachConfig, TrainConfig

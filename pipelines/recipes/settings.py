@@ -3,30 +3,33 @@
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 from data import config as configs
 from data import store
 from data.errors import NO_INPUT, PotstillError
 from data.layout import SETTINGS
 from pipelines.inputs.reading import Reading
-from pipelines.options import Columns, Defaults
+from pipelines.inputs.values import Given, value_of
+from pipelines.options import Defaults
 from pipelines.recipes import toml
 from pipelines.recipes.files import read_recipe
 
 Config = TypeVar("Config")
 
 
-def resolve(cls: type[Config], table: str, defaults: Defaults, given: Mapping[str, Any]) -> Config:
+def resolve(cls: type[Config], table: str, defaults: Defaults, given: Given) -> Config:
     """Make the config of one phase; `given` are the options of the command line, None where not given."""
-    values = _overlaid(table, defaults, given, own=True)
+    hints = get_type_hints(cls)
+    typed = {name: value_of(hints[name], value, f"--{name.replace('_', '-')}") for name, value in given.items()}
+    values = _overlaid(table, defaults, typed, own=True)
     if table == "teach":
         values.pop("model", None)  # of a recipe, where it stands in the same table; the command is told it by -m
     where = f"{defaults.recipe} [{table}]" if defaults.recipe else f"potstill {table}"
     return configs.build(cls, values, where=where)
 
 
-def reading(columns: Columns, defaults: Defaults, *, alone: bool = False) -> Reading:
+def reading(columns: Given, defaults: Defaults, *, alone: bool = False) -> Reading:
     """Say how to read the files: a recipe's [data] table, then the options, then `--set data.text=…`.
 
     alone: the command has no other config, so every setting must speak of the files.
@@ -39,7 +42,7 @@ def reading(columns: Columns, defaults: Defaults, *, alone: bool = False) -> Rea
                 f"--set {setting}: this command has no key {key!r}",
                 hint=f"keys: {', '.join(f'data.{name}' for name in known)}",
             )
-    values = _overlaid("data", defaults, vars(columns), own=False)
+    values = _overlaid("data", defaults, columns, own=False)
     return make_reading({key: value for key, value in values.items() if key in known})
 
 

@@ -12,7 +12,7 @@ from data.errors import BAD_DATA, NO_INPUT, PotstillError
 from data.layout import ASIDE, MANIFEST, METRICS, RECIPE, RESULTS, SEED
 from data.manifest import Manifest
 from data.tasks.task import Task
-from pipelines.inputs.reading import sealed
+from pipelines.inputs.places import sealed
 from pipelines.report.sealed import Sealed, find_sealed
 from pipelines.scores import measured, rivals
 from pipelines.steps import ledger, results
@@ -116,7 +116,8 @@ def gather(run: Path) -> Run:
     found = Run(
         path=run,
         sealed=places,
-        encoder=places.manifests.get(encoder_path) or _elsewhere(encoder_path),
+        encoder=places.manifests.get(encoder_path)
+        or (_opened(encoder_path, []) if (encoder_path / MANIFEST).is_file() else None),
         encoder_path=encoder_path,
         encoder_curve=_curve(encoder_path, problems),
         arms=arms,
@@ -141,11 +142,6 @@ def _encoder_of(run: Path, places: Sealed) -> Path:
         if named.is_dir():
             return next((path for path in places.manifests if path.resolve() == named), named)
     return next(iter(places.of("encoder")), run / "encoder")
-
-
-def _elsewhere(encoder: Path) -> Manifest | None:
-    """The seal of a teacher that lies in another run; None for one that potstill did not make."""
-    return _opened(encoder, []) if (encoder / MANIFEST).is_file() else None
 
 
 def _opened(directory: Path, problems: list[str]) -> Manifest | None:

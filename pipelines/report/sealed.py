@@ -7,7 +7,7 @@ from pathlib import Path
 from data.errors import PotstillError
 from data.layout import ASIDE, MANIFEST
 from data.manifest import Manifest
-from pipelines.inputs.reading import sealed
+from pipelines.inputs.places import sealed
 
 DEPTH = 2  # folders below the run that are looked into: runs/x/student, runs/x/students/a
 USUAL = {"teacher": "teacher", "examples": "examples"}  # kind -> the name that a run gives it

@@ -23,8 +23,12 @@ def write_report(run: Path) -> Path:
     page = page_of(gather(run))
     folder = run / REPORT
     for picture in page.pictures:
-        _write_changed(folder / f"{picture.name}.svg", standing_alone(picture.svg, picture.name, picture.spoken))
-    _remove_others(folder, {picture.name for picture in page.pictures})
+        path = folder / f"{picture.name}.svg"
+        text = standing_alone(picture.svg, picture.name, picture.spoken)
+        if not path.is_file() or path.read_text("utf-8") != text:  # equal drawings are equal bytes
+            store.write_text(path, text)
+    for path in set(folder.glob("*.svg")) - {folder / f"{picture.name}.svg" for picture in page.pictures}:
+        path.unlink()  # of an earlier report
     store.write_text(run / TEXT, to_markdown(page, REPORT))
     store.write_text(run / PAGE, to_html(page))
     return run / PAGE
@@ -54,16 +58,3 @@ def _about(run: Run) -> str:
     students = f", {len(run.arms)} student{'s' if len(run.arms) != 1 else ''}" if run.arms else ""
     rows = f", {run.examples.rows:,} rows" if run.examples else ""
     return f"{task.kind} on {texts}{labels}{rows}{students}"
-
-
-def _write_changed(path: Path, text: str) -> None:
-    """Equal drawings are equal bytes: those need no new file."""
-    if not path.is_file() or path.read_text("utf-8") != text:
-        store.write_text(path, text)
-
-
-def _remove_others(folder: Path, names: set[str]) -> None:
-    """Remove drawings that an earlier report had and this one has not."""
-    for path in folder.glob("*.svg"):
-        if path.stem not in names:
-            path.unlink()

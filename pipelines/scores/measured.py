@@ -11,7 +11,7 @@ Rivals (see `pipelines/scores/rivals.py`) are models like others here; their roo
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +144,8 @@ def read_scores(run: Path, problems: list[str]) -> list[Scores]:
     tests = {scores.hash for scores in found if scores.split == "test"}
     if len(tests) < 2:
         return found
-    return [_by_file(scores) if scores.split == "test" else scores for scores in found]
+    names = [Path(scores.file.split("::")[0]).name if scores.split == "test" else scores.split for scores in found]
+    return [replace(scores, split=name) for scores, name in zip(found, names, strict=True)]
 
 
 def read_speeds(run: Path, problems: list[str]) -> list[Speed]:
@@ -159,10 +160,6 @@ def read_answers(run: Path, scores: Scores) -> Answers:
         return load(path.read_bytes())
     except (OSError, SafetensorError):
         return {}
-
-
-def _by_file(scores: Scores) -> Scores:
-    return Scores(**asdict(scores) | {"split": Path(scores.file.split("::")[0]).name})
 
 
 def _records(run: Path, pattern: str, form: type, problems: list[str]) -> Iterator[Any]:

@@ -133,7 +133,8 @@ class _Features:
             max_features=500_000,
             dtype=np.float32,
         )
-        self._vectorizer.fit([*rows.texts, *(rows.pairs or [])] if _has_words(rows) else ["none"])
+        has_words = any(WORDS.search(text) for text in rows.texts)
+        self._vectorizer.fit([*rows.texts, *(rows.pairs or [])] if has_words else ["none"])
 
     def __call__(self, rows: Texts) -> sparse.csr_matrix:
         first = self._vectorizer.transform(rows.texts)
@@ -141,10 +142,6 @@ class _Features:
             return first
         second = self._vectorizer.transform(rows.pairs)
         return sparse.hstack([first, second, abs(first - second), first.multiply(second)], format="csr")
-
-
-def _has_words(rows: Texts) -> bool:
-    return any(WORDS.search(text) for text in rows.texts)
 
 
 def _open(examples: Path, cache: Path | None) -> Manifest:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from data.errors import INTERNAL, IO_ERROR, NO_INPUT, NO_PERMISSION, TRY_AGAIN, USAGE, PotstillError
 
+NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")  # as torch's allocators say it
+
 
 @dataclass(frozen=True)
 class Ending:
@@ -29,29 +31,17 @@ def ending_of(error: BaseException) -> Ending:
         return Ending(error.message, error.hint, error.code)
     if isinstance(error, KeyboardInterrupt):
         return Ending("interrupted", "run the same command again: it goes on where it stopped", TRY_AGAIN)
-    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _of_memory(str(error))):
+    of_torch = isinstance(error, RuntimeError) and any(words in str(error).lower() for words in NO_MEMORY)
+    if isinstance(error, MemoryError) or of_torch:
         return Ending("out of memory", "use a smaller batch or fewer workers", INTERNAL)
     if isinstance(error, OSError):
         return _from_system(error)
-    if is_usage_mistake(error):
-        return Ending(error.format_message().rstrip("."), _help_of(error), USAGE)  # type: ignore[attr-defined]
+    if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # Typer's, which it moved between modules
+        context = getattr(error, "ctx", None)
+        hint = f"{context.command_path if context else 'potstill'} --help lists what is valid"
+        return Ending(error.format_message().rstrip("."), hint, USAGE)
     hint = "this is a bug of potstill; the same command with --debug shows where"
     return Ending(f"{type(error).__name__}: {error}", hint, INTERNAL)
-
-
-def _of_memory(message: str) -> bool:
-    """Tell what torch's allocators say; the CPU's raises a plain RuntimeError."""
-    return any(words in message.lower() for words in ("out of memory", "can't allocate memory", "not enough memory"))
-
-
-def is_usage_mistake(error: BaseException) -> bool:
-    """Tell Typer's own complaints about options; by shape, for Typer moved them between modules over its versions."""
-    return hasattr(error, "format_message") and hasattr(error, "exit_code")
-
-
-def _help_of(error: BaseException) -> str:
-    context = getattr(error, "ctx", None)
-    return f"{context.command_path if context else 'potstill'} --help lists what is valid"
 
 
 def _from_system(error: OSError) -> Ending:

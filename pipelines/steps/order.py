@@ -1,6 +1,6 @@
 """A recipe → the steps of its run, in order. The only module that wires outputs of phases to inputs of others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from data.layout import BENCHED, EVALUATED, RIVALS
 from data.progress import Progress
 from data.readers.source import Source
 from pipelines import phases
-from pipelines.inputs.reading import REMOTE, locate_teacher
+from pipelines.inputs.places import REMOTE, locate_teacher
 from pipelines.recipes.recipe import Recipe
 from pipelines.steps.ledger import Step
 from student_train import config as of_train
@@ -26,9 +26,8 @@ TEACHER = "teacher"  # the teacher's name in the final table
 def steps_of(recipe: Recipe) -> list[Step]:
     """List everything a run makes, each after what it needs."""
     teach = [_teach(recipe)] if recipe.teach else []
-    caches = [_cache(recipe), *(_cache_other(recipe, name) for name in recipe.others)]
     arms = [_train(recipe, arm) for arm in recipe.arms]
-    return [*teach, _augment(recipe), *caches, *arms, _evaluate(recipe), _rivals(recipe), _bench(recipe)]
+    return [*teach, _augment(recipe), *_caches(recipe), *arms, _evaluate(recipe), _rivals(recipe), _bench(recipe)]
 
 
 def _teach(recipe: Recipe) -> Step:
@@ -69,18 +68,15 @@ def _numbered(role: str, sources: Sequence[Source]) -> dict[str, Source]:
     return {f"{role} {number}": source for number, source in enumerate(sources, 1)}
 
 
-def _cache(recipe: Recipe) -> Step:
-    config = replace(recipe.cache, signals=needed_signals(recipe))
-    return _cache_of(recipe, recipe.teacher_dir, config, "")
-
-
-def _cache_other(recipe: Recipe, name: str) -> Step:
-    """The cache of a further teacher: its logits are all that can be combined."""
+def _caches(recipe: Recipe) -> Iterator[Step]:
+    """The cache of the teacher, and those of further teachers: their logits are all that can be combined."""
+    yield _cache(recipe, recipe.teacher_dir, replace(recipe.cache, signals=needed_signals(recipe)), "")
     config = replace(recipe.cache, signals=("logits",), teacher_labels=None)
-    return _cache_of(recipe, locate_teacher(recipe.others[name]), config, name)
+    for name, place in recipe.others.items():
+        yield _cache(recipe, locate_teacher(place), config, name)
 
 
-def _cache_of(recipe: Recipe, teacher: str, config: CacheConfig, name: str) -> Step:
+def _cache(recipe: Recipe, teacher: str, config: CacheConfig, name: str) -> Step:
     examples, out = recipe.out / "examples", recipe.cache_dir(name)
     arguments = {"config": config, "examples": examples, "teacher": teacher, "out": out}
     inputs: dict[str, Source | str] = {"examples": str(examples), "teacher": teacher}

@@ -174,12 +174,6 @@ class Reader:
         return self.ensemble.combine(said) if self.ensemble else (said[0] if said else None)
 
 
-def open_cache(teacher: Path, *, rows: str = "all") -> tuple[Reader, Manifest]:
-    """Open a teacher cache and the examples it answers; refuse a cache whose examples have changed."""
-    reader, (manifest,) = open_caches([teacher], rows=rows)
-    return reader, manifest
-
-
 def open_caches(teachers: Sequence[Path], *, rows: str = "all") -> tuple[Reader, list[Manifest]]:
     """Open the caches of several teachers over the same examples; how they become one is set on the reader later.
 

@@ -30,16 +30,6 @@ Answers = dict[str, tuple[np.ndarray, Task]]  # file -> the teacher's logits [N,
 OnAnswers = Callable[[str, str, str, np.ndarray, np.ndarray], None]
 
 
-def evaluate(directory: Path, source: Source, *, progress: Progress) -> dict[str, float]:
-    """The task's metrics on a labelled file; for several seeds their means."""
-    return {name: value["mean"] for name, value in evaluate_seeds(directory, source, progress=progress)["all"].items()}
-
-
-def evaluate_seeds(directory: Path, source: Source, *, progress: Progress) -> Measured:
-    """Metrics of each student of a directory (name -> metrics) and under `all` their mean and spread."""
-    return evaluate_all({"model": directory}, {"file": source}, progress=progress)["model"]["file"]
-
-
 def evaluate_all(
     models: Mapping[str, Path],
     sources: Mapping[str, Source],

@@ -19,7 +19,7 @@ from data.layout import CLAIMS, COMMITS, FILES, MANIFEST, PLAN, QUARANTINE, RECO
 from data.manifest import Manifest, Part, check_made_from, check_seal, read_manifest
 from data.progress import Progress
 from data.row_groups import read_groups
-from data.schema import teacher_schema
+from data.schema import Sizes, teacher_schema
 from teacher_cache.shards import plan as plans
 from teacher_cache.shards.commits import Commit, commit_path, list_records, read_commit
 from teacher_cache.shards.student_files import KEPT, kept
@@ -151,7 +151,7 @@ def check_rows(path: Path) -> tuple[int, str]:
 
 
 def _check_columns(path: Path, manifest: Manifest) -> Iterator[str]:
-    wanted = teacher_schema(manifest.task, tuple(manifest.config["signals"]), int(manifest.config["width"]))
+    wanted = teacher_schema(manifest.task, tuple(manifest.config["signals"]), Sizes(int(manifest.config["width"])))
     found = pq.read_schema(path)
     if not found.equals(wanted, check_metadata=False):
         yield f"{path} has other columns than its manifest says: {', '.join(found.names)}"

@@ -31,13 +31,13 @@ class Tally:
 
 
 def write_shard(
-    path: Path, schema: pa.Schema, ids: pa.Array, answers: Answers | Iterable[Answers], groups: Sequence[int]
+    path: Path, schema: pa.Schema, ids: pa.Array, answers: Iterable[Answers], groups: Sequence[int]
 ) -> Tally:
     """Write a shard as its answers come. Row groups end where those of the examples (`groups`) or a window end."""
     left, start, tally = list(groups), 0, Tally()
     waiting: Future[None] | None = None
     with parquet_writer(path, schema, vectors=vectors_of(schema)) as writer, ThreadPoolExecutor(1) as disk:
-        for window in [answers] if isinstance(answers, Answers) else answers:
+        for window in answers:
             sizes, rows = _cut(left, len(window.status)), ids[start : start + len(window.status)]
             if waiting is not None:
                 waiting.result()  # one window waits for the disk while the next is computed

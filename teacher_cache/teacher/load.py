@@ -1,4 +1,4 @@
-"""A teacher in memory: weights and tokenizer, ready to answer. `TeacherFiles` -> `Teacher`.
+"""A teacher in memory, ready to answer: `TeacherFiles` -> its model, its tokenizer.
 
 The files were checked before, without torch (`data/guards/model.py`). Here a model may not outgrow them while it is
 built, and a tokenizer may give no number that the model's tables do not have.
@@ -6,8 +6,6 @@ built, and a tokenizer may give no number that the model's tables do not have.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,41 +22,8 @@ from transformers import (
 from data.errors import BAD_DATA, PotstillError
 from data.guards.sizes import budget_of, watching
 from data.guards.untrusted import refusing
-from data.tasks.task import Task
 from data.text.families import OURS
-from teacher_cache.teacher.classes import match_classes
-from teacher_cache.teacher.files import TeacherFiles, inspect_teacher
-
-
-@dataclass(frozen=True)
-class Teacher:
-    """A loaded teacher, in eval mode on its device.
-
-    model       AutoModelForSequenceClassification
-    tokenizer   the fast tokenizer it was trained with
-    files       where it came from; D and L are files.width and files.depth
-    """
-
-    model: Any
-    tokenizer: Any
-    files: TeacherFiles
-
-    @property
-    def device(self) -> torch.device:
-        return self.model.device
-
-
-def load_teacher(
-    path_or_name: str | Path, *, task: Task, device: str = "cpu", dtype: str = "float32", attention: str = "sdpa"
-) -> Teacher:
-    """Load a teacher from a directory or by hub name and check that it fits the task.
-
-    Errors: those of `inspect_teacher` and `match_classes`; weights that do not fill the model.
-    """
-    files = inspect_teacher(path_or_name)
-    match_classes(files, task)
-    model = load_model(files, device=device, dtype=dtype, attention=attention)
-    return Teacher(model, load_tokenizer(files), files)
+from teacher_cache.teacher.files import TeacherFiles
 
 
 def load_tokenizer(files: TeacherFiles) -> Any:

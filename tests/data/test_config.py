@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from data.config import apply_settings, as_dict, build, read_toml
+from data.config import apply_settings, as_dict, build, described, read_toml
 from data.errors import NO_INPUT, USAGE, PotstillError
 
 
@@ -165,3 +165,33 @@ def test_a_hostile_setting_is_refused_with_a_sentence(setting: str) -> None:
     with pytest.raises(PotstillError) as caught:
         build(Config, apply_settings({"name": "x"}, [setting]), where="--set")
     assert caught.value.code == USAGE and len(str(caught.value)) < 600
+
+
+@dataclass(frozen=True)
+class Documented:
+    """A config whose first line is no field's.
+
+    name, steps: as in Other
+    rate  how fast it goes; 0:
+          not at all
+
+    What stands below says nothing of a field: rate is none of its business.
+    """
+
+    name: str = ""
+    steps: int = 0
+    rate: float = 0.0
+
+
+@dataclass(frozen=True)
+class Other:
+    """steps  how many
+    name   whose
+    """
+
+    steps: int = 0
+    name: str = ""
+
+
+def test_a_docstring_says_what_each_field_is() -> None:
+    assert described(Documented) == {"name": "whose", "steps": "how many", "rate": "how fast it goes; 0: not at all"}

@@ -59,6 +59,6 @@ def test_columns_of_sub_words_are_ragged() -> None:
 
 def test_a_kind_that_speaks_of_words_has_scores_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(KINDS, "tag", dataclasses.replace(KINDS["classify"], name="tag", unit="word"))
-    logits = teacher_schema(Task("tag", ("O", "B", "I")), ("logits",), 8).field("logits")
+    logits = teacher_schema(Task("tag", ("O", "B", "I")), ("logits",), Sizes(8)).field("logits")
     assert pa.types.is_list(logits.type) and logits.type.value_type.list_size == 3
     assert not logits.nullable

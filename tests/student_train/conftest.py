@@ -23,12 +23,13 @@ from data.example import Example, example_id
 from data.examples import describe, hash_ids, to_table, write_groups
 from data.layout import part_name
 from data.manifest import Manifest, write_manifest
-from data.progress import Silent
+from data.progress import Progress, Silent
 from data.readers.source import Source
 from data.row_groups import parquet_writer
 from data.schema import Sizes, examples_schema, split_signal, teacher_schema
 from data.tasks.task import Task
 from student_train.config import TeachConfig, TrainConfig
+from student_train.measure.evaluate import evaluate_all
 from student_train.teach import teach
 from student_train.train import train
 
@@ -162,7 +163,7 @@ def _write_shard(
 
     group_rows, piece_rows = sizes
 
-    schema, digest = teacher_schema(rows.task, ("logits",), 0), hashlib.sha256()
+    schema, digest = teacher_schema(rows.task, ("logits",), Sizes(0)), hashlib.sha256()
     fields = {name: signal_field(name, rows.task, values) for name, values in signals.items()}
     schema = pa.schema([*schema, *fields.values()])
     ids, logits = [example.id for example in rows.examples[at]], rows.logits[at].astype(np.float32)
@@ -312,6 +313,12 @@ class Trained:
     teacher: Path
     dev: Source
     manifest: Manifest
+
+
+def evaluate(directory: Path, source: Source, *, progress: Progress) -> dict[str, float]:
+    """The metrics of a model on a labelled file, means over its seeds."""
+    found = evaluate_all({"model": directory}, {"file": source}, progress=progress)["model"]["file"]
+    return {name: value["mean"] for name, value in found["all"].items()}
 
 
 @pytest.fixture(scope="session")

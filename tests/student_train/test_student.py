@@ -19,9 +19,9 @@ from data.tasks.metrics import spread
 from student_train.config import TrainConfig
 from student_train.directory.card import plain
 from student_train.directory.sealed import best_student, student_directories
-from student_train.measure.evaluate import evaluate
 from student_train.student import Student
 from student_train.train import train
+from tests.student_train.conftest import evaluate
 
 TEXTS = ["a good film", "the plot was very bad and the music is bad", "good", "bad story"]
 

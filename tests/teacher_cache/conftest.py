@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -20,6 +20,9 @@ from data.example import Example, example_id
 from data.examples import write_parts
 from data.manifest import Manifest, write_manifest
 from data.tasks.task import Task
+from teacher_cache.teacher.classes import match_classes
+from teacher_cache.teacher.files import TeacherFiles, inspect_teacher
+from teacher_cache.teacher.load import load_model, load_tokenizer
 
 SENTIMENT = Task("classify", ("negative", "positive"))
 WORDS = [
@@ -80,6 +83,22 @@ class Heard:
 
     def note(self, message: str) -> None:
         self.notes.append(message)
+
+
+class Loaded(NamedTuple):
+    """A teacher in memory."""
+
+    model: Any
+    tokenizer: Any
+    files: TeacherFiles
+
+
+def load_teacher(place: Path, *, task: Task, dtype: str = "float32") -> Loaded:
+    """Load a teacher as the cache does: its files are looked at, its classes are those of the task."""
+    files = inspect_teacher(place)
+    match_classes(files, task)
+    model = load_model(files, device="cpu", dtype=dtype, attention="sdpa")
+    return Loaded(model, load_tokenizer(files), files)
 
 
 @pytest.fixture

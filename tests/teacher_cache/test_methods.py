@@ -85,8 +85,10 @@ def test_methods_and_signals_add_up_in_a_job(teacher: Path, examples: Path) -> N
 
 
 def test_the_command_line_asks_by_method() -> None:
-    from pipelines.commands.cache import CacheOptions
+    from pipelines.options import Defaults
+    from pipelines.recipes.settings import resolve
 
-    values = CacheOptions(methods="pkd,tinybert", student_layers=4, signals="logits,qkv.12").values()
-    assert (values["methods"], values["student_layers"]) == (["pkd", "tinybert"], 4)
-    assert values["signals"] == ["logits", "qkv.12"]
+    typed = {"methods": "pkd,tinybert", "student_layers": 4, "signals": "logits,qkv.12", "layers": None}
+    config = resolve(CacheConfig, "cache", Defaults(), typed)
+    assert (config.methods, config.student_layers) == (("pkd", "tinybert"), 4)
+    assert config.signals == ("logits", "qkv.12")

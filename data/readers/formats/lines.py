@@ -40,7 +40,11 @@ def lines_of(source: Source, stream: BinaryIO) -> Iterator[tuple[int, str]]:
             if number == 1:
                 raw = without_mark(source, raw)
             if len(raw) > LONGEST:
-                raise _too_long(source, number)
+                raise PotstillError(
+                    f"{source.at(number)}: more than {LONGEST:,} bytes in one line",
+                    hint="a text file with line ends is expected; split or remove that line",
+                    code=BAD_DATA,
+                )
             try:
                 line = raw.decode("utf-8")
             except UnicodeDecodeError as error:
@@ -100,14 +104,6 @@ def bad_encoding(source: Source, number: int, raw: bytes, error: UnicodeDecodeEr
     return PotstillError(
         f"{source.at(number)}: byte {raw[error.start]:#04x} at position {error.start} is not UTF-8",
         hint=f"convert the file first, e.g. iconv -f LATIN1 -t UTF-8 {source.path}; or {SKIP}",
-        code=BAD_DATA,
-    )
-
-
-def _too_long(source: Source, number: int) -> PotstillError:
-    return PotstillError(
-        f"{source.at(number)}: more than {LONGEST:,} bytes in one line",
-        hint="a text file with line ends is expected; split or remove that line",
         code=BAD_DATA,
     )
 

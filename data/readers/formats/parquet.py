@@ -10,7 +10,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from data.errors import BAD_DATA, PotstillError
 from data.examples import GROUP_ROWS
@@ -33,7 +32,9 @@ def read_rows(source: Source) -> Iterator[Row]:
     number = 0
     with parquet_guard.opened(path, read_dictionary=shared) as file:
         for group in range(file.num_row_groups):
-            rows = _slice_rows(path, file, group, names)
+            held = file.metadata.row_group(group).num_rows
+            size = sum(chunk.bytes for chunk in parquet_guard.measure(path, file, group, names).values())
+            rows = max(16, min(GROUP_ROWS, SLICE * max(held, 1) // max(size, 1)))
             for batch in file.iter_batches(rows, row_groups=[group], columns=names, use_threads=False):
                 columns = [_values(source, number, name, batch[name]) for name in names]
                 for values in zip(*columns, strict=True):
@@ -81,13 +82,6 @@ def _columns(source: Source) -> tuple[list[str], list[str]]:
     if not single:
         raise PotstillError(f"{path} has no column of texts or numbers: {', '.join(schema.names)}")
     return list(single), [name for name, field in single.items() if _text(field.type)]
-
-
-def _slice_rows(path: Path, file: pq.ParquetFile, group: int, names: list[str]) -> int:
-    """Rows to decode at once."""
-    rows = file.metadata.row_group(group).num_rows
-    size = sum(chunk.bytes for chunk in parquet_guard.measure(path, file, group, names).values())
-    return max(16, min(GROUP_ROWS, SLICE * max(rows, 1) // max(size, 1)))
 
 
 def _values(source: Source, before: int, name: str, column: pa.Array) -> list[Any]:

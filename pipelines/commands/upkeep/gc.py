@@ -19,13 +19,9 @@ def gc(
 
     Example: potstill gc runs/x/teacher
     """
-    from data.layout import PLAN
-    from data.manifest import read_manifest
-    from teacher_cache.repair.garbage import collect_garbage, find_garbage
+    from pipelines import upkeep
 
-    if not (directory / PLAN).exists():
-        read_manifest(directory, "teacher", parts=False)  # refuses what is no cache
-    garbage = collect_garbage(directory) if delete else find_garbage(directory)
+    garbage = upkeep.gc(directory, delete=delete)
     rows = [{"kind": item.kind, "file": str(item.path.relative_to(directory)), "bytes": item.bytes} for item in garbage]
     total = sum(item.bytes for item in garbage)
     console.table(rows, title=f"{directory}: {len(rows)} files, {total / 1e6:.1f} MB")

@@ -26,17 +26,11 @@ def inspect(
 
     Example: potstill inspect runs/x/teacher
     """
-    from pipelines.inputs.reading import sealed
+    from pipelines import upkeep
     from pipelines.screen.show import show_files, show_manifest
 
-    manifest = sealed(directory)
+    manifest, tables = upkeep.inspect(directory)
     facts = {"kind": manifest.kind, "rows": manifest.rows, "task": manifest.task.kind, "root": manifest.root}
-    tables = {}
-    if manifest.kind == "teacher":
-        from teacher_cache.frame import open_frame
-        from teacher_cache.view.tables import summary
-
-        tables = summary(open_frame(directory), manifest.task)
     show_manifest(console, directory, manifest)
     show_files(console, manifest)
     for title, rows in tables.items():

@@ -19,10 +19,10 @@ def pull(
 
     Example: potstill pull s3://bucket/x runs/x
     """
+    from pipelines import upkeep
     from pipelines.screen.show import show_manifest
-    from teacher_cache.shards.pull import pull as run
 
-    manifest = run(url, directory, progress=console.progress)
+    manifest = upkeep.pull(url, directory, progress=console.progress)
     out = directory / "teacher"
     show_manifest(console, out, manifest)
     following = f"potstill train {out} --dev DEV -o {directory / 'student'}"

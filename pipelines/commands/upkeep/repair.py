@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from data.errors import BAD_DATA, USAGE, PotstillError
-from pipelines.options import Common
+from data.errors import BAD_DATA, PotstillError
+from pipelines.options import Common, Moved
 from pipelines.screen.console import Console
 
 
@@ -14,9 +14,7 @@ def repair(
     directory: Annotated[Path, typer.Argument(metavar="CACHE", help="Directory made by `potstill cache`.")],
     common: Common,
     console: Console,
-    teacher: Annotated[
-        str | None, typer.Option("-t", "--teacher", metavar="TEACHER", help="The teacher, if it has moved.")
-    ] = None,
+    teacher: Moved = None,
     examples: Annotated[
         Path | None, typer.Option("--examples", metavar="DIR", help="The examples, if they have moved.")
     ] = None,
@@ -25,26 +23,12 @@ def repair(
 
     Example: potstill repair runs/x/teacher
     """
-    from pipelines.again import command_for
-    from teacher_cache.repair.repair import repair as mend
+    from pipelines import upkeep
 
-    refuse_other_kinds(directory, command_for(directory))
-    done, manifest = mend(directory, teacher=teacher, examples=examples, progress=console.progress)
+    done, manifest = upkeep.repair(directory, teacher=teacher, examples=examples, progress=console.progress)
     rows = [{"set aside": name, "why": why} for name, why in done.set_aside.items()]
     console.table(rows, title=f"{directory}: {len(rows)} files set aside, {len(done.adopted)} shards adopted")
     if manifest is None:
         hint = f"potstill repair {directory} -t TEACHER computes what is missing"
         raise PotstillError(f"{directory} is not whole", hint=hint, code=BAD_DATA)
     console.done("repair", {"directory": directory, **vars(done)}, following=f"potstill verify {directory}")
-
-
-def refuse_other_kinds(directory: Path, command: str) -> None:
-    """Refuse a directory that is no cache, and name the command that mends it instead."""
-    from data.running.output import NAMES, kind_of
-
-    kind = kind_of(directory)
-    if kind not in ("", "teacher"):
-        what = NAMES.get(kind or "", "nothing of potstill's")
-        raise PotstillError(
-            f"{directory} holds {what}, not a teacher's cache", hint=command if kind else "", code=USAGE
-        )

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from data.errors import BAD_DATA, PotstillError
-from pipelines.options import Common
+from pipelines.options import Common, Moved
 from pipelines.screen.console import Console
 
 
@@ -17,19 +17,17 @@ def verify(
     against: Annotated[
         int, typer.Option("--against-teacher", metavar="K", help="Also compute K random rows of a cache again.")
     ] = 0,
-    teacher: Annotated[
-        str | None, typer.Option("-t", "--teacher", metavar="TEACHER", help="The teacher, if it has moved.")
-    ] = None,
+    teacher: Moved = None,
     seed: Annotated[int, typer.Option("--seed", help="Which random rows.")] = 0,
 ) -> None:
     """Compare every byte of a directory with its records; exit code 65 and a list where something is wrong.
 
     Example: potstill verify runs/x/teacher --against-teacher 100
     """
-    from pipelines import phases
+    from pipelines import upkeep
     from pipelines.again import command_for
 
-    findings = phases.verify(directory, against=against, teacher=teacher, seed=seed, progress=console.progress)
+    findings = upkeep.verify(directory, against=against, teacher=teacher, seed=seed, progress=console.progress)
     rows = [{"finding": kind, "what": what} for kind, what in findings]
     console.table(rows, title=f"{directory}: {len(rows)} findings")
     if findings:

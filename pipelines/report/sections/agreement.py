@@ -143,7 +143,7 @@ def class_blocks(run: Run, found: dict[str, Found]) -> list[Block]:
     """Agreement of each student with the teacher on original and augmented texts, and a confusion table."""
     rows = [
         {"student": name}
-        | {f"{part}: same answer %": _percent(one, part) for part in PARTS}
+        | {f"{part}: same answer %": f"{100 * one[part]['agreement']:.1f}" if one.get(part) else "–" for part in PARTS}
         | {f"{part}: KL nats": cell(one[part]["kl"]) if one.get(part) else "–" for part in PARTS}
         for name, one in found.items()
     ]
@@ -211,10 +211,6 @@ def _mean(value: dict[str, float] | None) -> str:
     if not value:
         return "–"
     return f"{100 * value['mean']:.1f}" + (f" ± {100 * value['std']:.1f}" if value["std"] else "")
-
-
-def _percent(one: Found, part: str) -> str:
-    return f"{100 * one[part]['agreement']:.1f}" if one.get(part) else "–"
 
 
 def _bars(run: Run, found: dict[str, Found]) -> Picture:

@@ -41,7 +41,7 @@ def section(run: Run, links: list[Link]) -> Section | None:
     about = "Every directory carries the hash of what it was made from. "
     about += f"{len(stale)} of {len(links)} links are stale." if stale else "No link is stale."
     blocks: list[Block] = [Paragraph(about), Table("Made from", [_row(link) for link in links])]
-    roots = [{"directory": name, "root": root} for name, root in _roots(run)]
+    roots = [{"directory": _name(run, path), "root": manifest.root} for path, manifest in run.sealed.manifests.items()]
     blocks.append(Table("Roots", roots, folded=True))
     return Section("The chain", tuple(blocks))
 
@@ -150,11 +150,6 @@ def _hash(place: str | Path) -> str:
         return fingerprint(place)
     except (PotstillError, OSError):
         return ""
-
-
-def _roots(run: Run) -> Iterator[tuple[str, str]]:
-    for path, manifest in run.sealed.manifests.items():
-        yield _name(run, path), manifest.root
 
 
 def _row(link: Link) -> dict[str, Any]:

@@ -38,13 +38,11 @@ def _recorded(run: Run) -> list[dict[str, Any]]:
         return (2, LAST.index(name), name) if name in LAST else (1, run.tone(arm), name)
 
     return [
-        {"phase": name} | {key: run.phases[name].get(key) for key in SPELLED} | _state(run.phases[name])
+        {"phase": name}
+        | {key: run.phases[name].get(key) for key in SPELLED}
+        | ({} if run.phases[name].get("finished") else {"state": "unfinished"})
         for name in sorted(run.phases, key=place)
     ]
-
-
-def _state(record: dict[str, Any]) -> dict[str, str]:
-    return {} if record.get("finished") else {"state": "unfinished"}
 
 
 def _noted(run: Run) -> list[dict[str, Any]]:

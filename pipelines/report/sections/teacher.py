@@ -36,14 +36,19 @@ def section(run: Run) -> Section | None:
     except PotstillError as error:
         return Section("The teacher", (Alert(f"The cache cannot be read beside its examples: {error.message}"),))
     others = {status: count for status, count in report["status"].items() if status != "ok"}
-    about = f"The teacher answered {report['rows']:,} texts at {report['rows_per_second']:,.0f} rows/s ({_how(run)})."
+    how = f"{run.cache.config.get('dtype', '?')} on {run.cache.report.get('device', '?')}"
+    about = f"The teacher answered {report['rows']:,} texts at {report['rows_per_second']:,.0f} rows/s ({how})."
     if others:
         about += f" Not plainly ok: {', '.join(f'{status} {count:,}' for status, count in others.items())}."
     if _seen(run):
         about += (
             " It was fine-tuned on the labels of these texts, so it agrees with them more than it would on new ones."
         )
-    found = [Table(_spoken(title), _cut(rows), folded=title in FOLDED) for title, rows in _kept(tables).items() if rows]
+    found = [
+        Table(title[:1].upper() + title[1:], _cut(rows), folded=title in FOLDED)
+        for title, rows in tables.items()
+        if title in SHOWN and rows
+    ]
     return Section("The teacher", (Paragraph(about), *blocks, *found))
 
 
@@ -125,14 +130,6 @@ def _histogram(frame: pl.LazyFrame, what: tuple[str, float, float], label: str, 
     return Picture(f"teacher-{column}", title, f"{said}.", svg)
 
 
-def _kept(tables: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
-    return {title: rows for title, rows in tables.items() if title in SHOWN}
-
-
-def _spoken(title: str) -> str:
-    return title[:1].upper() + title[1:]
-
-
 def _cut(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Put the texts first, for on a phone the rest is out of sight, and shorten long ones."""
     rows = [{key: row[key] for key in (*TEXTS, *row) if key in row} for row in rows]
@@ -150,9 +147,3 @@ def _seen(run: Run) -> bool:
     if run.encoder is None or run.examples is None:
         return False
     return run.encoder.made_from.get("train") in run.examples.made_from.values()
-
-
-def _how(run: Run) -> str:
-    assert run.cache is not None
-    config = run.cache.config
-    return f"{config.get('dtype', '?')} on {run.cache.report.get('device', '?')}"

@@ -17,7 +17,7 @@ from data.demo import passages as demo_passages
 from data.demo.files import demo_files, demo_teacher
 from data.errors import NO_INPUT, PotstillError
 from data.example import Example
-from data.readers.examples import infer_task, read
+from data.readers.examples import find_task, read
 from data.readers.source import Source
 from data.tasks.task import Task
 from data.text.words import normalised
@@ -43,7 +43,7 @@ def test_every_split_has_its_rows_of_both_classes() -> None:
 
 
 def test_the_task_is_found_from_the_file() -> None:
-    assert infer_task(Source(demo_files()["train"])) == TASK
+    assert find_task(Source(demo_files()["train"]))[0] == TASK
 
 
 def test_no_text_stands_twice() -> None:

@@ -13,9 +13,9 @@ import pytest
 
 from data.errors import BAD_DATA, PotstillError
 from data.labels.cells import spell, tally
-from data.labels.meaning import LabelColumn, decide, of_labels
+from data.labels.meaning import NOTHING, LabelColumn, decide
 from data.labels.names import ask_names, id_names, label_reader
-from data.readers.examples import find_task, infer_task, read
+from data.readers.examples import find_task, read
 from data.readers.source import Source
 from data.tasks.task import Task
 
@@ -67,7 +67,7 @@ def test_a_column_means_the_same_in_every_format(
     ending: str, cells: list[Any], task: Task, labels: list[Any], tmp_path: Path
 ) -> None:
     source = write(tmp_path / f"f.{ending}", cells)
-    assert infer_task(source) == task
+    assert find_task(source)[0] == task
     assert labels_of(source, task) == labels
 
 
@@ -82,7 +82,7 @@ def test_a_thousand_whole_numbers_are_classes_and_a_line_says_so(ending: str, tm
 def test_a_score_that_float32_cannot_hold_is_refused(ending: str, tmp_path: Path) -> None:
     source = write(tmp_path / f"f.{ending}", [0.5, 1e39])
     with pytest.raises(PotstillError, match=r"the score 1e\+39 does not fit into float32") as error:
-        infer_task(source)
+        find_task(source)[0]
     assert error.value.code == BAD_DATA
     with pytest.raises(PotstillError, match="does not fit into float32"):
         labels_of(source, Task("regress"))
@@ -93,7 +93,7 @@ def test_a_score_that_float32_cannot_hold_is_refused(ending: str, tmp_path: Path
 def test_lists_of_labels_are_refused_by_name(ending: str, kind: str | None, tmp_path: Path) -> None:  # L9
     source = write(tmp_path / f"f.{ending}", [[0, 2], [1]])
     with pytest.raises(PotstillError, match=r"column 'label' holds a list of labels .* not supported") as error:
-        infer_task(source, kind=kind)
+        find_task(source, kind=kind)[0]
     assert error.value.code == BAD_DATA
     with pytest.raises(PotstillError, match="holds a list of labels"):
         labels_of(source, Task("classify", ("0", "1")))
@@ -103,7 +103,7 @@ def test_lists_in_a_dataset_on_disk_are_refused(tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets", reason="needs the extra potstill[hf]")
     datasets.Dataset.from_dict({"text": ["a", "b"], "labels": [[0, 2], [1]]}).save_to_disk(str(tmp_path / "s"))
     with pytest.raises(PotstillError, match="column 'labels' holds a list of labels"):
-        infer_task(Source(f"disk:{tmp_path / 's'}"))
+        find_task(Source(f"disk:{tmp_path / 's'}"))[0]
 
 
 # --- names of ids ---------------------------------------------------------------------------------------------------
@@ -120,7 +120,7 @@ def parquet(tmp_path: Path) -> Source:
 
 
 def test_parquet_has_the_names_of_its_metadata(parquet: Source) -> None:  # L10
-    task = infer_task(parquet)
+    task = find_task(parquet)[0]
     assert task == Task("classify", SNLI)  # in the order of the ids; a class that does not occur is one too
     assert labels_of(parquet, task) == [2, 0, None, 2]
     assert labels_of(parquet, Task("classify", tuple(sorted(SNLI)))) == [0, 1, None, 0]
@@ -133,7 +133,7 @@ def test_datasets_itself_writes_such_metadata(tmp_path: Path) -> None:
     rows.to_parquet(str(tmp_path / "f.parquet"))
     rows.save_to_disk(str(tmp_path / "s"))
     for source in (Source(tmp_path / "f.parquet"), Source(f"disk:{tmp_path / 's'}")):
-        assert infer_task(source) == Task("classify", ("no", "a"))
+        assert find_task(source)[0] == Task("classify", ("no", "a"))
         assert labels_of(source, Task("classify", ("a", "no"))) == [0, 1]
 
 
@@ -142,7 +142,7 @@ def test_names_that_are_numbers_are_not_ids_once_more(tmp_path: Path) -> None:
     table = pa.table({"text": ["a", "b"], "label": [0, 2]}).replace_schema_metadata({"huggingface": about})
     pq.write_table(table, tmp_path / "f.parquet")
     source = Source(tmp_path / "f.parquet")
-    assert infer_task(source) == Task("classify", ("1", "2", "3"))
+    assert find_task(source)[0] == Task("classify", ("1", "2", "3"))
     assert labels_of(source, Task("classify", ("1", "2", "3"))) == [0, 2]
 
 
@@ -154,7 +154,7 @@ def test_names_in_metadata_lead_back_to_ids(parquet: Source) -> None:
 def test_metadata_of_another_form_names_nothing(about: bytes, tmp_path: Path) -> None:
     table = pa.table({"text": ["a", "b"], "label": [0, 1]}).replace_schema_metadata({"huggingface": about})
     pq.write_table(table, tmp_path / "f.parquet")
-    assert infer_task(Source(tmp_path / "f.parquet")) == Task("classify", ("0", "1"))
+    assert find_task(Source(tmp_path / "f.parquet"))[0] == Task("classify", ("0", "1"))
 
 
 def test_an_id_beyond_the_names_of_the_metadata_is_refused(tmp_path: Path) -> None:
@@ -162,16 +162,16 @@ def test_an_id_beyond_the_names_of_the_metadata_is_refused(tmp_path: Path) -> No
     table = pa.table({"text": ["a"], "label": [2]}).replace_schema_metadata({"huggingface": about})
     pq.write_table(table, tmp_path / "f.parquet")
     with pytest.raises(PotstillError, match="line 1, column 'label' holds 2, the file names the ids 0 to 1: a, b"):
-        infer_task(Source(tmp_path / "f.parquet"))
+        find_task(Source(tmp_path / "f.parquet"))[0]
 
 
 @pytest.mark.parametrize("ending", FORMATS)
 def test_the_user_names_the_ids(ending: str, tmp_path: Path) -> None:  # L2
     source = write(tmp_path / f"f.{ending}", [2, 0, 0, 2])
     named = replace(source, label_names=SNLI)
-    assert infer_task(named) == Task("classify", SNLI)
+    assert find_task(named)[0] == Task("classify", SNLI)
     assert labels_of(named, Task("classify", tuple(sorted(SNLI)))) == [0, 1, 1, 0]
-    assert infer_task(named, labels=tuple(sorted(SNLI))) == Task("classify", tuple(sorted(SNLI)))
+    assert find_task(named, labels=tuple(sorted(SNLI)))[0] == Task("classify", tuple(sorted(SNLI)))
 
 
 @pytest.mark.parametrize("ending", FORMATS)
@@ -266,7 +266,7 @@ def test_scores_in_words_and_classes_that_are_named_are_refused(tmp_path: Path) 
     with pytest.raises(PotstillError, match="holds 'good', expected scores"):
         column("good", 1, kind="regress")
     with pytest.raises(PotstillError, match="scores, no classes to name"):
-        infer_task(write(tmp_path / "f.tsv", [0, 1]), kind="regress", labels=("a", "b"))
+        find_task(write(tmp_path / "f.tsv", [0, 1]), kind="regress", labels=("a", "b"))[0]
 
 
 def test_a_column_is_described_in_a_sentence() -> None:
@@ -274,8 +274,7 @@ def test_a_column_is_described_in_a_sentence() -> None:
     assert column(0.5, 2.5, None).sentence == "scores from 0.5 to 2.5, mean 1.5; 2 labelled, 1 unlabelled"
     many = column(*range(77)).sentence
     assert ", 7 1.3%, … 69 more; 77 labelled" in many
-    assert of_labels([1, 0, 1, None], Task("classify", ("a", "b"))) == column("b", "a", "b", None)
-    assert of_labels([None], Task("regress")).sentence == "0 labelled, 1 unlabelled"
+    assert LabelColumn(NOTHING, unlabelled=1).sentence == "0 labelled, 1 unlabelled"
 
 
 def test_a_cell_is_read_by_its_spelling() -> None:

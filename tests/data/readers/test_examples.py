@@ -11,7 +11,7 @@ import pytest
 
 from data.errors import BAD_DATA, PotstillError
 from data.example import MASK, Example, example_id
-from data.readers.examples import infer_task, read
+from data.readers.examples import find_task, read
 from data.readers.source import Source
 from data.tasks.task import Task
 
@@ -148,14 +148,14 @@ def test_all_formats_give_the_same_examples(tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": [t for t, _ in rows], "label": [n for _, n in rows]}), tmp_path / "f.parquet")
     (tmp_path / "f.txt").write_text("".join(f"{n}\t{t}\n" for t, n in rows), "utf-8")
     sources = [Source(tmp_path / f"f.{ending}") for ending in ("tsv", "csv", "jsonl", "parquet", "txt")]
-    tasks = {infer_task(source) for source in sources}
+    tasks = {find_task(source)[0] for source in sources}
     assert tasks == {Task("classify", ("neg", "pos"))}
     first, *others = [list(read(source, tasks.copy().pop(), split="train")) for source in sources]
     assert [example.label for example in first] == [1, 0, 1]
     assert all(other == first for other in others)
 
 
-# --- infer_task -----------------------------------------------------------------------------------------------------
+# --- find_task ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -172,38 +172,38 @@ def test_all_formats_give_the_same_examples(tmp_path: Path) -> None:
     ],
 )
 def test_the_labels_tell_the_task(file: Path, names: list[str], task: Task) -> None:
-    assert infer_task(source(file, labelled(names))) == task
+    assert find_task(source(file, labelled(names)))[0] == task
 
 
 def test_whole_labels_that_pandas_made_floats_are_classes(tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": ["a", "b", "c"], "label": [1.0, float("nan"), 0.0]}), tmp_path / "f.parquet")
-    task = infer_task(Source(tmp_path / "f.parquet"))
+    task = find_task(Source(tmp_path / "f.parquet"))[0]
     assert task == Task("classify", ("0", "1"))
     assert [x.label for x in read(Source(tmp_path / "f.parquet"), task, split="train")] == [1, None, 0]
 
 
 def test_kind_and_labels_are_taken_as_given(file: Path) -> None:
     content = labelled(["1", "0"])
-    assert infer_task(source(file, content), kind="regress") == Task("regress")
-    assert infer_task(source(file, content), labels=("bad", "good")) == Task("classify", ("bad", "good"))
-    assert infer_task(source(file, labelled(["5.0", "2.5"])), kind="classify") == Task("classify", ("2.5", "5"))
+    assert find_task(source(file, content), kind="regress")[0] == Task("regress")
+    assert find_task(source(file, content), labels=("bad", "good"))[0] == Task("classify", ("bad", "good"))
+    assert find_task(source(file, labelled(["5.0", "2.5"])), kind="classify")[0] == Task("classify", ("2.5", "5"))
     with pytest.raises(PotstillError, match="unknown task kind 'rank'"):
-        infer_task(source(file, content), kind="rank")
+        find_task(source(file, content), kind="rank")[0]
 
 
 def test_a_pair_file_makes_a_pair_task(file: Path) -> None:
     content = "premise\thypothesis\tlabel\na\tb\tx\nc\td\ty\n"
-    assert infer_task(source(file, content)) == Task("classify", ("x", "y"), pair=True)
+    assert find_task(source(file, content))[0] == Task("classify", ("x", "y"), pair=True)
 
 
 def test_without_labels_there_is_no_task(file: Path) -> None:
     with pytest.raises(PotstillError, match="has no label column") as error:
-        infer_task(source(file, "text\tid\na\tb\n"))
+        find_task(source(file, "text\tid\na\tb\n"))[0]
     assert "columns: text, id" in error.value.hint
 
 
 @pytest.mark.parametrize("names", [["1", "1"], [""], [f"name {i}" for i in range(1_001)]])
 def test_one_class_or_a_thousand_are_no_classes(file: Path, names: list[str]) -> None:
     with pytest.raises(PotstillError, match="expected 2 to 1000 classes") as error:
-        infer_task(source(file, labelled(names)))
+        find_task(source(file, labelled(names)))[0]
     assert error.value.code == BAD_DATA

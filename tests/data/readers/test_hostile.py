@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from data.errors import BAD_DATA, NO_INPUT, USAGE, PotstillError
-from data.readers.examples import infer_task, read
+from data.readers.examples import find_task, read
 from data.readers.source import Source
 
 BIG = "1" * 5_000
@@ -67,7 +67,7 @@ def test_a_file_is_read_or_refused_whatever_it_holds_and_is_asked_for(name: str,
     for asked in ASKED:
         source = Source(tmp_path / name, **asked)
         try:
-            list(read(source, infer_task(source), split="train"))
+            list(read(source, find_task(source)[0], split="train"))
         except PotstillError as error:
             assert error.code in (USAGE, BAD_DATA, NO_INPUT)
             assert len(error.message) < 20_000
@@ -86,4 +86,4 @@ def test_parquet_is_read_or_refused_too(tmp_path: Path) -> None:
         for asked in ASKED[:7]:
             source = Source(tmp_path / f"{name}.parquet", **asked)
             with pytest.raises(PotstillError):
-                list(read(source, infer_task(source), split="train"))
+                list(read(source, find_task(source)[0], split="train"))

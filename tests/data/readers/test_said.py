@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from data.progress import Silent
-from data.readers.examples import infer_task, read
+from data.readers.examples import find_task, read
 from data.readers.said import FileReport, Heard
 from data.readers.source import Source
 from data.tasks.task import Task
@@ -25,7 +25,7 @@ def said(path: Path, content: str, *, task: Task | None = None, split: str = "tr
     path.write_text(content, "utf-8")
     how = {key: asked.pop(key) for key in ("role", "first") if key in asked}
     source, heard = Source(path, **asked), []
-    rows = read(source, task or infer_task(source), split=split, tell=heard.append, **how)
+    rows = read(source, task or find_task(source)[0], split=split, tell=heard.append, **how)
     assert not heard  # it is told once all rows are drawn
     assert len(list(rows)) == heard[0].rows
     return heard[0]

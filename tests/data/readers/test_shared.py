@@ -8,7 +8,7 @@ import pytest
 
 from data.errors import PotstillError
 from data.example import Example
-from data.readers.examples import infer_task, read
+from data.readers.examples import find_task, read
 from data.readers.source import Source
 from data.tasks.task import Task
 
@@ -52,7 +52,7 @@ def examples(name: str) -> list[Example]:
 
 @pytest.mark.parametrize("name", TASKS)
 def test_the_task_is_found(name: str) -> None:
-    assert infer_task(Source(SHARED / name)) == TASKS[name]
+    assert find_task(Source(SHARED / name))[0] == TASKS[name]
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -100,7 +100,7 @@ def test_a_hotel_review_keeps_the_tab_inside_it() -> None:
 @pytest.mark.parametrize("name", ["goemotions/train.tsv", "squad/dev.json", "conll2003/train.txt"])
 def test_sets_of_other_kinds_are_refused_clearly(name: str) -> None:
     with pytest.raises(PotstillError):
-        infer_task(Source(SHARED / name))
+        find_task(Source(SHARED / name))[0]
 
 
 def _odd(text: str | None) -> bool:

@@ -7,7 +7,7 @@ import pytest
 
 from data.errors import BAD_DATA, PotstillError
 from data.example import MASK, Example
-from data.readers.examples import infer_task, read
+from data.readers.examples import find_task, read
 from data.readers.said import FileReport
 from data.readers.source import Source
 from data.tasks.task import Task
@@ -76,7 +76,7 @@ def test_after_broken_quoting_only_its_first_line_is_lost(tmp_path: Path) -> Non
 def test_the_first_rows_may_be_bad(tmp_path: Path) -> None:
     rows, report = skipped(tmp_path / "f.tsv", "\n".join(["text\tlabel", "a", "b", *FINE]))
     assert len(rows) == 10 and report.skipped == {"ragged": 2}
-    assert infer_task(Source(tmp_path / "f.tsv", skip_bad=True)) == SENTIMENT
+    assert find_task(Source(tmp_path / "f.tsv", skip_bad=True))[0] == SENTIMENT
 
 
 def test_a_file_of_bad_rows_only_is_refused_with_the_first(tmp_path: Path) -> None:

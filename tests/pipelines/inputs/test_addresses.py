@@ -10,7 +10,7 @@ from data.readers.source import Source
 from data.tasks.task import Task
 from pipelines.inputs.addresses import said_of, with_said
 from pipelines.inputs.reading import Reading
-from pipelines.options import Columns
+from pipelines.options import spelled
 from pipelines.recipes import recipe as recipes
 from pipelines.recipes import toml
 
@@ -94,6 +94,6 @@ def test_a_recipe_has_a_table_for_a_file(tmp_path: Path) -> None:
 
 
 def test_the_next_command_is_told_the_columns_that_were_given() -> None:
-    assert Columns().spelled == ""
-    given = Columns(text="1+2", label="the label", delimiter=";", header=False, skip_bad=True, kind="classify")
-    assert given.spelled == (" --text 1+2 --label 'the label' --no-header --delimiter ';' --skip-bad --kind classify")
+    assert spelled({"text": None}) == ""
+    given = {"text": "1+2", "label": "the label", "delimiter": ";", "header": False, "skip_bad": True, "pair": None}
+    assert spelled(given) == (" --text 1+2 --label 'the label' --delimiter ';' --no-header --skip-bad")

@@ -25,7 +25,7 @@ from data.examples import describe, hash_ids, write_parts
 from data.manifest import Manifest, read_manifest, write_manifest
 from data.readers.identity import fingerprint
 from data.row_groups import parquet_writer
-from data.schema import teacher_schema
+from data.schema import Sizes, teacher_schema
 from data.tasks.task import Task
 from pipelines.report.pages import pictures
 from pipelines.report.write import write_report
@@ -96,7 +96,7 @@ def make_examples(out: Path, task: Task) -> list[Example]:
 
 def make_cache(out: Path, examples: Path, rows: list[Example], task: Task) -> np.ndarray:
     logits = answers(rows, task).astype(np.float32)
-    schema = teacher_schema(task, ("logits",), 4)
+    schema = teacher_schema(task, ("logits",), Sizes(4))
     path, ids = out / "part-00000.parquet", pa.chunked_array([[row.id for row in rows]])
     table = pa.table(
         [

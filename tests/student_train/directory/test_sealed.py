@@ -16,12 +16,12 @@ from data.progress import Silent
 from data.readers.source import Source
 from student_train.config import TrainConfig
 from student_train.measure.bench import bench
-from student_train.measure.evaluate import evaluate
 from student_train.measure.opened import open_model
 from student_train.student import Student
 from student_train.teach import teach
 from student_train.train import train
 from teacher_cache.teacher.files import inspect_teacher
+from tests.student_train.conftest import evaluate
 from tests.student_train.test_teach import QUICK
 
 Cache = tuple[Path, Source]

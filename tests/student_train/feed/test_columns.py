@@ -15,7 +15,7 @@ from data.progress import Silent
 from data.text.encoding import Feed, cutting
 from student_train.config import TrainConfig
 from student_train.feed.columns import chosen_columns
-from student_train.feed.reader import Reader, open_cache, open_caches
+from student_train.feed.reader import Reader, open_caches
 from student_train.feed.stream import Stream
 from student_train.losses.table import LOSSES, Loss
 from student_train.train import train
@@ -51,7 +51,7 @@ def said(rows: Any, tokenizer: Tokenizer) -> dict[str, Any]:
 def reader(rows: Any, said: dict[str, Any], make_cache: Any, tmp_path: Path) -> Reader:
     """All columns, in row groups of 8, of which the cache makes pieces of 3."""
     teacher = make_cache(tmp_path, rows, group_rows=8, piece_rows=3, signals=said)
-    return open_cache(teacher)[0].with_columns(tuple(said))
+    return open_caches([teacher])[0].with_columns(tuple(said))
 
 
 def test_a_signal_without_a_layer_is_all_its_layers() -> None:
@@ -95,7 +95,7 @@ def test_every_signal_stands_beside_its_text_in_every_batch(
 def test_no_more_rows_are_read_at_once_than_a_row_group_of_the_cache_holds(reader: Reader) -> None:
     assert [group.size for group in reader.groups] == [3, 3, 2] * 3 + [3, 3]
     assert [group.place for group in reader.groups] == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3]
-    plain = open_cache(reader.caches[0].directory)[0]
+    plain = open_caches([reader.caches[0].directory])[0]
     assert [group.size for group in plain.groups] == [8, 8, 8, 6]  # logits alone are small: shuffle more rows together
     assert plain.count == reader.count == 27
     pieces, whole = (one.read(list(range(len(one.groups)))) for one in (reader, plain))
@@ -129,7 +129,7 @@ def test_equal_counts_of_other_ids_are_refused_too(
     rows: Any, said: dict[str, Any], make_cache: Any, tmp_path: Path, tokenizer: Tokenizer
 ) -> None:
     teacher = make_cache(tmp_path, rows, signals={"input_ids": [ids + 1 for ids in said["input_ids"]]})
-    reader = dataclasses.replace(open_cache(teacher)[0], columns=("input_ids",))
+    reader = dataclasses.replace(open_caches([teacher])[0], columns=("input_ids",))
     with pytest.raises(PotstillError, match="which 'input_ids' is about"):
         next(Stream(reader, Joint(Feed(cutting(tokenizer, 64))), 8, 1, 0).batches(0))
 

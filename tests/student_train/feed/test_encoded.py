@@ -20,7 +20,7 @@ from data.text.encoding import Feed, cutting
 from student_train.batch import Batch, Encoded
 from student_train.config import TrainConfig
 from student_train.feed.encoded import EncodedRows, open_encoded
-from student_train.feed.reader import Reader, open_cache
+from student_train.feed.reader import Reader, open_caches
 from student_train.feed.stream import Stream
 from student_train.train import train
 from student_train.vocab.vocabulary import Joint, Subwords, Vocabulary, Words, build_words
@@ -34,8 +34,8 @@ def readers(tmp_path_factory: pytest.TempPathFactory, make_cache: Any, sentiment
     """57 rows in row groups of 10: of one text, and of two."""
     one, two = (tmp_path_factory.mktemp(name) for name in ("one", "two"))
     return {
-        "one text": open_cache(make_cache(one, sentiment_rows(57), group_rows=10))[0],
-        "two texts": open_cache(make_cache(two, pair_rows(57), group_rows=10))[0],
+        "one text": open_caches([make_cache(one, sentiment_rows(57), group_rows=10)])[0],
+        "two texts": open_caches([make_cache(two, pair_rows(57), group_rows=10)])[0],
     }
 
 
@@ -167,7 +167,7 @@ def test_ids_of_another_vocabulary_or_of_other_rows_are_not_read(
     vocabulary = vocabulary_of("subwords", reader, tokenizer)
     assert isinstance(vocabulary, Subwords)
     list(streams(reader, vocabulary, tmp_path)[1].batches(0))
-    originals = open_cache(reader.caches[0].directory, rows="original")[0]
+    originals = open_caches([reader.caches[0].directory], rows="original")[0]
     others: list[tuple[Reader, Vocabulary]] = [
         (reader, dataclasses.replace(vocabulary, kept=vocabulary.kept[::-1])),
         (reader, dataclasses.replace(vocabulary, longest=3)),

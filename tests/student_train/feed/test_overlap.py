@@ -13,7 +13,7 @@ from data.progress import Silent
 from data.tasks.task import Task
 from student_train.config import TeachConfig, TrainConfig
 from student_train.feed.overlap import note_overlap
-from student_train.feed.reader import open_cache
+from student_train.feed.reader import open_caches
 from student_train.teach import KeptOut, teach
 from student_train.train import train
 
@@ -55,7 +55,7 @@ def test_rows_that_are_not_trained_on_are_not_counted(make_cache: Any, sentiment
     rows = sentiment_rows(50)
     dev = labelled(rows)[:3]
     made = [dataclasses.replace(e, source_id=e.id, op="mask") if e.text == dev[0].text else e for e in rows.examples]
-    reader, _ = open_cache(make_cache(tmp_path, dataclasses.replace(rows, examples=made)), rows="original")
+    reader, _ = open_caches([make_cache(tmp_path, dataclasses.replace(rows, examples=made))], rows="original")
     assert note_overlap(dev, reader).startswith("2 of 3 dev texts")
 
 
@@ -87,6 +87,6 @@ def test_rows_that_no_loss_can_use_are_not_counted(make_cache: Any, sentiment_ro
     rows = sentiment_rows(50)
     dev = labelled(rows)[:3]
     bare = [dataclasses.replace(e, label=None) if e.text == dev[0].text else e for e in rows.examples]
-    reader, _ = open_cache(make_cache(tmp_path, dataclasses.replace(rows, examples=bare)))
+    reader, _ = open_caches([make_cache(tmp_path, dataclasses.replace(rows, examples=bare))])
     assert note_overlap(dev, reader).startswith("3 of 3 dev texts")
     assert note_overlap(dev, reader.with_labels("labelled")).startswith("2 of 3 dev texts")

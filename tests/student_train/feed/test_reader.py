@@ -12,7 +12,7 @@ from data.errors import BAD_DATA, NO_INPUT, STALE, PotstillError
 from data.examples import describe
 from data.layout import MANIFEST
 from data.manifest import Manifest, read_manifest, write_manifest
-from student_train.feed.reader import Block, Reader, open_cache, open_examples
+from student_train.feed.reader import Block, Reader, open_caches, open_examples
 
 
 def whole(reader: Reader) -> Block:
@@ -21,7 +21,7 @@ def whole(reader: Reader) -> Block:
 
 def test_a_cache_gives_texts_labels_and_logits_row_by_row(tmp_path: Path, make_cache: Any, sentiment_rows: Any) -> None:
     rows = sentiment_rows(150)
-    reader, _ = open_cache(make_cache(tmp_path, rows, group_rows=20, part_rows=64))
+    reader, _ = open_caches([make_cache(tmp_path, rows, group_rows=20, part_rows=64)])
     block = whole(reader)
     assert block.texts == [example.text for example in rows.examples]
     assert block.label.tolist() == [-100 if e.label is None else e.label for e in rows.examples]
@@ -34,17 +34,17 @@ def test_a_cache_gives_texts_labels_and_logits_row_by_row(tmp_path: Path, make_c
 
 def test_row_groups_come_in_the_order_asked(tmp_path: Path, make_cache: Any, sentiment_rows: Any) -> None:
     rows = sentiment_rows(60)
-    reader, _ = open_cache(make_cache(tmp_path, rows, group_rows=20))
+    reader, _ = open_caches([make_cache(tmp_path, rows, group_rows=20)])
     wanted = [example.text for example in (*rows.examples[40:], *rows.examples[:20])]
     assert reader.read([2, 0]).texts == wanted
 
 
 def test_pairs_and_scores_are_read_too(tmp_path: Path, make_cache: Any, pair_rows: Any, score_rows: Any) -> None:
     rows = pair_rows(10)
-    block = whole(open_cache(make_cache(tmp_path / "pairs", rows))[0])
+    block = whole(open_caches([make_cache(tmp_path / "pairs", rows)])[0])
     assert block.pairs == [example.pair for example in rows.examples]
     rows = score_rows(9)
-    block = whole(open_cache(make_cache(tmp_path / "scores", rows))[0])
+    block = whole(open_caches([make_cache(tmp_path / "scores", rows)])[0])
     known = [example.label is not None for example in rows.examples]
     assert np.isnan(block.label).tolist() == [not value for value in known]
     assert block.label[known].tolist() == pytest.approx([e.label for e in rows.examples if e.label is not None])
@@ -55,18 +55,18 @@ def test_pairs_and_scores_are_read_too(tmp_path: Path, make_cache: Any, pair_row
 def test_rows_can_be_the_original_or_the_augmented_ones(tmp_path: Path, make_cache: Any, sentiment_rows: Any) -> None:
     rows = sentiment_rows(90)
     teacher = make_cache(tmp_path, rows, group_rows=20)
-    made = {name: whole(open_cache(teacher, rows=name)[0]).texts for name in ("all", "original", "augmented")}
+    made = {name: whole(open_caches([teacher], rows=name)[0]).texts for name in ("all", "original", "augmented")}
     assert made["original"] == [e.text for e in rows.examples if e.op is None]
     assert made["augmented"] == [e.text for e in rows.examples if e.op is not None]
     assert len(made["all"]) == 90
-    assert open_cache(teacher, rows="augmented")[0].count == 30
+    assert open_caches([teacher], rows="augmented")[0].count == 30
 
 
 def test_a_row_group_without_a_chosen_row_is_never_opened(tmp_path: Path, make_cache: Any, sentiment_rows: Any) -> None:
     rows = sentiment_rows(60)
     plain = [dataclasses.replace(e, op=None, source_id=None) for e in rows.examples[:20]]
     rows = dataclasses.replace(rows, examples=[*plain, *rows.examples[20:]])
-    reader, _ = open_cache(make_cache(tmp_path, rows, group_rows=20), rows="augmented")
+    reader, _ = open_caches([make_cache(tmp_path, rows, group_rows=20)], rows="augmented")
     assert [group.place for group in reader.groups] == [1, 2]
 
 
@@ -76,7 +76,7 @@ def test_rows_the_teacher_could_not_answer_are_left_out(tmp_path: Path, make_cac
     logits = np.where(np.array(status)[:, None] == "ok", rows.logits, np.nan)
     logits[1::4] = 1.0
     rows = dataclasses.replace(rows, status=status, logits=logits)
-    reader, _ = open_cache(make_cache(tmp_path, rows, group_rows=8))
+    reader, _ = open_caches([make_cache(tmp_path, rows, group_rows=8)])
     block = whole(reader)
     answered = [number for number, state in enumerate(status) if state in ("ok", "truncated")]
     assert block.texts == [rows.examples[number].text for number in answered]
@@ -95,9 +95,9 @@ def test_bare_examples_have_no_teacher(tmp_path: Path, make_cache: Any, sentimen
 def test_choices_that_leave_nothing_are_refused(tmp_path: Path, make_cache: Any, sentiment_rows: Any) -> None:
     teacher = make_cache(tmp_path, sentiment_rows(2))
     with pytest.raises(PotstillError, match=r"no rows 'some'(?s:.)*all, original, augmented"):
-        open_cache(teacher, rows="some")
+        open_caches([teacher], rows="some")
     with pytest.raises(PotstillError, match="has no augmented rows to train on") as caught:
-        open_cache(teacher, rows="augmented")
+        open_caches([teacher], rows="augmented")
     assert caught.value.code == BAD_DATA
 
 
@@ -105,7 +105,7 @@ def test_an_unfinished_cache_is_refused(tmp_path: Path, make_cache: Any, sentime
     teacher = make_cache(tmp_path, sentiment_rows(4))
     (teacher / MANIFEST).unlink()
     with pytest.raises(PotstillError, match=r"not a finished teacher directory(?s:.)*potstill cache") as caught:
-        open_cache(teacher)
+        open_caches([teacher])
     assert caught.value.code == NO_INPUT
 
 
@@ -115,7 +115,7 @@ def test_examples_that_changed_since_are_refused(tmp_path: Path, make_cache: Any
     for path in (tmp_path / "other" / "examples").iterdir():
         path.replace(tmp_path / "examples" / path.name)
     with pytest.raises(PotstillError, match="was made from examples") as caught:
-        open_cache(teacher)
+        open_caches([teacher])
     assert caught.value.code == STALE == 78
 
 
@@ -142,7 +142,7 @@ def test_answers_to_other_texts_are_refused_by_the_shard_s_name(
     make_cache(tmp_path / "other", swapped, group_rows=20, part_rows=30)
     (tmp_path / "other" / "teacher" / "part-00000.parquet").replace(teacher / "part-00000.parquet")
     reseal(teacher, "teacher")
-    reader, _ = open_cache(teacher)
+    reader, _ = open_caches([teacher])
     assert len(reader.read([1, 2, 3])) == 40  # all other row groups are sound
     with pytest.raises(PotstillError, match=r"row group 0 of .*part-00000\.parquet does not hold the ids") as caught:
         reader.read([0])
@@ -155,7 +155,7 @@ def test_a_shard_with_fewer_row_groups_is_refused(tmp_path: Path, make_cache: An
     pq.write_table(pq.read_table(path), path, row_group_size=40)
     reseal(teacher, "teacher")
     with pytest.raises(PotstillError) as caught:
-        whole(open_cache(teacher)[0])
+        whole(open_caches([teacher])[0])
     assert caught.value.code == BAD_DATA
 
 
@@ -168,7 +168,7 @@ def test_a_flipped_bit_is_found_and_not_trained_on(tmp_path: Path, make_cache: A
     content[column.data_page_offset + column.total_compressed_size // 2] ^= 0x40
     path.write_bytes(bytes(content))
     with pytest.raises(PotstillError, match=r"part-00000\.parquet is damaged") as caught:
-        whole(open_cache(teacher)[0])
+        whole(open_caches([teacher])[0])
     assert caught.value.code == BAD_DATA
 
 
@@ -177,11 +177,11 @@ def test_a_shard_that_is_no_parquet_file_is_refused(tmp_path: Path, make_cache: 
     path = teacher / "part-00000.parquet"
     path.write_bytes(b"x" * path.stat().st_size)
     with pytest.raises(PotstillError, match=r"part-00000\.parquet is damaged") as caught:
-        open_cache(teacher)
+        open_caches([teacher])
     assert caught.value.code == BAD_DATA
 
 
 def test_the_manifest_comes_with_the_reader(tmp_path: Path, make_cache: Any, sentiment_rows: Any) -> None:
     teacher = make_cache(tmp_path, sentiment_rows(30))
-    reader, manifest = open_cache(teacher)
+    reader, (manifest,) = open_caches([teacher])
     assert manifest.root == reader.root == read_manifest(teacher, "teacher").root

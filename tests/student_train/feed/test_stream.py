@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from data.example import Example
 from student_train.batch import Batch, Encoded, pad_inputs
-from student_train.feed.reader import open_cache
+from student_train.feed.reader import open_caches
 from student_train.feed.stream import Stream, ahead
 from student_train.vocab.vocabulary import Words, build_words
 
@@ -33,7 +33,7 @@ def stream(tmp_path_factory: pytest.TempPathFactory, make_cache: Any, sentiment_
     logits = np.stack([np.arange(157.0), -np.arange(157.0)], axis=1)
     teacher = make_cache(tmp_path_factory.mktemp("s"), replace(rows, examples=texts, logits=logits), group_rows=10)
     words = build_words([example.text for example in texts], min_count=1, longest=20)
-    return Stream(open_cache(teacher)[0], words, batch_size=8, block_groups=4, seed=0)
+    return Stream(open_caches([teacher])[0], words, batch_size=8, block_groups=4, seed=0)
 
 
 def numbers(batch: Batch) -> list[int]:
@@ -91,9 +91,9 @@ def test_classes_are_whole_numbers_scores_real_ones_and_pairs_two_texts(
     stream: Stream, tmp_path: Path, make_cache: Any, score_rows: Any, pair_rows: Any
 ) -> None:
     assert {batch.label.dtype for batch in stream.batches(0)} == {torch.int64}
-    scores = Stream(open_cache(make_cache(tmp_path / "a", score_rows(20)))[0], VOCABULARY, 8, 1, 0)
+    scores = Stream(open_caches([make_cache(tmp_path / "a", score_rows(20))])[0], VOCABULARY, 8, 1, 0)
     assert {batch.label.dtype for batch in scores.batches(0)} == {torch.float32}
-    pairs = Stream(open_cache(make_cache(tmp_path / "b", pair_rows(20)))[0], VOCABULARY, 8, 1, 0)
+    pairs = Stream(open_caches([make_cache(tmp_path / "b", pair_rows(20))])[0], VOCABULARY, 8, 1, 0)
     assert {len(batch.inputs.ids) for batch in pairs.batches(0)} == {2}
 
 
@@ -156,7 +156,7 @@ MEASURE = """
 import re, sys
 from pathlib import Path
 import torch
-from student_train.feed.reader import open_cache
+from student_train.feed.reader import open_caches
 from student_train.feed.stream import Stream
 from student_train.vocab.vocabulary import Words
 
@@ -164,7 +164,7 @@ def anonymous():
     return int(re.search(r"Anonymous:\\s+(\\d+)", Path("/proc/self/smaps_rollup").read_text())[1])
 
 torch.set_num_threads(1)
-reader, _ = open_cache(Path(sys.argv[1]))
+reader, _ = open_caches([Path(sys.argv[1])])
 stream = Stream(reader, Words(("film",), 50), 64, 4, 0)
 start, most = None, 0
 for number, batch in enumerate(stream.batches(0)):

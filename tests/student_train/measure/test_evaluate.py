@@ -18,9 +18,10 @@ from data.readers.source import Source
 from data.tasks.task import Task
 from student_train.measure import bench as module
 from student_train.measure.bench import bench
-from student_train.measure.evaluate import _agreement, evaluate, evaluate_all, evaluate_seeds
+from student_train.measure.evaluate import _agreement, evaluate_all
 from student_train.measure.opened import open_model
 from student_train.student import Student
+from tests.student_train.conftest import evaluate
 
 
 def test_a_student_is_measured_by_what_it_predicts(trained: Any) -> None:
@@ -32,7 +33,7 @@ def test_a_student_is_measured_by_what_it_predicts(trained: Any) -> None:
 
 
 def test_a_teacher_is_measured_alike(taught: Any) -> None:
-    found = evaluate_seeds(taught.out, taught.dev, progress=Silent())
+    found = evaluate_all({"it": taught.out}, {"dev": taught.dev}, progress=Silent())["it"]["dev"]
     assert found["teacher"]["accuracy"] == found["all"]["accuracy"]["mean"] > 0.95
     assert found["all"]["accuracy"]["std"] == 0
 

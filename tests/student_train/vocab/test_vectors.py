@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from data.errors import BAD_DATA, NO_INPUT, PotstillError
 from data.progress import Silent
 from student_train.config import TrainConfig
-from student_train.feed.reader import Reader, open_cache
+from student_train.feed.reader import Reader, open_caches
 from student_train.vocab.start import build_vocabulary, starting_table
 from student_train.vocab.vectors import DEVIATION, project, random_table, standardise, teacher_table, vector_table
 from student_train.vocab.vocabulary import Subwords, Words
@@ -161,14 +161,14 @@ def vocabulary_of(config: TrainConfig, reader: Reader) -> Words | Subwords:
     ],
 )
 def test_a_config_says_where_the_table_starts(sentiment: tuple[Path, object], settings: dict, width: int) -> None:
-    reader, _ = open_cache(sentiment[0])
+    reader, _ = open_caches([sentiment[0]])
     config = TrainConfig(**settings)
     vocabulary = vocabulary_of(config, reader)
     assert starting_table(config, vocabulary, reader.files, seed=0).shape == (vocabulary.size, width)
 
 
 def test_the_vocabulary_is_that_of_the_chosen_rows(sentiment: tuple[Path, object]) -> None:
-    reader, _ = open_cache(sentiment[0])
+    reader, _ = open_caches([sentiment[0]])
     met = vocabulary_of(TrainConfig(vocabulary="teacher", min_count=1), reader)
     assert isinstance(met, Subwords)
     assert met.size == 14 + 1 + 2  # the words, the mask token, padding and unknown
@@ -178,7 +178,7 @@ def test_the_vocabulary_is_that_of_the_chosen_rows(sentiment: tuple[Path, object
 
 
 def test_vocabularies_and_vectors_that_do_not_fit_are_refused(sentiment: tuple[Path, object]) -> None:
-    reader, _ = open_cache(sentiment[0])
+    reader, _ = open_caches([sentiment[0]])
     with pytest.raises(PotstillError, match=r"no vocabulary 'chars'(?s:.)*teacher, subwords, words"):
         vocabulary_of(TrainConfig(vocabulary="chars"), reader)
     config = TrainConfig(vocabulary="teacher", vectors="v.txt")

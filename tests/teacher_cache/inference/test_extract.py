@@ -13,8 +13,7 @@ from data.manifest import read_manifest
 from teacher_cache.build import build
 from teacher_cache.config import CacheConfig
 from teacher_cache.inference import windows
-from teacher_cache.teacher.load import load_teacher
-from tests.teacher_cache.conftest import SENTIMENT, TEXTS
+from tests.teacher_cache.conftest import SENTIMENT, TEXTS, load_teacher
 
 SIGNALS = ("input_ids", "embedding", "cls.2", "hidden", "qkv.2", "gram.1")
 CONFIG = CacheConfig(signals=SIGNALS, dtype="float32", device="cpu", threads=1)

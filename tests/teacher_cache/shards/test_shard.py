@@ -20,7 +20,7 @@ from teacher_cache.inference.batching import RULE
 from teacher_cache.inference.extract import check_range, mean
 from teacher_cache.inference.windows import batching_rule, plan_windows
 from teacher_cache.shards.shard import write_shard
-from teacher_cache.teacher.load import load_teacher
+from tests.teacher_cache.conftest import load_teacher
 
 TEXTS = ["a good movie", "bad", "the film was very dull"]
 SENTIMENT = Task("classify", ("negative", "positive"))
@@ -145,7 +145,7 @@ def test_every_signal_is_read_back_as_it_was_said(loaded: Any, tmp_path: Path) -
     tokens = tokenise(prepare(loaded.tokenizer, 64), texts)
     answers = answer(loaded.model, tokens, ALL, filler=0, budget=10_000)
     schema = teacher_schema(SENTIMENT, tuple(ALL), SIZES)
-    tally = write_shard(tmp_path / "x.parquet", schema, ids_of(4), answers, [3, 1])
+    tally = write_shard(tmp_path / "x.parquet", schema, ids_of(4), [answers], [3, 1])
     assert (tally.status, tally.tokens) == ({"ok": 3, "rejected:empty": 1}, int(tokens.starts[-1]))
     table = pq.read_table(tmp_path / "x.parquet")
     for field in schema:
@@ -215,7 +215,7 @@ def test_windows_are_written_as_they_come_and_row_groups_end_with_them(
     tokens = tokenise(prepare(loaded.tokenizer, 64), texts)
     schema, groups = teacher_schema(SENTIMENT, tuple(ALL), SIZES), [4, 2]
     whole = answer(loaded.model, tokens, ALL, filler=0, budget=10_000)
-    write_shard(tmp_path / "whole.parquet", schema, ids_of(6), whole, groups)
+    write_shard(tmp_path / "whole.parquet", schema, ids_of(6), [whole], groups)
     monkeypatch.setattr(windows, "WINDOW_BYTES", 2000)
     alive: list[int] = []
     pieces = answer_windows(loaded.model, tokens, ALL, groups, filler=0, budget=10_000)
@@ -247,7 +247,7 @@ def test_the_same_windows_again_are_the_same_bytes(
 def test_per_text_windows_keep_the_row_groups_of_the_examples(loaded: Any, tokens: Tokens, tmp_path: Path) -> None:
     columns = {"logits": 2, "cls.3": 16}
     pieces = answer_windows(loaded.model, tokens, columns, [2, 1], filler=0, budget=100)
-    write_shard(tmp_path / "x.parquet", teacher_schema(SENTIMENT, tuple(columns), 16), ids_of(3), pieces, [2, 1])
+    write_shard(tmp_path / "x.parquet", teacher_schema(SENTIMENT, tuple(columns), Sizes(16)), ids_of(3), pieces, [2, 1])
     with pq.ParquetFile(tmp_path / "x.parquet") as file:
         assert [file.metadata.row_group(place).num_rows for place in range(file.num_row_groups)] == [2, 1]
 
@@ -257,7 +257,7 @@ def test_an_error_of_the_teacher_leaves_no_file(loaded: Any, tokens: Tokens, tmp
         yield answer(loaded.model, tokens, {"logits": 2}, filler=0, budget=100)
         raise ZeroDivisionError
 
-    schema = teacher_schema(SENTIMENT, ("logits",), 16)
+    schema = teacher_schema(SENTIMENT, ("logits",), Sizes(16))
     with pytest.raises(ZeroDivisionError):
         write_shard(tmp_path / "x.parquet", schema, ids_of(6), broken(), [3, 3])
     assert not list(tmp_path.iterdir())

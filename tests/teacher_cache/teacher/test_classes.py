@@ -15,7 +15,7 @@ from data.errors import BAD_DATA, STALE, PotstillError
 from data.labels.agreement import better_order
 from data.manifest import Manifest
 from data.tasks.task import Task
-from student_train.feed.reader import open_cache, open_caches
+from student_train.feed.reader import open_caches
 from teacher_cache.build import build
 from teacher_cache.config import CacheConfig, Launch
 from teacher_cache.repair.recompute import recompute
@@ -187,7 +187,7 @@ def test_a_student_learns_all_classes_of_the_teacher(three, make_examples, heard
     manifest = build(CONFIG, examples, three, tmp_path / "c", progress=heard)
     assert manifest is not None
     assert manifest.task.labels == ("entailment", "neutral", "contradiction")
-    reader, _ = open_cache(tmp_path / "c")
+    reader, _ = open_caches([tmp_path / "c"])
     block = reader.read([0])
     assert reader.task == manifest.task
     assert block.logits is not None and block.logits.shape[1] == 3 and set(block.label) <= {0, 1}

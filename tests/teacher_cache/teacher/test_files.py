@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from data.errors import NO_INPUT, PotstillError
 from data.tasks.task import Task
 from teacher_cache.teacher.files import inspect_teacher
-from teacher_cache.teacher.load import load_teacher
+from tests.teacher_cache.conftest import load_teacher
 
 SENTIMENT = Task("classify", ("negative", "positive"))
 

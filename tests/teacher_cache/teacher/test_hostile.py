@@ -27,7 +27,8 @@ from data.guards.untrusted import read_json, refusing
 from data.guards.weights import MAX_HEADER, read_header
 from data.tasks.task import Task
 from teacher_cache.teacher.files import inspect_teacher
-from teacher_cache.teacher.load import load_model, load_teacher, load_tokenizer
+from teacher_cache.teacher.load import load_model, load_tokenizer
+from tests.teacher_cache.conftest import load_teacher
 
 SENTIMENT = Task("classify", ("negative", "positive"))
 ROOT = Path(__file__).parents[3]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from data.errors import NO_INPUT, PotstillError
-from data.readers.examples import infer_task, read
+from data.readers.examples import find_task, read
 from data.readers.formats.hub import read_rows, split_name
 from data.readers.source import Row, Source
 
@@ -37,7 +37,7 @@ def test_class_numbers_become_their_names(saved: Path) -> None:
 
 
 def test_minus_one_is_no_label(saved: Path) -> None:
-    task = infer_task(Source(f"disk:{saved}"))
+    task = find_task(Source(f"disk:{saved}"))[0]
     assert task.labels == ("negative", "positive")
     assert [example.label for example in read(Source(f"disk:{saved}@test"), task, split="test")] == [None]
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from data.errors import PotstillError
-from pipelines.inputs.reading import Reading, locate, locate_teacher, sealed, texts_of
+from pipelines.inputs.places import locate, locate_teacher, sealed, texts_of
+from pipelines.inputs.reading import Reading
 
 
 def test_embedded_data_has_short_names() -> None:
