@@ -44,7 +44,9 @@ class Worker:
 
     def process(self, index: int) -> tuple[str, Any]:
         """Compute and commit one shard; return its rows, 0 where another process holds it."""
-        return in_words(lambda: self._open.process(index, self._stop))
+        from teacher_cache.launch.worker import process
+
+        return in_words(lambda: process(self._open, index, self._stop))
 
     def stop(self, name: str) -> None:
         """Ask for an end at the next batch."""

@@ -78,8 +78,7 @@ def fill(
         return
     progress.start("teacher", total=total, unit="rows")
     with cpu_threads(threads):
-        session = open_session(settled, progress)
-        compute(session, settled.shelf, missing, on_shard, stop=stop, on_batch=progress.advance)
+        compute(open_session(settled, progress), missing, on_shard, stop=stop, on_batch=progress.advance)
     progress.finish()
 
 

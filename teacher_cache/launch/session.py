@@ -23,18 +23,15 @@ from data import store
 from data.layout import part_name
 from data.running.claims import Claim
 from data.running.stop import Stop
-from data.text.encoding import Feed, feed_of, tokenise
+from data.text.encoding import Feed, tokenise
 from teacher_cache.inference.answers import Answers, answer, answer_windows
 from teacher_cache.job import Job
-from teacher_cache.launch.machine import Machine
 from teacher_cache.shards.commits import Commit, ShardReport
 from teacher_cache.shards.plan import Plan
-from teacher_cache.shards.reuse import Donor, Found
+from teacher_cache.shards.reuse import Found
 from teacher_cache.shards.rows import Rows, merge, read_rows
 from teacher_cache.shards.shard import Tally, write_shard
 from teacher_cache.shards.shelf import Add, Shelf
-from teacher_cache.shards.student_files import keep, kept
-from teacher_cache.teacher.load import load_model
 
 LEAST_BUDGET = 64  # sub-words; a batch that does not fit at this size will not fit
 
@@ -46,24 +43,15 @@ class Session:
     """A loaded teacher and what it is to do. found: rows of other caches that need no teacher."""
 
     job: Job
+    shelf: Shelf
     plan: Plan
     model: Any
     feed: Feed
     found: Found | None = None
 
 
-def load_session(job: Job, plan: Plan, machine: Machine, tokenizer: Any, donors: Sequence[Donor] = ()) -> Session:
-    """Load the teacher, and keep in the cache what students start from."""
-    model = load_model(job.files, device=machine.device, dtype=machine.dtype, attention=machine.attention)
-    if not kept(job.out):
-        keep(job.out, model, tokenizer, job.files)
-    feed = feed_of(tokenizer, model, job.config.max_length)
-    return Session(job, plan, model, feed, Found(donors) if donors else None)
-
-
 def compute(
     session: Session,
-    shelf: Shelf,
     missing: Iterable[int],
     on_shard: Callable[[int], None],
     *,
@@ -74,8 +62,8 @@ def compute(
 
     on_shard: called with the rows of each shard that is committed.
     """
-    todo = claimed(session.plan, shelf, missing)
-    with shelf.adding(session.plan) as add, closing(todo), ThreadPoolExecutor(1, "teacher-cache") as reader:
+    todo = claimed(session, missing)
+    with session.shelf.adding(session.plan) as add, closing(todo), ThreadPoolExecutor(1, "teacher-cache") as reader:
         held = next(todo, None)
         ahead = held and reader.submit(_read, session, held[0], stop)
         while held is not None and ahead is not None:
@@ -88,7 +76,7 @@ def compute(
             stop.check()
 
 
-def claimed(plan: Plan, shelf: Shelf, missing: Iterable[int]) -> Generator[tuple[int, Claim], None, None]:
+def claimed(session: Session, missing: Iterable[int]) -> Generator[tuple[int, Claim], None, None]:
     """Claim shards one after the other; those that another process holds, or has finished meanwhile, are left out.
 
     Closed, it gives up all that it claimed.
@@ -96,7 +84,7 @@ def claimed(plan: Plan, shelf: Shelf, missing: Iterable[int]) -> Generator[tuple
     holds = []
     try:
         for index in missing:
-            if hold := shelf.claim(plan, index):
+            if hold := session.shelf.claim(session.plan, index):
                 holds.append(hold)
                 yield index, hold
     finally:
@@ -115,7 +103,15 @@ def process_shard(session: Session, index: int, rows: Rows, add: Add, *, on_batc
         try:
             with store.temporary(session.job.out / part_name(index)) as tmp:
                 tally = write(session, index, rows, tmp, budget=budget, on_batch=on_batch)
-                return add(index, tmp, _report(session.plan, tally, budget, time.perf_counter() - start))
+                report = ShardReport(
+                    seconds=round(time.perf_counter() - start, 3),
+                    tokens=tally.tokens,
+                    padded_tokens=tally.padded,
+                    status=dict(sorted(tally.status.items())),
+                    reused=tally.reused,
+                    token_budget=0 if budget == session.plan.token_budget else budget,
+                )
+                return add(index, tmp, report)
         except (RuntimeError, MemoryError) as error:
             if not _out_of_memory(error) or budget // 2 < LEAST_BUDGET:
                 raise
@@ -175,17 +171,6 @@ def ask(session: Session, texts: list[str], pairs: list[str] | None) -> np.ndarr
     feed, budget = session.feed, session.plan.token_budget
     answers = answer(session.model, tokens, widths, filler=feed.pad, budget=budget, alone=feed.alone)
     return in_order(answers, session.job.classes.outputs).columns["logits"]
-
-
-def _report(plan: Plan, tally: Tally, budget: int, seconds: float) -> ShardReport:
-    return ShardReport(
-        round(seconds, 3),
-        tally.tokens,
-        tally.padded,
-        dict(sorted(tally.status.items())),
-        reused=tally.reused,
-        token_budget=0 if budget == plan.token_budget else budget,
-    )
 
 
 def _watched(rows: Rows, stop: Stop, on_batch: OnBatch) -> OnBatch:

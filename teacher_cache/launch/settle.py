@@ -9,18 +9,23 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from data.progress import Progress
+from data.text.encoding import feed_of
 from teacher_cache.config import Launch
 from teacher_cache.job import Job, row_set
 from teacher_cache.launch.gold import check_order
 from teacher_cache.launch.machine import Machine, choose
-from teacher_cache.launch.session import Session, ask, load_session
+from teacher_cache.launch.session import Session, ask
 from teacher_cache.launch.trial import suit
 from teacher_cache.shards import plan as plans
 from teacher_cache.shards.plan import Plan
-from teacher_cache.shards.reuse import Donor, find_donors, open_donors
+from teacher_cache.shards.reuse import Donor, Found, find_donors, open_donors
 from teacher_cache.shards.shelf import Shelf
-from teacher_cache.teacher.load import load_tokenizer
+from teacher_cache.shards.student_files import keep, kept
+from teacher_cache.teacher.load import load_model, load_tokenizer
 from teacher_cache.teacher.probe import probe
+
+# What of the provenance may move a last bit. Not the number of threads: each batch is computed by one.
+LAST_BITS = (*plans.LIBRARIES, "device", "attention")
 
 
 @dataclass(frozen=True)
@@ -50,25 +55,31 @@ def settle(job: Job, shelf: Shelf, launch: Launch, progress: Progress) -> Settle
     if there is not None:
         plan = make_plan(job, machine, probe(tokenizer), there)
         shelf.resume(plan)
-        for line in plans.differences(_comparable(there), _comparable(plan)):
+        before, now = ({name: each.provenance.get(name) for name in LAST_BITS} for each in (there, plan))
+        for line in plans.differences(before, now):
             progress.note(f"the cache was begun elsewhere: {line}")
         return Settled(job, launch, shelf, plan, machine, tokenizer)
     machine = suit(machine, job, tokenizer, say=progress.note)
     plan = make_plan(job, machine, probe(tokenizer), None)
     donors = find_donors(launch.reuse, plan, progress)
     plan = replace(plan, reuse=tuple(donor.identity for donor in donors))
-    check_order(job, lambda texts, pairs: ask(load_session(job, plan, machine, tokenizer), texts, pairs), progress)
+    settled = Settled(job, launch, shelf, plan, machine, tokenizer, donors=())
+    check_order(job, lambda texts, pairs: ask(open_session(settled, progress), texts, pairs), progress)
     if not shelf.begin(plan):
         return settle(job, shelf, launch, progress)  # another process was faster: its plan counts
-    return Settled(job, launch, shelf, plan, machine, tokenizer, donors)
+    return replace(settled, donors=donors)
 
 
 def open_session(settled: Settled, progress: Progress) -> Session:
-    """Load the teacher, and find the rows of other caches that the plan takes over."""
-    plan, donors = settled.plan, settled.donors
+    """Load the teacher, keep in the cache what students start from, and find the rows that the plan takes over."""
+    job, plan, machine, donors = settled.job, settled.plan, settled.machine, settled.donors
     if donors is None:
         donors = open_donors(settled.launch.reuse, plan, progress)
-    return load_session(settled.job, plan, settled.machine, settled.tokenizer, donors)
+    model = load_model(job.files, device=machine.device, dtype=machine.dtype, attention=machine.attention)
+    if not kept(job.out):
+        keep(job.out, model, settled.tokenizer, job.files)
+    feed = feed_of(settled.tokenizer, model, job.config.max_length)
+    return Session(job, settled.shelf, plan, model, feed, Found(donors) if donors else None)
 
 
 def make_plan(job: Job, machine: Machine, probed: str, there: Plan | None) -> Plan:
@@ -93,8 +104,3 @@ def make_plan(job: Job, machine: Machine, probed: str, there: Plan | None) -> Pl
             **plans.places(job.examples, job.files.path, job.out),
         },
     )
-
-
-def _comparable(plan: Plan) -> dict[str, Any]:
-    """What of the provenance may move a last bit. Not the number of threads: each batch is computed by one."""
-    return {name: plan.provenance.get(name) for name in (*plans.LIBRARIES, "device", "attention")}

@@ -5,7 +5,7 @@ It reads the plan from the cache directory, commits by itself, and uploads what 
 
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from data.errors import NO_INPUT, PotstillError
 from data.progress import Progress
@@ -30,30 +30,22 @@ def fill_share(request: Request, shards: Sequence[int], on_shard: Callable[[int]
         own = [index for index in shards if request.launch.share.has(index)]
         if own:
             with cpu_threads(request.config.threads):
-                session = open_session(settled, progress)
-                compute(session, settled.shelf, own, on_shard, stop=stop, on_batch=progress.advance)
+                compute(open_session(settled, progress), own, on_shard, stop=stop, on_batch=progress.advance)
 
 
-@dataclass(frozen=True)
-class Worker:
-    """A process that has joined a cache and loaded the teacher, and is told the numbers of its shards one by one."""
-
-    settled: Settled
-    session: Session
-
-    def process(self, shard: int, stop: Stop) -> int:
-        """Compute and commit one shard; return its rows, 0 where another process holds it."""
-        rows: list[int] = []
-        with cpu_threads(self.settled.job.config.threads):
-            compute(self.session, self.settled.shelf, [shard], rows.append, stop=stop)
-        return sum(rows)
-
-
-def open_worker(request: Request, progress: Progress) -> Worker:
-    """Join a cache and load the teacher."""
+def open_worker(request: Request, progress: Progress) -> Session:
+    """Join a cache and load the teacher, for shards that are named later (see `process`)."""
     settled = join(request, progress)
     with cpu_threads(request.config.threads):
-        return Worker(settled, open_session(settled, progress))
+        return open_session(settled, progress)
+
+
+def process(session: Session, shard: int, stop: Stop) -> int:
+    """Compute and commit one shard; return its rows, 0 where another process holds it."""
+    rows: list[int] = []
+    with cpu_threads(session.job.config.threads):
+        compute(session, [shard], rows.append, stop=stop)
+    return sum(rows)
 
 
 def join(request: Request, progress: Progress) -> Settled:

@@ -142,29 +142,21 @@ def commit_shard(directory: Path, index: int, tmp: Path, *, plan: str, source: P
     """
     sha256 = store.sha256_file(tmp)
     part = Part(shard_name(index, sha256), source.rows, tmp.stat().st_size, sha256, source.ids)
-    record = {**asdict(part), "plan": plan, "report": report.values}
+    record, target = {**asdict(part), "plan": plan, "report": report.values}, directory / part.name
     while True:
-        _place(directory, tmp, part)
+        while not store.add(tmp, target) and not (target.is_file() and store.sha256_file(target) == sha256):
+            store.move(target, directory / QUARANTINE)  # a file of that name with other bytes
         if store.put(commit_path(directory, index), store.to_record(record)):
             return Commit(part, report, plan)
         found = read_commit(directory, index, plan=plan, source=source, whole=False)
         if isinstance(found, Commit):
             if found.part.name != part.name:
-                (directory / part.name).unlink(missing_ok=True)  # ours, made just now, and no record names it
+                target.unlink(missing_ok=True)  # ours, made just now, and no record names it
             return found
         set_aside(directory, found)
 
 
-def set_aside(directory: Path, fault: Fault) -> list[Path]:
-    """Move the files of a fault to `quarantine/`; return where they are now."""
-    moved = [store.move(path, directory / QUARANTINE) for path in fault.files]
-    return [path for path in moved if path is not None]
-
-
-def _place(directory: Path, tmp: Path, part: Part) -> None:
-    """Link a shard to its name; a file of that name with other bytes is set aside."""
-    target = directory / part.name
-    while not store.add(tmp, target):
-        if target.is_file() and store.sha256_file(target) == part.sha256:
-            return
-        store.move(target, directory / QUARANTINE)
+def set_aside(directory: Path, fault: Fault) -> None:
+    """Move the files of a fault to `quarantine/`."""
+    for path in fault.files:
+        store.move(path, directory / QUARANTINE)

@@ -23,6 +23,8 @@ from data.running.share import Share
 from data.running.stop import Stop
 from teacher_cache.build import build
 from teacher_cache.config import CacheConfig, Launch, Request
+from teacher_cache.shards.plan import Plan
+from teacher_cache.shards.shelf import Here
 from teacher_cache.shards.status import Status
 from tests.teacher_cache.conftest import TEXTS
 
@@ -113,6 +115,19 @@ def test_the_status_counts_no_shard_of_another_share_that_is_not_done(teacher, e
     first, second = written[:3], written[3:]
     assert [entry[:2] for entry in first] == [("running", 0), ("running", 1), ("waiting", 1)]
     assert [entry[:2] for entry in second] == [("running", 1), ("running", 2), ("waiting", 2)]
+
+
+def test_who_loses_the_race_for_the_plan_goes_on_with_the_winner_s(teacher, examples, tmp_path, monkeypatch) -> None:
+    begin = Here.begin
+
+    def late(self: Here, plan: Plan) -> bool:
+        """Another process puts its plan first, with another value for what was left open."""
+        assert begin(self, replace(plan, token_budget=512))
+        return begin(self, plan)
+
+    monkeypatch.setattr(Here, "begin", late)
+    manifest = build(PLAIN, examples, teacher, tmp_path / "out", progress=Silent())
+    assert manifest is not None and manifest.config["token_budget"] == 512
 
 
 def mix_up(examples: Path) -> None:

@@ -216,11 +216,11 @@ def test_a_cache_finished_here_is_sent_up_without_a_teacher(
 
 
 def test_a_worker_of_another_machine_joins_by_the_store(s3, alone, teacher, examples, tmp_path: Path) -> None:
-    from teacher_cache.launch.worker import open_worker
+    from teacher_cache.launch.worker import open_worker, process
 
     run(s3, examples, teacher, tmp_path / "first", share=Share(0, 2))
     request = Request(PLAIN, examples, str(teacher), tmp_path / "second", Launch(store=s3.url))
-    assert open_worker(request, Silent()).process(1, Stop("")) == 3
+    assert process(open_worker(request, Silent()), 1, Stop("")) == 3
     assert run(s3, examples, teacher, tmp_path / "first").root == alone.root
     assert not list((tmp_path / "first").glob("part-00001-*"))
 
