@@ -40,7 +40,6 @@ KEEPERS = {
 }
 OTHERS = {
     "teacher_cache/launch/session.py",  # the name under which a shard is written
-    "teacher_cache/repair/repair.py",  # moves what is damaged into quarantine
     "student_train/feed/encoded.py",  # encoded rows, that later epochs read
     "student_train/models/scratch.py",  # the tokenizer of a teacher from scratch
     "student_train/vocab/vocabulary.py",  # a vocabulary saves itself

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from data import store
 from data.errors import TRY_AGAIN, PotstillError
 from data.guards.parquet import opened
-from data.layout import PARTS, QUARANTINE, SHARD
+from data.layout import PARTS, SHARD
 from data.manifest import Manifest, Part, read_manifest
 from data.progress import Progress
 from data.row_groups import read_groups
@@ -23,7 +23,7 @@ from teacher_cache.build import build
 from teacher_cache.repair.notes import read_notes
 from teacher_cache.repair.verify import Finding, check_rows, find_strays, verify
 from teacher_cache.shards import plan as plans
-from teacher_cache.shards.commits import ShardReport, commit_path, commit_shard
+from teacher_cache.shards.commits import Fault, ShardReport, commit_path, commit_shard, set_aside
 from teacher_cache.shards.plan import Plan
 
 
@@ -113,5 +113,5 @@ def _set_aside(directory: Path, finding: Finding, done: Repair) -> None:
     match = SHARD.fullmatch(finding.path.name)
     liars = [commit_path(directory, int(match[1]))] if match and finding.kind == "damaged" else []
     for path in (*liars, finding.path):
-        if path.is_file() and store.move(path, directory / QUARANTINE):
+        if path.is_file() and set_aside(directory, Fault(files=(path,))):
             done.set_aside[path.name] = finding.what
