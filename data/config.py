@@ -33,7 +33,8 @@ def build(cls: type[Config], values: Mapping[str, Any], *, where: str) -> Config
     hints = typing.get_type_hints(cls)
     unknown = sorted(set(values) - set(fields))
     if unknown:
-        raise PotstillError(f"{where}: unknown key {unknown[0]!r}", hint=f"known keys: {', '.join(fields)}")
+        moved = getattr(cls, "moved", lambda *about: None)(unknown[0], values, where)
+        raise PotstillError(f"{where}: unknown key {unknown[0]!r}", hint=moved or f"known keys: {', '.join(fields)}")
     made = {name: _convert(value, hints[name], f"{where}: {name}") for name, value in values.items()}
     try:
         return cls(**made)

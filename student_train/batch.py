@@ -46,6 +46,12 @@ class Batch:
     teacher: Outputs | None
     rows: np.ndarray
 
+    @property
+    def told(self) -> Outputs:
+        """What the teacher said, for losses that need it."""
+        assert self.teacher is not None, "a loss on teacher signals got a batch without them"
+        return self.teacher
+
     def to(self, device: torch.device) -> "Batch":
         if device.type == "cpu":
             return self

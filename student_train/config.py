@@ -1,6 +1,8 @@
 """What can be chosen for a student, and for fine-tuning a teacher. Imports nothing heavy: the command line reads it."""
 
+import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +20,11 @@ SCHEDULES = ("constant", "linear", "cosine")
 AT_LEAST_ONE = ("epochs", "batch_size", "block_groups", "hidden", "dense", "max_words", "max_length")
 MOST_THREADS = 1_024  # a hundred thousand leave no process for anybody on the machine
 SHARES = ("warmup", "dropout")
+MOVED = {  # keys of older recipes -> the loss and its option that they are now
+    "temperature": ("kl", "temperature"),
+    "preset": ("kl", "preset"),
+    "mse_reduction": ("logit_mse", "reduction"),
+}
 
 
 @dataclass(frozen=True)
@@ -25,12 +32,10 @@ class TrainConfig:
     """How a student is trained. Every field can be set in a recipe's `[train]` table or by `--set`.
 
     model          key of `MODELS`; "auto" is bilstm for one text and siamese_bilstm for two
-    losses         loss name -> weight (keys of `LOSSES`)
-    temperature    T of the `kl` loss, and of the mean of probabilities of several teachers
-    preset         reduction preset of the `kl` loss (keys of `PRESETS`)
-    mse_reduction  `logit_mse`: "mean" over rows and classes, or "sum" over classes (the paper's form)
+    losses         loss name -> weight (keys of `LOSSES`). A table in place of the weight gives a loss all its options:
+                   `kl = { weight = 0.9, temperature = 4 }`
     combine        several caches: mean_logits (taken where nothing is said) or mean_probabilities. Those are of
-                   softmax at `temperature`
+                   softmax at the temperature of the `kl` loss
     weights        several caches: the weight of each teacher in their mean; equal where nothing is said
     rows           which rows of the cache: all, original or augmented
     seeds          one student is trained for each of these seeds
@@ -68,10 +73,7 @@ class TrainConfig:
     """
 
     model: str = "auto"
-    losses: dict[str, float] = field(default_factory=lambda: dict(LOSS_DEFAULT))
-    temperature: float = 1.0
-    preset: str = "hinton"
-    mse_reduction: str = "mean"
+    losses: dict[str, Any] = field(default_factory=lambda: dict(LOSS_DEFAULT))
     combine: str | None = None
     weights: tuple[float, ...] | None = None
     rows: str = "all"
@@ -106,6 +108,22 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         _check(self)
+        object.__setattr__(self, "losses", options_of_losses(self.losses))
+
+    @staticmethod
+    def moved(key: str, values: Mapping[str, Any], where: str) -> str | None:
+        """Say how a key that older recipes have is written now; None for one that never was.
+
+        values: the table that the key stands in; where: "recipe demo [arms.distilled]", "potstill train"
+        """
+        if key not in MOVED:
+            return None
+        (name, option), losses = MOVED[key], values.get("losses")
+        given = options_of_losses(losses).get(name) if isinstance(losses, Mapping) else None
+        options = (given or {"weight": 1.0}) | {option: values[key]}
+        spelled = ", ".join(f"{key} = {json.dumps(value, default=str)}" for key, value in options.items())
+        table = where.partition("[")[2].rstrip("]") or "train"
+        return f"losses.{name} = {{ {spelled} }}, or --set {table}.losses.{name}.{option}={values[key]}"
 
 
 @dataclass(frozen=True)
@@ -144,6 +162,13 @@ class TeachConfig:
 
     def __post_init__(self) -> None:
         _check(self)
+
+
+def options_of_losses(losses: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Spell the short form `kl = 0.9` as a table of options, `kl = { weight = 0.9 }`; the losses check the values."""
+    return {
+        name: dict(options) if isinstance(options, Mapping) else {"weight": options} for name, options in losses.items()
+    }
 
 
 def _check(config: TrainConfig | TeachConfig) -> None:

@@ -7,22 +7,20 @@ out/  model.safetensors config.json tokenizer.json …   a plain Hugging Face di
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from tokenizers import Tokenizer
-from torch import nn
 
 from data import store
 from data.config import as_dict
 from data.errors import PotstillError
 from data.example import Example
 from data.examples import describe, write_parts
-from data.layout import MANIFEST
+from data.layout import ENCODED, MANIFEST
 from data.manifest import Manifest, open_sealed, read_manifest, write_manifest
 from data.progress import Progress
 from data.readers.examples import read
@@ -34,21 +32,26 @@ from data.tasks.task import Task
 from data.text.encoding import feed_of
 from data.text.families import position_limit
 from data.text.held_out import Guard, Overlap, guard_of, without
-from student_train.batch import pad_inputs
-from student_train.config import TeachConfig, TrainConfig, what_only
+from student_train.config import TeachConfig, what_only
 from student_train.directory.found import find_finished, set_damaged_aside
 from student_train.directory.writing import clear, sealing, tidy, writing
+from student_train.feed.encoded import open_encoded
 from student_train.feed.reader import open_examples
+from student_train.feed.stream import Stream
 from student_train.loop.dev import encode_labelled
 from student_train.loop.history import write_curve
 from student_train.loop.optim import Optimizer
-from student_train.loop.run import Fit, Fitted, run
+from student_train.loop.run import train_from
+from student_train.loop.steps import Run
+from student_train.losses.hard import Gold
+from student_train.losses.objective import Objective
 from student_train.models.encoder import load_to_teach, new_encoder
 from student_train.models.hugging_face import Transformer
-from student_train.models.precision import choose_device, choose_precision, precision_that_suits
+from student_train.models.precision import choose_device
 from student_train.models.scratch import open_tokenizer
-from student_train.objective import teacher_objective
 from student_train.vocab.vocabulary import Joint
+
+EXAMPLES = "examples"  # the training rows, in the teacher's directory
 
 
 @dataclass(frozen=True)
@@ -102,117 +105,86 @@ def teach(
         heard.recall(manifest.report)
         tidy(out)
         return manifest
-    about = (task, examples, origins)
     with writing(out):
         if find_finished(out, "encoder", as_dict(config), origins) is None:  # who was here before may have finished it
             set_damaged_aside(out, "encoder", progress=progress)
-            rows = read(train, task, split="train", tell=heard)
-            _write_rows(rows, about, kept_out.guard(task, heard), out, progress=progress)
-            _teach(config, about, model, out, heard=heard, progress=progress)
+            guard, overlap = kept_out.guard(task, heard), Overlap(examples)
+            rows = kept_rows(read(train, task, split="train", tell=heard), guard, overlap, progress)
+            parts = tuple(write_parts(out / EXAMPLES, rows, task))
+            write_manifest(out / EXAMPLES, Manifest("examples", task, parts, {"train": origins["train"]}))
+            progress.note(overlap.note("potstill teach … --exclude DEV leaves them out"))
+            _teach(config, task, examples, model, out, origins=origins, heard=heard, progress=progress)
         clear(out)
     return read_manifest(out, "encoder")
 
 
+def kept_rows(rows: Iterable[Example], guard: Guard, overlap: Overlap, progress: Progress) -> Iterator[Example]:
+    """Pass on the training rows but for the guarded ones, count the dev texts among them, and say what was left out."""
+    left_out: Counter[str] = Counter()
+    for example in without(rows, guard, left_out):
+        overlap.see([(example.text, example.pair)])
+        yield example
+    if left_out:
+        progress.note(f"{left_out.total()} training rows equal a text of --exclude: left out")
+
+
 def _teach(
     config: TeachConfig,
-    about: tuple[Task, list[Example], dict[str, str]],
+    task: Task,
+    dev: list[Example],
     model: str,
     out: Path,
     *,
+    origins: dict[str, str],
     heard: Heard,
     progress: Progress,
 ) -> None:
-    """Fine-tune and seal."""
-    (task, dev, origins), started = about, time.monotonic()
+    """Fine-tune on the rows that were written, or go on where it was broken off, and seal.
+
+    origins: hashes of what the teacher is made from, by role; heard: what was said of the files
+    """
+    started, rows = time.monotonic(), read_manifest(out / EXAMPLES, "examples")
     torch.set_num_threads(config.threads or torch.get_num_threads())
-    rows = read_manifest(out / "examples", "examples")
-    own, mark = open_tokenizer(out, out / "examples", rows.root) if is_scratch(model) else (None, "")
+    own, mark = open_tokenizer(out, out / EXAMPLES, rows.root) if is_scratch(model) else (None, "")
     network, tokenizer = _open_model(model, config, task, own, say=progress.note)
-    agreed = origins | {"tokenizer": mark}  # what a resume must find as it was
-    fitted = _train(config, network, tokenizer, (task, dev, agreed), out, progress=progress)
-    seconds = round(time.monotonic() - started, 1)
-    numbers = fitted.numbers | {"seconds": seconds, KEY: heard.values()}
+    key = store.digest_of([what_only(config), origins | {"tokenizer": mark}])  # what a resume must find as it was
+    run = teacher_run(config, network, tokenizer, dev, out, key=key, progress=progress)
+    trained = train_from(run, config, seed=config.seed, progress=progress)
+    run.model.load_state_dict(trained.best)
+    numbers = trained.numbers | {"seconds": round(time.monotonic() - started, 1), KEY: heard.values()}
     with sealing(out) as stage:
-        _seal(stage, network, tokenizer, fitted.config, (task, origins), numbers)
-        write_curve(stage, fitted.curve)
+        _seal(stage, network, tokenizer, Manifest("encoder", task, (), origins, as_dict(trained.config), numbers))
+        write_curve(stage, trained.curve)
 
 
-def _write_rows(
-    train: Iterable[Example],
-    about: tuple[Task, list[Example], dict[str, str]],
-    guard: Guard,
-    out: Path,
-    *,
-    progress: Progress,
-) -> None:
-    """Keep the training rows but for the guarded ones, and say how many dev texts stand among them."""
-    (task, dev, origins), directory = about, out / "examples"
-    left_out: Counter[str] = Counter()
-    overlap = Overlap(dev)
-
-    def rows() -> Iterator[Example]:
-        for example in without(train, guard, left_out):
-            overlap.see([(example.text, example.pair)])
-            yield example
-
-    parts = write_parts(directory, rows(), task)
-    write_manifest(directory, Manifest("examples", task, tuple(parts), {"train": origins["train"]}))
-    if left_out:
-        progress.note(f"{left_out.total()} training rows equal a text of --exclude: left out")
-    progress.note(overlap.note("potstill teach … --exclude DEV leaves them out"))
-
-
-def _train(
-    config: TeachConfig,
-    network: nn.Module,
-    tokenizer: Any,
-    about: tuple[Task, list[Example], dict[str, str]],
-    out: Path,
-    *,
-    progress: Progress,
-) -> Fitted:
-    """Run the loop; the network holds its best weights afterwards."""
-    task, examples, origins = about
-    reader, options = teacher_objective(config, open_examples(out / "examples"))
-    feed = feed_of(tokenizer, network, config.max_length)
-    vocabulary = Joint(feed)
-    device = choose_device(config.device)
-    wrapped = Transformer(network, feed).to(device)
-    texts, say = ["a", "The quick brown fox jumps over the lazy dog."], progress.note
-    trial = pad_inputs(vocabulary.encode(texts, texts if task.pair else None), np.arange(len(texts)))
-    what = Fit(
-        losses={"ce": 1.0},
-        options=options,
-        precision=precision_that_suits(wrapped, trial, choose_precision(config.precision, device), device, say=say),
-        device=device,
-        seed=config.seed,
-        key=store.digest_of([what_only(config), origins]),
-        metric=task.metric(config.best_by),
+def teacher_run(
+    config: TeachConfig, network: Any, tokenizer: Any, dev: list[Example], out: Path, *, key: str, progress: Progress
+) -> Run:
+    """What `train_from` works with: cross-entropy on the labelled rows of `out`, by AdamW."""
+    reader, feed = open_examples(out / EXAMPLES).with_labels("labelled"), feed_of(tokenizer, network, config.max_length)
+    task, vocabulary, device = reader.task, Joint(feed), choose_device(config.device)
+    model = Transformer(network, feed).to(device)
+    encoded = open_encoded(out / ENCODED, reader, vocabulary, say=progress.note)
+    return Run(
+        model,
+        Optimizer(model, "adamw", weight_decay=config.weight_decay),
+        Objective({"ce": Gold()}, task, class_weights=reader.class_weights(config.class_weights)).to(device),
+        Stream(reader, vocabulary, config.batch_size, config.block_groups, config.seed, encoded),
+        encode_labelled(dev, task, vocabulary),
+        out,
+        key,
     )
-    optimizer = Optimizer(wrapped, "adamw", weight_decay=config.weight_decay)
-    rows = (reader, vocabulary, encode_labelled(examples, task, vocabulary))
-    fitted = run(what, config, (wrapped, optimizer), rows, out, progress=progress)
-    wrapped.load_state_dict(fitted.best)
-    return fitted
 
 
-def _seal(
-    out: Path,
-    network: Any,
-    tokenizer: Any,
-    config: TrainConfig | TeachConfig,
-    about: tuple[Task, dict[str, str]],
-    numbers: dict[str, Any],
-) -> None:
-    """Write a plain Hugging Face directory and its manifest."""
+def _seal(out: Path, network: Any, tokenizer: Any, manifest: Manifest) -> None:
+    """Write a plain Hugging Face directory and its manifest, in which the files and their size are filled in."""
     network.to("cpu").save_pretrained(out)
     for path in out.glob("*.safetensors"):
         store.follow_umask(path)
     tokenizer.save_pretrained(out)
-    task, origins = about
-    report = numbers | {"parameters": sum(parameter.numel() for parameter in network.parameters())}
+    report = manifest.report | {"parameters": sum(parameter.numel() for parameter in network.parameters())}
     parts = tuple(describe(path, 0, "") for path in sorted(out.iterdir()))
-    write_manifest(out, Manifest("encoder", task, parts, origins, as_dict(config), report))
+    write_manifest(out, replace(manifest, parts=parts, report=report))
 
 
 def _open_model(

@@ -294,16 +294,34 @@ def test_the_worked_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     from student_train.batch import Batch, Inputs
-    from student_train.losses.table import Options, required_signals, total_loss
+    from student_train.losses.layers import Stack
+    from student_train.losses.objective import Objective
+    from student_train.losses.table import read_losses, required_signals
     from student_train.outputs import Outputs
 
     worked("A loss", monkeypatch)
-    teacher = torch.tensor([[1.0, 0.0], [0.0, 2.0]])
-    batch = Batch(Inputs((), ()), torch.tensor([0, 1]), Outputs(teacher), np.arange(2))
-    options = Options(Task("classify", ("no", "yes")))
-    assert required_signals({"cosine": 1.0}) == ("logits",)
-    assert float(total_loss({"cosine": 1.0}, Outputs(3 * teacher), batch, options)) == pytest.approx(0.0, abs=1e-6)
-    assert float(total_loss({"cosine": 0.5}, Outputs(-teacher), batch, options)) == pytest.approx(1.0)
+    random = torch.Generator().manual_seed(0)
+    teacher = {layer: torch.randn(2, 5, generator=random) for layer in range(5)}
+    student = {layer: torch.randn(2, 3, generator=random) for layer in range(3)}
+    batch = Batch(Inputs((), ()), torch.tensor([0, 1]), Outputs(torch.zeros(2, 2), cls=teacher), np.arange(2))
+    task = Task("classify", ("no", "yes"))
+    assert required_signals({"cls_mse": {}}) == ("cls",)
+
+    def made(width: int, **options: Any) -> Objective:
+        return Objective(
+            read_losses({"cls_mse": options}), task, student=Stack(layers=2, width=width), teacher=Stack(4, 5)
+        )
+
+    whole, half = made(3), made(3, weight=0.5)
+    outputs = Outputs(torch.zeros(2, 2), cls=student)
+    assert len(list(whole.parameters())) == 2 * 3  # a weight and a bias for each of layers 0, 1, 2
+    assert [rate for _, rate in whole.trained()] == [10.0]
+    assert float(half(outputs, batch).detach()) == pytest.approx(float(whole(outputs, batch).detach()) / 2)
+    longer = Outputs(torch.zeros(2, 2), cls={s: 3 * teacher[t] for s, t in ((0, 0), (1, 2), (2, 4))})
+    plain, unit = (made(5, unit_length=only) for only in (False, True))  # widths are equal: nothing to project
+    assert not list(plain.parameters())
+    assert float(plain(longer, batch)) > 1
+    assert float(unit(longer, batch)) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_the_worked_student(monkeypatch: pytest.MonkeyPatch) -> None:

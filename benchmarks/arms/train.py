@@ -24,6 +24,7 @@ class Fixed:
     """Batches of one epoch held in memory, handed out like a stream's: what training costs without any loading."""
 
     def __init__(self, stream: Any, steps: int) -> None:
+        self.reader, self.batch_size = stream.reader, stream.batch_size
         self.blocks = stream.plan(1)
         self.ready = [batch for _, batch in zip(range(steps), stream.batches(1), strict=False)]
 
@@ -40,17 +41,15 @@ def new_student(cache: str) -> tuple[nn.Module, Any, Any]:
     from student_train.config import TrainConfig
     from student_train.feed.reader import open_caches
     from student_train.models.shape import Shape
-    from student_train.models.table import build_model
+    from student_train.train import new_student as untrained
     from student_train.vocab.start import build_vocabulary, starting_table
 
     config = TrainConfig(model="bilstm", **SHAPE)
     reader, _ = open_caches([Path(cache)])
     vocabulary = build_vocabulary(config, reader.files, reader.chunks_of_texts(Silent()))
     table = starting_table(config, vocabulary, reader.files, seed=0)
-    torch.manual_seed(0)
-    model = build_model(Shape("bilstm", vocabulary.size, table.shape[1], classes=reader.task.width, **SHAPE))
-    model.embedding.fill(table)  # type: ignore[union-attr,operator]
-    return model, vocabulary, reader
+    shape = Shape("bilstm", vocabulary.size, table.shape[1], classes=reader.task.width, **SHAPE)
+    return untrained(shape, table, seed=0), vocabulary, reader
 
 
 def ours_loop(cache: str, stream: Any, *, steps: int, device: str = "cpu") -> dict[str, Any]:
@@ -58,34 +57,18 @@ def ours_loop(cache: str, stream: Any, *, steps: int, device: str = "cpu") -> di
     from data.progress import Silent
     from student_train.config import TrainConfig
     from student_train.loop.dev import Labelled
-    from student_train.loop.optim import Optimizer
-    from student_train.loop.steps import Course, State, train_steps
-    from student_train.losses.table import Options
-    from student_train.models.precision import choose_device, choose_precision
+    from student_train.loop.run import course_of
+    from student_train.loop.steps import State, train_steps
+    from student_train.train import student_run
 
     model, vocabulary, reader = new_student(cache)
-    place = choose_device(device)
-    model = model.to(place)
-    course = Course(
-        losses={"logit_mse": 1.0},
-        options=Options(reader.task),
-        metric=reader.task.rules.main_metric,
-        epochs=1,
-        lr=RATE,
-        schedule="linear",
-        warmup=0.02,
-        clip=CLIP,
-        evaluations=1,
-        patience=0,
-        max_steps=steps + 1,  # the loop measures dev at its last step, which is never reached
-        seed=0,
-        device=place,
-        precision=choose_precision(TrainConfig().precision, place),
-    )
+    last = steps + 1  # where the loop measures dev: it is never reached
+    config = TrainConfig(epochs=1, lr=RATE, clip=CLIP, evaluations=1, max_steps=last, device=device)
     dev = Labelled(vocabulary.encode(["a film"], None), np.array([0]), reader.task)
-    optimizer = Optimizer(model, "adamw", weight_decay=0.01)
+    run = student_run(config, model, stream, dev, Path())
+    course = course_of(run, config, 0, Silent())
     rows, start, worked, losses = 0, time.perf_counter(), time.process_time(), []
-    for step in train_steps(model, optimizer, stream, dev, course=course, state=State(), progress=Silent()):
+    for step in train_steps(run, course, State(), progress=Silent()):
         rows += step.rows
         losses.append(step.loss)
         if step.number == steps:

@@ -5,6 +5,7 @@ from typing import Any
 
 from data import config as configs
 from data.errors import NO_INPUT, PotstillError
+from student_train.config import options_of_losses
 
 BUNDLED = Path(__file__).parent
 
@@ -24,5 +25,11 @@ def find_recipe(name: str) -> Path:
 
 
 def read_recipe(name: str) -> dict[str, Any]:
-    """Read a recipe's tables."""
-    return configs.read_toml(find_recipe(name))
+    """Read a recipe's tables. A loss of which only the weight is said, `kl = 0.9`, comes as a table of its options, so
+    that `--set train.losses.kl.temperature=4` can be laid over it."""
+    tables = configs.read_toml(find_recipe(name))
+    arms = tables.get("arms")
+    for table in (tables.get("train"), *(arms.values() if isinstance(arms, dict) else ())):
+        if isinstance(table, dict) and isinstance(table.get("losses"), dict):
+            table["losses"] = options_of_losses(table["losses"])
+    return tables

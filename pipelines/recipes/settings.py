@@ -14,6 +14,7 @@ from pipelines.inputs.values import Given, value_of
 from pipelines.options import Defaults
 from pipelines.recipes import toml
 from pipelines.recipes.files import read_recipe
+from student_train.config import options_of_losses
 
 Config = TypeVar("Config")
 
@@ -22,6 +23,8 @@ def resolve(cls: type[Config], table: str, defaults: Defaults, given: Given) -> 
     """Make the config of one phase; `given` are the options of the command line, None where not given."""
     hints = get_type_hints(cls)
     typed = {name: value_of(hints[name], value, f"--{name.replace('_', '-')}") for name, value in given.items()}
+    if typed.get("losses"):
+        typed["losses"] = options_of_losses(typed["losses"])  # `--set losses.kl.temperature=4` is laid over them
     values = _overlaid(table, defaults, typed, own=True)
     if table == "teach":
         values.pop("model", None)  # of a recipe, where it stands in the same table; the command is told it by -m

@@ -51,7 +51,7 @@ class Arm:
         """Whether its losses ask nothing of the teacher: what a distilled student is compared with."""
         from student_train.losses.table import required_signals
 
-        return bool(self.config) and not required_signals(self.config["losses"])
+        return bool(self.config) and not required_signals({name: {} for name in self.config["losses"]})
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,10 @@ def needed_signals(recipe: Recipe) -> tuple[str, ...]:
 
 
 def _train(recipe: Recipe, arm: str) -> Step:
+    from student_train.losses.table import spell_losses
+
     config, out, teacher = recipe.arms[arm], recipe.student_dir(arm), recipe.cache_dir()
+    spelled = configs.as_dict(config) | {"losses": spell_losses(config.losses)}
     also = {name: recipe.cache_dir(name) for name in recipe.others}
     dev = recipe.source(recipe.files.dev)
     inputs = {"cache": str(teacher)} | {f"cache {name}": str(place) for name, place in also.items()}
@@ -112,7 +115,7 @@ def _train(recipe: Recipe, arm: str) -> Step:
     return Step(
         f"train {arm}",
         out,
-        configs.as_dict(config),
+        spelled,
         read,
         phases.train,
         arguments,

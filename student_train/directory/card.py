@@ -11,7 +11,7 @@ SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+.!|~&$^:@-])")  # a backslash before a
 def card(manifest: Manifest, shape: Shape) -> str:
     """Markdown made from a student's manifest and shape."""
     task, report, config = manifest.task, manifest.report, manifest.config
-    losses = ", ".join(f"{name} × {weight:g}" for name, weight in config["losses"].items())
+    losses = ", ".join(f"{name} × {_weight(loss['weight'])}" for name, loss in config["losses"].items())
     metrics = "\n".join(f"| dev {plain(name)} | {value:.4f} |" for name, value in report["dev"].items())
     positive = f"\n| f1 is of | {plain(task.positive_class)} |" if task.positive_class else ""
     labels = f" ({', '.join(map(plain, task.labels))})" if task.labels else ""
@@ -43,3 +43,8 @@ student.predict({texts})
 def plain(text: str) -> str:
     """Spell a user's text so that Markdown shows it as it is, on one line."""
     return SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+def _weight(weight: float | dict[str, float]) -> str:
+    """Write a loss's weight, or from where to where it went."""
+    return f"{weight['start']:g} → {weight['end']:g}" if isinstance(weight, dict) else f"{weight:g}"

@@ -24,6 +24,7 @@ from data.tasks.task import Task
 from student_train.feed.columns import Column, decode, joined
 from student_train.feed.ensemble import Ensemble
 from student_train.feed.groups import MAKE_AGAIN, ROWS, Cache, Group, answered, chosen, cut
+from student_train.losses.class_weights import class_weights
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,18 @@ class Reader:
             yield block.texts + (block.pairs or [])
             progress.advance(len(block))
         progress.finish()
+
+    def class_weights(self, asked: str | dict[str, float] | None) -> tuple[float, ...] | None:
+        """How much a row of each class is to count (see `losses/class_weights.py`); None where nothing is asked for."""
+        if asked is None:
+            return None
+        if not self.task.labels:
+            raise PotstillError("class_weights is for classes, the task has scores", hint="leave class_weights out")
+        counts, bare = np.zeros(self.task.width), replace(self, columns=())
+        for number in range(len(bare.groups)):
+            label = bare.read([number], texts=False).label
+            counts += np.bincount(label[label >= 0], minlength=len(counts))
+        return class_weights(asked, counts, self.task)
 
     def read(self, numbers: list[int], *, texts: bool = True) -> Block:
         """Read row groups (numbers into `groups`) in the order given, with their texts or without."""

@@ -17,7 +17,8 @@ from student_train.batch import Batch, Encoded, pad_inputs
 from student_train.feed.columns import check_aligned, collate
 from student_train.feed.encoded import EncodedRows
 from student_train.feed.epoch import BlockPlan, plan_block, plan_epoch
-from student_train.feed.reader import Block, Reader
+from student_train.feed.memory import Rows
+from student_train.feed.reader import Block
 from student_train.outputs import Outputs
 from student_train.vocab.vocabulary import Vocabulary
 
@@ -29,7 +30,7 @@ class Stream:
     encoded  where encoded rows are kept; None: every epoch encodes them anew
     """
 
-    reader: Reader
+    reader: Rows
     vocabulary: Vocabulary
     batch_size: int
     block_groups: int

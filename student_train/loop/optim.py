@@ -58,9 +58,20 @@ ROW_RULES: dict[str, type[RowAdam] | type[RowAdadelta]] = {"adamw": RowAdam, "ad
 
 
 class Optimizer:
-    """All parameters of a model under one rule ("adamw" or "adadelta"), one learning rate and one norm limit."""
+    """All parameters of a model under one rule ("adamw" or "adadelta"), one learning rate and one norm limit.
 
-    def __init__(self, model: nn.Module, rule: str, *, weight_decay: float, embedding_lr: float = 1.0) -> None:
+    also: further parameters that are trained with it, each with its learning rate as a multiple of the model's
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        rule: str,
+        *,
+        weight_decay: float,
+        embedding_lr: float = 1.0,
+        also: Iterable[tuple[list[nn.Parameter], float]] = (),
+    ) -> None:
         if rule not in ROW_RULES:
             raise PotstillError(f"no optimizer {rule!r}", hint=f"optimizers: {', '.join(ROW_RULES)}")
         sparse = {id(m.weight): m.weight for m in model.modules() if isinstance(m, nn.Embedding) and m.sparse}
@@ -68,6 +79,9 @@ class Optimizer:
         self.rows = [ROW_RULES[rule](table) for table in self.tables]
         self.others = [p for p in model.parameters() if id(p) not in sparse and p.requires_grad]
         groups = _decay_groups(self.others, weight_decay)
+        for parameters, rate in also:
+            groups += [group | {"rate": rate} for group in _decay_groups(parameters, weight_decay)]
+            self.others += parameters
         self.embedding_lr = embedding_lr
         self.dense: torch.optim.Optimizer = (
             torch.optim.AdamW(groups, fused=True) if rule == "adamw" else torch.optim.Adadelta(groups, rho=0.95)
@@ -84,7 +98,7 @@ class Optimizer:
         values = [gradient.values() for gradient in sparse if gradient is not None]
         norm = self._clip([*values, *(p.grad for p in self.others if p.grad is not None)], clip) if clip else 0.0
         for group in self.dense.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group.get("rate", 1.0)
         self.dense.step()
         for table, rule, gradient in zip(self.tables, self.rows, sparse, strict=True):
             if gradient is not None:

@@ -1,6 +1,6 @@
 """The training loop: a generator of steps. Its caller logs, saves and stops.
 
-The same loop trains students from a cache and fine-tunes teachers on labels; only model, stream and losses differ.
+The same loop trains students from a cache and fine-tunes teachers on labels; only what stands in `Run` differs.
 Everything random in a step is keyed by (seed, step), and the plan of an epoch is a pure function, so a run resumed
 from a checkpoint equals an undisturbed one to the last bit on a CPU.
 """
@@ -8,6 +8,7 @@ from a checkpoint equals an undisturbed one to the last bit on a CPU.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -15,11 +16,12 @@ from torch import Tensor, nn
 from data.errors import BAD_DATA, PotstillError
 from data.progress import Progress
 from data.tasks.metrics import goodness
+from student_train.config import TeachConfig, TrainConfig
 from student_train.feed.stream import Stream
 from student_train.loop.dev import Labelled, measure
 from student_train.loop.optim import Optimizer
 from student_train.loop.schedule import rate_at
-from student_train.losses.table import Options, total_loss
+from student_train.losses.objective import Objective
 from student_train.models.precision import products_in
 
 USUAL = 2  # dev evaluations an epoch
@@ -27,26 +29,47 @@ SHARE = 0.1  # of the time, that dev evaluations may take
 
 
 @dataclass(frozen=True)
-class Course:
-    """How long, how fast and on what objective to train; see `TrainConfig` for the fields of the same names.
+class Run:
+    """What one training works with, made by `train` and by `teach`.
 
-    metric: name of the dev metric that says which step is the best
+    model, objective  on the device of the course; the optimizer holds the parameters of both
+    stream            the batches of an epoch
+    dev               labelled rows by which the best step is chosen
+    out               directory of the learning curve and of what a resume needs
+    key               hash of config and data: a run that was begun under another one is not gone on with
     """
 
-    losses: dict[str, float]
-    options: Options
+    model: nn.Module
+    optimizer: Optimizer
+    objective: Objective
+    stream: Stream
+    dev: Labelled
+    out: Path
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Course:
+    """How long, how fast and in which numbers to train.
+
+    config  with the device and the precision that are taken in the place of `auto`
+    metric  name of the dev metric that says which step is the best
+    seed    of dropout
+    asked   the precision that was asked for
+    """
+
+    config: TrainConfig | TeachConfig
     metric: str
-    epochs: int
-    lr: float
-    schedule: str
-    warmup: float
-    clip: float
-    evaluations: int | None
-    patience: int
-    max_steps: int
-    seed: int
-    device: torch.device
-    precision: torch.dtype
+    seed: int = 0
+    asked: str = "auto"
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device(self.config.device)
+
+    @property
+    def precision(self) -> torch.dtype:
+        return getattr(torch, self.config.precision)
 
 
 @dataclass
@@ -81,59 +104,51 @@ class Step:
     answered: int = 0
 
 
-def train_steps(
-    model: nn.Module,
-    optimizer: Optimizer,
-    stream: Stream,
-    dev: Labelled,
-    *,
-    course: Course,
-    state: State,
-    progress: Progress,
-) -> Iterator[Step]:
+def train_steps(run: Run, course: Course, state: State, *, progress: Progress) -> Iterator[Step]:
     """Train from `state` on, yielding after each step; `state` is up to date whenever a step is yielded.
 
     progress: is told of the rows of a slow evaluation, and where there are few evaluations
     """
-    sizes = [sum(block.batches for block in stream.plan(epoch)) for epoch in range(course.epochs)]
-    total = min(sum(sizes), course.max_steps or sum(sizes))
-    most = affordable(total * stream.batch_size, len(dev.labels), course.precision)
-    evaluate_at = evaluation_steps(sizes, course.evaluations, total, most=most)
-    if course.evaluations is None and len(evaluate_at) < len(evaluation_steps(sizes, USUAL, total)):
+    config, device, precision = course.config, course.device, course.precision
+    sizes = [sum(block.batches for block in run.stream.plan(epoch)) for epoch in range(config.epochs)]
+    total = min(sum(sizes), config.max_steps or sum(sizes))
+    most = affordable(total * run.stream.batch_size, len(run.dev.labels), precision)
+    evaluate_at = evaluation_steps(sizes, config.evaluations, total, most=most)
+    if config.evaluations is None and len(evaluate_at) < len(evaluation_steps(sizes, USUAL, total)):
         progress.note(
             f"the dev set is large beside the training: measured {most}×, not {USUAL}× an epoch (evaluations)"
         )
-    model.train()
-    while not is_over(state, course, total):
-        for batch in stream.batches(state.epoch, start=state.batch):
+    run.model.train()
+    while not is_over(state, config.patience, total):
+        for batch in run.stream.batches(state.epoch, start=state.batch):
             torch.manual_seed(course.seed * 1_000_003 + state.step)  # dropout of this step, whatever came before
-            lr = rate_at(state.step, total, peak=course.lr, warmup=course.warmup, schedule=course.schedule)
-            batch = batch.to(course.device)
-            optimizer.zero_grad()
-            with products_in(course.precision, course.device):
-                outputs = model(batch.inputs)
-            loss = total_loss(course.losses, outputs, batch, course.options)
+            lr = rate_at(state.step, total, peak=config.lr, warmup=config.warmup, schedule=config.schedule)
+            batch = batch.to(device)
+            run.optimizer.zero_grad()
+            with products_in(precision, device):
+                outputs = run.model(batch.inputs)
+            loss = run.objective(outputs, batch, state.step / total)
             loss.backward()
-            optimizer.step(lr, clip=course.clip)
+            run.optimizer.step(lr, clip=config.clip)
             state.step, state.batch = state.step + 1, state.batch + 1
             if state.batch == sizes[state.epoch]:
                 state.epoch, state.batch = state.epoch + 1, 0
             metrics, answered = None, 0
             if state.step in evaluate_at:
                 check_finite(float(loss.detach()), state.step)
-                metrics, answered = measure(model, dev, course.metric, device=course.device, progress=progress)
+                metrics, answered = measure(run.model, run.dev, course.metric, device=device, progress=progress)
                 found = goodness(course.metric, metrics[course.metric])
                 state.since_best = 0 if found > state.best else state.since_best + 1
                 state.best = max(state.best, found)
             is_best = bool(metrics) and not state.since_best
             yield Step(state.step, total, loss.detach(), len(batch.rows), lr, metrics, is_best, answered)
-            if is_over(state, course, total):
+            if is_over(state, config.patience, total):
                 return
 
 
-def is_over(state: State, course: Course, total: int) -> bool:
+def is_over(state: State, patience: int, total: int) -> bool:
     """Whether all steps are taken, or `patience` evaluations brought nothing better; a resume may begin there."""
-    return state.step >= total or 0 < course.patience <= state.since_best
+    return state.step >= total or 0 < patience <= state.since_best
 
 
 def evaluation_steps(sizes: list[int], evaluations: int | None, total: int, *, most: int = 1) -> set[int]:

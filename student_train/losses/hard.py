@@ -8,9 +8,15 @@ So a labelled row weighs 1 / (ρ B) whatever else is in its batch, the mean over
 its labelled rows, and where every row is labelled (ρ = 1) it is the plain mean.
 """
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from student_train.batch import Batch
+from student_train.losses.loss import Given, Needs
+from student_train.outputs import Outputs
 
 
 def cross_entropy(logits: Tensor, label: Tensor, *, share: float = 1.0, weights: Tensor | None = None) -> Tensor:
@@ -34,3 +40,17 @@ def mean_squared_error(logits: Tensor, label: Tensor, *, share: float = 1.0, wei
 
 
 HARD_LOSSES = {"ce": cross_entropy, "mse": mean_squared_error}
+
+
+@dataclass(frozen=True)
+class Gold:
+    """Gold labels: cross-entropy, or the squared error for scores."""
+
+    weight: float = 1.0
+
+    kinds = ()
+    needs = Needs(rows="labelled", class_weights=True)
+
+    def formula(self, student: Outputs, batch: Batch, given: Given) -> Tensor:
+        call = HARD_LOSSES[given.hard]
+        return call(student.logits, batch.label, share=given.labelled, weights=given.class_weights)

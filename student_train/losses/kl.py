@@ -9,6 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from data.errors import PotstillError
+from student_train.batch import Batch
+from student_train.losses.loss import Given, Needs
+from student_train.outputs import Outputs
 
 
 @dataclass(frozen=True)
@@ -31,25 +34,41 @@ PRESETS: dict[str, Preset] = {
 }
 
 
-def kl(student: Tensor, teacher: Tensor, *, temperature: float = 1.0, preset: str = "hinton") -> Tensor:
-    """Match softmax(z_T/T) by softmax(z_S/T).
+@dataclass(frozen=True)
+class KL:
+    """Soft targets at a temperature: match softmax(z_T/T) by softmax(z_S/T) (Hinton 2015).
 
-    student, teacher: [B, C] raw logits. Gradient of the `kl` and `ce` forms with T²: T·(q - p)/B. At a high
-    temperature T²·KL tends to half the mean squared error of zero-mean logits (Hinton et al. 2015, section 2.1).
+    Gradient of the `kl` and `ce` forms with T²: T·(q - p)/B. At a high temperature T²·KL tends to half the mean
+    squared error of zero-mean logits (Hinton et al. 2015, section 2.1).
+
+    temperature  T, above 0
+    preset       how the sum is divided and scaled (key of `PRESETS`)
     """
-    if preset not in PRESETS:
-        raise PotstillError(f"no kl preset {preset!r}", hint=f"presets: {', '.join(PRESETS)}")
-    if temperature <= 0:
-        raise PotstillError(f"temperature {temperature} is not above 0")
-    if student.shape[-1] < 2:
-        raise PotstillError("the kl loss needs at least two classes", hint="for scores use --losses logit_mse=1.0")
-    rule = PRESETS[preset]
-    # float64: the sum cancels and T² magnifies what is left; at T = 1,000 float32 has no right digit
-    wanted = F.softmax(teacher.double() / temperature, dim=-1)  # [B, C]
-    got = F.log_softmax(student.double() / temperature, dim=-1)  # [B, C]
-    total = -(wanted * got).sum()
-    if rule.form == "kl":
-        total = total + (wanted * F.log_softmax(teacher.double() / temperature, dim=-1)).sum()
-    rows = student.numel() // student.shape[-1]
-    divisor = rows * (student.shape[-1] if rule.per_class else 1)
-    return (total / divisor * (temperature**2 if rule.squared else 1.0)).float()
+
+    weight: float = 1.0
+    temperature: float = 1.0
+    preset: str = "hinton"
+
+    kinds = ("classify",)
+    needs = Needs(("logits",))
+
+    def __post_init__(self) -> None:
+        if self.preset not in PRESETS:
+            raise PotstillError(f"no kl preset {self.preset!r}", hint=f"presets: {', '.join(PRESETS)}")
+        if self.temperature <= 0:
+            raise PotstillError(f"temperature {self.temperature} is not above 0")
+
+    def formula(self, student: Outputs, batch: Batch, given: Given) -> Tensor:
+        logits, told = student.logits, batch.told.logits
+        if logits.shape[-1] < 2:
+            raise PotstillError("the kl loss needs at least two classes", hint="for scores use --losses logit_mse=1.0")
+        rule = PRESETS[self.preset]
+        # float64: the sum cancels and T² magnifies what is left; at T = 1,000 float32 has no right digit
+        wanted = F.softmax(told.double() / self.temperature, dim=-1)  # [B, C]
+        got = F.log_softmax(logits.double() / self.temperature, dim=-1)  # [B, C]
+        total = -(wanted * got).sum()
+        if rule.form == "kl":
+            total = total + (wanted * F.log_softmax(told.double() / self.temperature, dim=-1)).sum()
+        rows = logits.numel() // logits.shape[-1]
+        divisor = rows * (logits.shape[-1] if rule.per_class else 1)
+        return (total / divisor * (self.temperature**2 if rule.squared else 1.0)).float()

@@ -29,7 +29,7 @@ def test_impossible_numbers_are_refused(config: Any, wrong: dict[str, Any], mess
 
 
 def test_the_defaults_are_possible() -> None:
-    assert TrainConfig().losses == {"logit_mse": 1.0}
+    assert TrainConfig().losses == {"logit_mse": {"weight": 1.0}}
     assert TrainConfig().losses is not TrainConfig().losses
     assert TeachConfig().epochs > 0
 

@@ -17,8 +17,7 @@ from student_train.config import TeachConfig, TrainConfig
 from student_train.feed.reader import open_caches
 from student_train.feed.stream import Stream
 from student_train.loop.dev import Labelled, doubts
-from student_train.losses.table import rows_used
-from student_train.objective import class_weights, student_objective
+from student_train.losses.table import read_losses, rows_used
 from student_train.teach import teach
 from student_train.train import train
 from student_train.vocab.vocabulary import build_words
@@ -35,14 +34,14 @@ from student_train.vocab.vocabulary import build_words
     ],
 )
 def test_what_the_losses_can_learn_from(losses: dict[str, float], used: str) -> None:
-    assert rows_used(losses) == used
+    assert rows_used(read_losses({name: {"weight": weight} for name, weight in losses.items()})) == used
 
 
 def test_labels_alone_take_the_steps_of_the_labelled_rows(
     small: TrainConfig, sentiment: tuple[Path, Source], tmp_path: Path
 ) -> None:
     """240 rows, every third without a label: 160 rows in batches of 32 are 5 or 6 steps an epoch, not 8."""
-    manifest = train(dataclasses.replace(small, losses={"ce": 1.0}), *sentiment, tmp_path / "s", progress=Silent())
+    manifest = train(dataclasses.replace(small, losses={"ce": {}}), *sentiment, tmp_path / "s", progress=Silent())
     reader = open_caches([sentiment[0]], rows="all")[0].with_labels("labelled")
     assert reader.count == 160
     assert manifest.report["steps"] == 2 * 6  # blocks of 2 row groups: 85 and 75 labelled rows, 3 + 3 batches
@@ -63,23 +62,20 @@ def test_a_cache_without_labels_is_refused_for_losses_on_labels(
     rows = sentiment_rows(40)
     bare = dataclasses.replace(rows, examples=[dataclasses.replace(e, label=None) for e in rows.examples])
     cache, dev = make_cache(tmp_path, bare), write_source(tmp_path / "dev.tsv", rows)
-    config = dataclasses.replace(small, losses={"ce": 1.0})
+    config = dataclasses.replace(small, losses={"ce": {}})
     with pytest.raises(PotstillError, match="has no labelled row among its all rows") as caught:
         train(config, cache, dev, tmp_path / "s", progress=Silent())
     assert caught.value.code == BAD_DATA
 
 
 def test_balanced_weights_let_every_class_count_the_same(sentiment: tuple[Path, Source]) -> None:
-    reader, options = student_objective(
-        TrainConfig(losses={"ce": 1.0}, class_weights="balanced"), open_caches([sentiment[0]], rows="all")[0]
-    )
+    reader = open_caches([sentiment[0]], rows="all")[0].with_labels("labelled")
+    balanced = reader.class_weights("balanced")
     labels = np.concatenate([reader.read([n]).label for n in range(len(reader.groups))])
     counts = np.bincount(labels)
-    assert options.class_weights == pytest.approx(160 / (2 * counts))
-    assert class_weights({"pos": 3.0}, reader) == pytest.approx(
-        np.array([1.0, 3.0]) * 160 / (counts[0] + 3 * counts[1])
-    )
-    assert options.labelled == 1.0
+    assert balanced == pytest.approx(160 / (2 * counts))
+    assert reader.class_weights({"pos": 3.0}) == pytest.approx(np.array([1.0, 3.0]) * 160 / (counts[0] + 3 * counts[1]))
+    assert reader.labelled == 1.0
 
 
 @pytest.mark.parametrize(
@@ -88,7 +84,7 @@ def test_balanced_weights_let_every_class_count_the_same(sentiment: tuple[Path, 
         ({"class_weights": "heavy"}, 'is not "balanced"'),
         ({"class_weights": {"maybe": 2.0}}, "names 'maybe', which is no class"),
         ({"class_weights": {"neg": 0.0, "pos": 0.0}}, "leave no labelled row that counts"),
-        ({"class_weights": "balanced", "losses": {"logit_mse": 1.0}}, "class_weights is for hard labels"),
+        ({"class_weights": "balanced", "losses": {"logit_mse": {}}}, "class_weights is for hard labels"),
         ({"best_by": "bleu"}, "no metric 'bleu' for a classify task"),
         ({"best_by": "f1:maybe"}, "the class of 'f1:maybe' is none of the task's"),
         ({"best_by": "pearson"}, "no metric 'pearson' for a classify task"),
@@ -97,7 +93,7 @@ def test_balanced_weights_let_every_class_count_the_same(sentiment: tuple[Path, 
 def test_what_cannot_be_chosen_is_refused(
     changes: dict[str, Any], said: str, small: TrainConfig, sentiment: tuple[Path, Source], tmp_path: Path
 ) -> None:
-    config = dataclasses.replace(small, **({"losses": {"ce": 1.0}} | changes))
+    config = dataclasses.replace(small, **({"losses": {"ce": {}}} | changes))
     with pytest.raises(PotstillError, match=said):
         train(config, *sentiment, tmp_path / "s", progress=Silent())
     assert not (tmp_path / "s").exists()
@@ -158,7 +154,7 @@ def test_a_student_that_gives_one_answer_says_so(
         def note(self, message: str) -> None:
             notes.append(message)
 
-    config = dataclasses.replace(small, losses={"ce": 1.0}, class_weights={"pos": 0.0})  # learns to say neg
+    config = dataclasses.replace(small, losses={"ce": {}}, class_weights={"pos": 0.0})  # learns to say neg
     manifest = train(config, *sentiment, tmp_path / "s", progress=Ear())
     assert manifest.report["answered"] == 1
     assert manifest.report["warnings"] == ["every one of the 40 dev rows gets the same answer"]

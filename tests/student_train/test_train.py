@@ -34,10 +34,10 @@ def test_a_student_of_one_text_learns_its_task(trained: Any) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"losses": {"kl": 1.0}, "temperature": 2.0},
+        {"losses": {"kl": {"temperature": 2.0}}},
         {"losses": {"ce": 1.0, "ce_argmax": 1.0}},
         {"losses": {"ce": 1.0}, "rows": "original", "vocabulary": "words", "dimensions": 16},
-        {"optimizer": "adadelta", "lr": 1.0, "multichannel": True, "mse_reduction": "sum"},
+        {"optimizer": "adadelta", "lr": 1.0, "multichannel": True, "losses": {"logit_mse": {"reduction": "sum"}}},
         {"precision": "bfloat16", "vocabulary": "subwords", "dimensions": 16},
     ],
 )
@@ -182,7 +182,7 @@ def test_the_chain_of_manifests_leads_to_the_cache(trained: Any) -> None:
         ({"seeds": (1, 2, 1)}, r"seeds 1, 2, 1 are not different whole numbers from 0 on"),
         ({"seeds": (-1,)}, r"seeds -1 are not"),
         ({"rows": "some"}, r"no rows 'some'"),
-        ({"preset": "x"}, r"no kl preset"),
+        ({"losses": {"kl": {"preset": "x"}}}, r"no kl preset"),
     ],
 )
 def test_choices_that_are_not_there_are_refused_before_anything_is_written(

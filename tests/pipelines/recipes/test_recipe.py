@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 
 from data.errors import NO_INPUT, PotstillError
-from pipelines.recipes import recipe
+from pipelines.options import Defaults
+from pipelines.recipes import recipe, settings
 from pipelines.recipes.files import bundled, find_recipe
 from pipelines.steps.order import steps_of
+from student_train.config import TrainConfig
+from student_train.losses.table import read_losses
 
 TABLES = {
     "data": {"root": "files", "train": "train.tsv", "dev": "dev.tsv", "text": "review", "labels": "bad,good"},
@@ -24,9 +27,71 @@ def without(*names: str) -> dict:
 
 def test_an_arm_overrides_the_train_table_and_its_losses_take_the_place_of_the_others() -> None:
     arms = recipe.from_tables(TABLES, name="mine").arms
-    assert arms["labels"].losses == {"ce": 1.0}
+    assert arms["labels"].losses == {"ce": {"weight": 1.0}}
     assert (arms["labels"].rows, arms["labels"].epochs) == ("original", 4)
-    assert arms["distilled"].losses == {"logit_mse": 1.0}
+    assert arms["distilled"].losses == {"logit_mse": {"weight": 1.0}}
+
+
+RECIPE = """
+[data]
+train = "train.tsv"
+dev = "dev.tsv"
+[teacher]
+path = "bert"
+"""
+
+
+def written(tmp_path: Path, train: str) -> str:
+    path = tmp_path / "mine.toml"
+    path.write_text(f"{RECIPE}{train}")
+    return str(path)
+
+
+def test_a_loss_is_a_weight_or_a_table_of_its_options_and_settings_are_laid_over_both(tmp_path: Path) -> None:
+    options = {"weight": 0.9, "temperature": 4}
+    for train in (
+        "[train.losses.kl]\nweight = 0.9\ntemperature = 4",
+        "[train]\nlosses.kl = { weight = 0.9, temperature = 4 }",
+    ):
+        assert recipe.load(written(tmp_path, train)).arms["student"].losses == {"kl": options}
+    short, setting = written(tmp_path, "[train]\nlosses = { kl = 0.9 }"), "losses.kl.temperature=4"
+    assert recipe.load(short, settings=[f"train.{setting}"]).arms["student"].losses == {"kl": options}
+    defaults, given = Defaults(None, [setting]), {"losses": "kl=0.9,ce=0.1"}
+    both = settings.resolve(TrainConfig, "train", defaults, given).losses
+    assert both == {"kl": options, "ce": {"weight": 0.1}}
+    assert settings.resolve(TrainConfig, "train", Defaults(short, [setting]), {}).losses == {"kl": options}
+
+
+@pytest.mark.parametrize(
+    ("key", "loss", "option", "value"),
+    [
+        ("temperature", "kl", "temperature", "4.0"),
+        ("preset", "kl", "preset", "pkd_ref"),
+        ("mse_reduction", "logit_mse", "reduction", "sum"),
+    ],
+)
+def test_a_key_that_became_an_option_of_a_loss_is_refused_with_two_ways_that_work(
+    key: str, loss: str, option: str, value: str, tmp_path: Path
+) -> None:
+    quoted = value if key == "temperature" else f'"{value}"'
+    old = written(tmp_path, f"[arms.a]\nlosses = {{ {loss} = 0.5, ce = 0.5 }}\n{key} = {quoted}")
+    with pytest.raises(PotstillError, match=rf"\[arms.a\]: unknown key '{key}'") as error:
+        recipe.load(old)
+    in_the_recipe, setting = error.value.hint.split(", or --set ")
+    new = recipe.load(written(tmp_path, f"[arms.a]\nlosses.ce = 0.5\n{in_the_recipe}"))
+    without_it = written(tmp_path, f"[arms.a]\nlosses = {{ {loss} = 0.5, ce = 0.5 }}")
+    for found in (new, recipe.load(without_it, settings=[setting])):
+        losses = read_losses(found.arms["a"].losses)
+        assert str(getattr(losses[loss], option)) == value
+        assert [losses[name].weight for name in (loss, "ce")] == [0.5, 0.5]
+
+
+def test_the_hint_for_an_old_key_on_the_command_line_works_there() -> None:
+    defaults = Defaults(None, ["temperature=4.0"])
+    with pytest.raises(PotstillError, match="unknown key 'temperature'") as error:
+        settings.resolve(TrainConfig, "train", defaults, {})
+    setting = error.value.hint.split(", or --set ")[1]
+    assert settings.resolve(TrainConfig, "train", Defaults(None, [setting]), {}).losses["kl"] == {"temperature": 4.0}
 
 
 def test_without_arms_there_is_one_student_in_the_directory_student() -> None:

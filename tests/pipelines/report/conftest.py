@@ -137,7 +137,11 @@ def make_student(out: Path, cache: Path, *, loss: str, dev: float, seeds: int) -
         report = {"dev": {metric: dev + seed / 100}, "best_step": 30, "steps": 30, "seconds": 4.0, "bytes": 2_000_000}
         report |= {"parameters": 700_000, "embedding_parameters": 100_000, "rows_per_second": 50.0}
         origins = {"teacher": manifest.root, "dev": "d" * 64}
-        made.append(Manifest("student", manifest.task, (), origins, {"losses": {loss: 1.0}, "seeds": [seed]}, report))
+        made.append(
+            Manifest(
+                "student", manifest.task, (), origins, {"losses": {loss: {"weight": 1.0}}, "seeds": [seed]}, report
+            )
+        )
         write_manifest(place, made[-1])
     if seeds > 1:
         report = {"seeds": {place.name: one.report for place, one in zip(places, made, strict=True)}}

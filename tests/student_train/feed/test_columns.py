@@ -17,7 +17,8 @@ from student_train.config import TrainConfig
 from student_train.feed.columns import chosen_columns
 from student_train.feed.reader import Reader, open_caches
 from student_train.feed.stream import Stream
-from student_train.losses.table import LOSSES, Loss
+from student_train.losses.loss import Needs
+from student_train.losses.table import LOSSES
 from student_train.train import train
 from student_train.vocab.vocabulary import Joint, Words
 
@@ -134,25 +135,32 @@ def test_equal_counts_of_other_ids_are_refused_too(
         next(Stream(reader, Joint(Feed(cutting(tokenizer, 64))), 8, 1, 0).batches(0))
 
 
-def needs(*signals: str) -> Loss:
+def needing(*signals: str) -> Any:
     """A loss that moves the mean of the logits towards the mean of what the teacher's signals say."""
 
-    def call(student: Any, batch: Any, options: Any) -> Any:
-        said = [tensor for name in signals for tensor in getattr(batch.teacher, name).values()]
-        return sum(
-            (student.logits.mean(dim=-1) - vectors.float().flatten(1).mean(dim=-1)) ** 2 for vectors in said
-        ).mean()  # type: ignore[union-attr]
+    @dataclasses.dataclass(frozen=True)
+    class Mean:
+        weight: float = 1.0
 
-    return Loss(call, signals, (), "for a test")
+        kinds = ()
+        needs = Needs(signals)
+
+        def formula(self, student: Any, batch: Any, given: Any) -> Any:
+            said = [tensor for name in signals for tensor in getattr(batch.teacher, name).values()]
+            return sum(
+                (student.logits.mean(dim=-1) - vectors.float().flatten(1).mean(dim=-1)) ** 2 for vectors in said
+            ).mean()  # type: ignore[union-attr]
+
+    return Mean
 
 
 def test_a_loss_that_names_a_signal_gets_it_in_training(
     rows: Any, said: dict[str, Any], make_cache: Any, small: TrainConfig, sentiment: Any, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setitem(LOSSES, "cls_mean", needs("cls"))
+    monkeypatch.setitem(LOSSES, "cls_mean", needing("cls"))
     teacher = make_cache(tmp_path, rows, signals={name: said[name] for name in ("cls.0", "cls.2")})
-    config = dataclasses.replace(small, losses={"cls_mean": 1.0, "ce": 1.0})
+    config = dataclasses.replace(small, losses={"cls_mean": {}, "ce": {}})
     manifest = train(config, teacher, sentiment[1], tmp_path / "s", progress=Silent())
     assert manifest.report["steps"] > 0
     plain = make_cache(tmp_path / "plain", rows)
@@ -167,9 +175,9 @@ def test_a_student_that_reads_other_sub_words_is_refused_before_it_trains(
     rows: Any, said: dict[str, Any], make_cache: Any, small: TrainConfig, sentiment: Any, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setitem(LOSSES, "states", needs("hidden"))
+    monkeypatch.setitem(LOSSES, "states", needing("hidden"))
     teacher = make_cache(tmp_path, rows, signals={"hidden.2": said["hidden.2"]})
-    config = dataclasses.replace(small, losses={"states": 1.0}, vocabulary="teacher")
+    config = dataclasses.replace(small, losses={"states": {}}, vocabulary="teacher")
     with pytest.raises(PotstillError, match=r"hidden\.2 speak of the teacher's sub-words.*which a bilstm with"):
         train(config, teacher, sentiment[1], tmp_path / "s", progress=Silent())
     assert not (tmp_path / "s").exists()

@@ -15,10 +15,13 @@ from data.examples import describe
 from data.manifest import _from_values, read_manifest, write_manifest
 from data.progress import Silent
 from data.tasks.task import Task
+from student_train.batch import Batch, Inputs
 from student_train.config import TrainConfig
 from student_train.feed.ensemble import COMBINE, Ensemble, choose_ensemble
 from student_train.feed.reader import open_caches
-from student_train.losses.kl import kl
+from student_train.losses.kl import KL
+from student_train.losses.loss import Given
+from student_train.outputs import Outputs
 from student_train.train import train
 
 CLASSES, SCORE = Task("classify", ("neg", "pos")), Task("regress")
@@ -31,6 +34,11 @@ def test_the_mean_of_logits_is_weighted() -> None:
     assert said.dtype == np.float32
 
 
+def soft(student: torch.Tensor, said: torch.Tensor, temperature: float) -> float:
+    batch = Batch(Inputs((), ()), torch.zeros(len(said)), Outputs(said), np.arange(len(said)))
+    return float(KL(temperature=temperature).formula(Outputs(student), batch, Given()))
+
+
 def test_the_mean_of_probabilities_comes_as_its_logarithm() -> None:
     said = Ensemble("mean_probabilities", (0.75, 0.25)).combine([ONE, TWO])
     np.testing.assert_allclose(np.exp(said), [[0.625, 0.375]], rtol=1e-6)  # 3/4·3/4 + 1/4·1/4
@@ -41,7 +49,7 @@ def test_at_a_temperature_the_soft_targets_are_the_mean_of_the_teachers_soft_tar
     np.testing.assert_allclose(np.exp(said / 2), [[0.625, 0.375]], rtol=1e-6)
     student = torch.tensor([[2 * math.log(4), 0.0]])  # 4/5 : 1/5 at T = 2
     by_hand = 4 * -(0.625 * math.log(0.8) + 0.375 * math.log(0.2))  # T²·CE
-    assert float(kl(student, torch.from_numpy(said), temperature=2.0)) == pytest.approx(by_hand, rel=1e-6)
+    assert soft(student, torch.from_numpy(said), 2.0) == pytest.approx(by_hand, rel=1e-6)
 
 
 @pytest.mark.parametrize("rule", COMBINE)
@@ -50,8 +58,8 @@ def test_teachers_that_agree_are_one_teacher(rule: str, temperature: float) -> N
     said = np.random.default_rng(0).normal(size=(5, 3)) * 4
     both = Ensemble(rule, (0.3, 0.7), temperature).combine([said, said])
     student = torch.zeros(5, 3)
-    one, two = (kl(student, torch.tensor(z), temperature=temperature) for z in (said.astype(np.float32), both))
-    assert float(one) == pytest.approx(float(two), rel=1e-5)
+    one, two = (soft(student, torch.tensor(z), temperature) for z in (said.astype(np.float32), both))
+    assert one == pytest.approx(two, rel=1e-5)
 
 
 def test_certain_teachers_do_not_overflow() -> None:
@@ -135,11 +143,20 @@ def reseal(directory: Path) -> Path:
     return directory
 
 
+def test_the_mean_of_probabilities_is_refused_at_a_temperature_that_moves(
+    two: tuple[Path, Path, Any], small: TrainConfig, sentiment: Any, tmp_path: Path
+) -> None:
+    losses = {"kl": {"temperature": {"start": 8, "end": 1}}}
+    config = dataclasses.replace(small, combine="mean_probabilities", losses=losses)
+    with pytest.raises(PotstillError, match="taken at one temperature, and that of the kl loss moves"):
+        train(config, two[0], sentiment[1], tmp_path / "s", also=[two[1]], progress=Silent())
+
+
 @pytest.mark.parametrize("rule", COMBINE)
 def test_a_student_learns_from_two_teachers_and_names_both(
     rule: str, two: tuple[Path, Path, Any], small: TrainConfig, sentiment: Any, tmp_path: Path
 ) -> None:
-    config = dataclasses.replace(small, combine=rule, weights=(1.0, 3.0), losses={"kl": 1.0}, temperature=2.0)
+    config = dataclasses.replace(small, combine=rule, weights=(1.0, 3.0), losses={"kl": {"temperature": 2.0}})
     manifest = train(config, two[0], sentiment[1], tmp_path / "s", also=[two[1]], progress=Silent())
     roots = [read_manifest(cache, "teacher").root for cache in two[:2]]
     assert [manifest.made_from[role] for role in ("teacher", "teacher_2")] == roots

@@ -16,7 +16,6 @@ from data.errors import STALE, TRY_AGAIN, PotstillError
 from data.layout import CHECKPOINT, LAST_STEP, WEIGHTS
 from data.progress import Silent
 from data.readers.source import Source
-from student_train import train as module
 from student_train.config import TrainConfig
 from student_train.loop import run as fit
 from student_train.train import train
@@ -54,9 +53,9 @@ def final(monkeypatch: pytest.MonkeyPatch) -> dict[str, Tensor]:
     weights: dict[str, Tensor] = {}
     steps = fit.train_steps
 
-    def watched(model: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        for step in steps(model, *args, **kwargs):
-            weights.update({name: tensor.clone() for name, tensor in model.state_dict().items()})
+    def watched(run: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        for step in steps(run, *args, **kwargs):
+            weights.update({name: tensor.clone() for name, tensor in run.model.state_dict().items()})
             yield step
 
     monkeypatch.setattr(fit, "train_steps", watched)
@@ -199,7 +198,7 @@ def test_a_run_that_goes_on_in_another_arithmetic_says_so(
         train(other, *sentiment, tmp_path / "s", progress=Silent())
     assert caught.value.code == STALE
     other = dataclasses.replace(small, threads=2, precision="auto")
-    monkeypatch.setattr(module, "choose_precision", lambda name, device: torch.float32)
+    monkeypatch.setattr(fit, "choose_precision", lambda name, device: torch.float32)
     report = train(other, *sentiment, tmp_path / "s", progress=Notes()).report
     one, two = "float32 on cpu, threads 1", "float32 on cpu, threads 2"
     assert f"{tmp_path / 's'} goes on in {two}; up to step 4 it was trained in {one}" in Notes.said

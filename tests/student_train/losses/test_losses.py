@@ -11,11 +11,13 @@ import torch.nn.functional as F
 from data.errors import PotstillError
 from data.tasks.task import Task
 from student_train.batch import Batch, Inputs
-from student_train.losses.argmax import ce_argmax
-from student_train.losses.hard import cross_entropy, mean_squared_error
-from student_train.losses.kl import PRESETS, kl
-from student_train.losses.logit_mse import logit_mse
-from student_train.losses.table import LOSSES, Options, check_losses, required_signals, total_loss
+from student_train.losses.argmax import Argmax
+from student_train.losses.hard import Gold, cross_entropy, mean_squared_error
+from student_train.losses.kl import KL, PRESETS
+from student_train.losses.logit_mse import LogitMSE
+from student_train.losses.loss import Given
+from student_train.losses.objective import Objective
+from student_train.losses.table import LOSSES, check_losses, read_losses, required_signals, spell_losses, temperature_of
 from student_train.outputs import Outputs
 
 # Two rows, three classes. The numbers below were computed from them with plain Python mathematics.
@@ -37,6 +39,24 @@ def batch(labels: Any = LABELS, logits: Any = TEACHER) -> Batch:
     label = torch.tensor(labels)
     inputs = Inputs((torch.ones(len(label), 1, dtype=torch.long),), (torch.ones(len(label), dtype=torch.long),))
     return Batch(inputs, label, Outputs(torch.tensor(logits)), np.arange(len(label)))
+
+
+def kl(z: torch.Tensor, told: torch.Tensor, **options: Any) -> torch.Tensor:
+    return KL(**options).formula(Outputs(z), around(told), Given())
+
+
+def logit_mse(z: torch.Tensor, told: torch.Tensor, **options: Any) -> torch.Tensor:
+    return LogitMSE(**options).formula(Outputs(z), around(told), Given())
+
+
+def ce_argmax(z: torch.Tensor, told: torch.Tensor, label: torch.Tensor, *, share: float = 1.0) -> torch.Tensor:
+    """share: of rows without a label."""
+    return Argmax().formula(Outputs(z), around(told, label), Given(labelled=1 - share))
+
+
+def around(told: torch.Tensor, label: torch.Tensor | None = None) -> Batch:
+    label = torch.full((len(told),), -100) if label is None else label
+    return Batch(Inputs((), ()), label, Outputs(told), np.arange(len(told)))
 
 
 def gradient(loss: torch.Tensor, of: torch.Tensor) -> torch.Tensor:
@@ -83,8 +103,8 @@ def test_the_paper_s_sum_is_classes_times_the_code_s_mean() -> None:
 
 
 def test_hinton_s_objective_is_a_weighted_sum_of_hard_and_soft() -> None:
-    options = Options(THREE, temperature=2.0, preset="hinton")
-    value = total_loss({"ce": 0.1, "kl": 0.9}, Outputs(student()), batch(), options).item()
+    objective = Objective({"ce": Gold(0.1), "kl": KL(0.9, temperature=2.0, preset="hinton")}, THREE)
+    value = objective(Outputs(student()), batch()).item()
     assert value == pytest.approx(4.085675, abs=1e-6)
 
 
@@ -138,7 +158,7 @@ def test_logit_mse_is_zero_only_where_both_agree_in_scale_and_offset() -> None:
 
 def test_a_weight_of_zero_gives_plain_cross_entropy_bit_for_bit() -> None:
     z = student()
-    both = total_loss({"ce": 1.0, "kl": 0.0}, Outputs(z), batch(), Options(THREE, temperature=2.0))
+    both = Objective({"ce": Gold(), "kl": KL(0.0, temperature=2.0)}, THREE)(Outputs(z), batch())
     plain = F.cross_entropy(z, torch.tensor(LABELS))
     assert torch.equal(both, plain)
     assert torch.equal(gradient(both, z), gradient(plain, z))
@@ -200,26 +220,25 @@ def test_a_labelled_row_weighs_the_same_whatever_else_is_in_its_batch() -> None:
 def test_class_weights_multiply_the_rows_of_a_class() -> None:
     z, label = student(), torch.tensor(LABELS)
     first, second = (F.cross_entropy(z[i : i + 1], label[i : i + 1]).item() for i in (0, 1))
-    options = Options(THREE, class_weights=(3.0, 1.0, 0.5))
-    value = total_loss({"ce": 1.0}, Outputs(z), batch(), options).item()
+    value = Objective({"ce": Gold()}, THREE, class_weights=(3.0, 1.0, 0.5))(Outputs(z), batch()).item()
     assert value == pytest.approx((3 * first + 0.5 * second) / 2)
 
 
 def test_a_mixture_without_a_labelled_row_trains_on_the_rest() -> None:
-    rows, options = batch([-100, -100]), Options(THREE, labelled=0.0)
-    mixed = total_loss({"ce": 1.0, "kl": 1.0}, Outputs(student()), rows, options)
-    assert mixed.item() == pytest.approx(total_loss({"kl": 1.0}, Outputs(student()), rows, options).item())
+    rows, outputs = batch([-100, -100]), Outputs(student())
+    mixed = Objective({"ce": Gold(), "kl": KL()}, THREE, labelled=0.0)(outputs, rows)
+    assert mixed.item() == pytest.approx(Objective({"kl": KL()}, THREE, labelled=0.0)(outputs, rows).item())
 
 
 def test_gold_and_argmax_together_are_the_paper_s_hard_targets() -> None:
     outputs, rows = Outputs(student()), batch([0, -100])
-    value = total_loss({"ce": 1.0, "ce_argmax": 1.0}, outputs, rows, Options(THREE, labelled=0.5)).item()
+    value = Objective({"ce": Gold(), "ce_argmax": Argmax()}, THREE, labelled=0.5)(outputs, rows).item()
     assert value == pytest.approx(F.cross_entropy(student(), torch.tensor([0, 2]), reduction="sum").item(), rel=1e-6)
 
 
 def test_gold_scores_take_the_squared_error() -> None:
-    rows, options = batch([0.5, math.nan], [[0.0], [0.0]]), Options(Task("regress"), labelled=0.5)
-    value = total_loss({"ce": 1.0}, Outputs(torch.tensor([[1.5], [9.0]])), rows, options)
+    rows, outputs = batch([0.5, math.nan], [[0.0], [0.0]]), Outputs(torch.tensor([[1.5], [9.0]]))
+    value = Objective({"ce": Gold()}, Task("regress"), labelled=0.5)(outputs, rows)
     assert value.item() == pytest.approx(1.0)
 
 
@@ -232,36 +251,47 @@ def test_losses_of_half_precision_logits_are_summed_in_float32(preset: str) -> N
 
 
 def test_losses_say_what_they_need_of_the_cache() -> None:
-    assert required_signals({"ce": 1.0}) == ()
-    assert required_signals({"logit_mse": 1.0, "kl": 1.0, "ce": 1.0}) == ("logits",)
+    assert required_signals({"ce": {}}) == ()
+    assert required_signals({"logit_mse": {}, "kl": {}, "ce": {}}) == ("logits",)
 
 
 def test_what_cannot_be_trained_is_refused_with_what_can() -> None:
     with pytest.raises(PotstillError, match=r"no loss 'mse'(?s:.)*losses: ce, logit_mse, kl, ce_argmax"):
-        check_losses({"mse": 1.0}, THREE)
+        read_losses({"mse": {}})
     with pytest.raises(PotstillError, match=r"loss 'kl' is not for regress tasks(?s:.)*ce, logit_mse"):
-        check_losses({"kl": 1.0}, Task("regress"))
+        check_losses({"kl": KL()}, Task("regress"))
     with pytest.raises(PotstillError, match="loss 'ce_argmax' is not for regress"):
-        check_losses({"ce": 1.0, "ce_argmax": 1.0}, Task("regress"))
-    for weights in ({}, {"ce": 0.0}, {"ce": 1.0, "kl": -0.5}):
+        check_losses({"ce": Gold(), "ce_argmax": Argmax()}, Task("regress"))
+    for weights in ({}, {"ce": Gold(0.0)}, {"ce": Gold(), "kl": KL(-0.5)}):
         with pytest.raises(PotstillError, match="must be 0 or more, and one above 0"):
             check_losses(weights, THREE)
     for name in LOSSES:
-        check_losses({name: 1.0, "ce": 0.5}, THREE)
+        check_losses(read_losses({name: {}, "ce": {"weight": 0.5}}), THREE)
 
 
 def test_wrong_options_are_refused_with_the_right_ones() -> None:
     with pytest.raises(PotstillError, match=r"no kl preset 'hitnon'(?s:.)*presets: hinton"):
-        Options(THREE, preset="hitnon")
-    with pytest.raises(PotstillError, match=r"no mse_reduction 'max'(?s:.)*mean, sum"):
-        Options(THREE, mse_reduction="max")
-    with pytest.raises(PotstillError, match=r"temperature 0\.0 is not above 0"):
-        Options(THREE, temperature=0.0)
-    with pytest.raises(PotstillError, match="no kl preset"):
-        kl(student(), teacher(), preset="x")
-    with pytest.raises(PotstillError, match="not above 0"):
-        kl(student(), teacher(), temperature=-1.0)
+        KL(preset="hitnon")
+    with pytest.raises(PotstillError, match=r"no logit_mse reduction 'max'(?s:.)*mean, sum"):
+        LogitMSE(reduction="max")
+    for temperature in (0.0, -1.0):
+        with pytest.raises(PotstillError, match=rf"temperature {temperature} is not above 0"):
+            KL(temperature=temperature)
     with pytest.raises(PotstillError, match="at least two classes"):
         kl(torch.zeros(2, 1), torch.zeros(2, 1))
-    with pytest.raises(PotstillError, match="no logit_mse reduction"):
-        logit_mse(student(), teacher(), reduction="max")
+
+
+def test_a_loss_is_read_from_its_table_of_a_recipe() -> None:
+    table = {"kl": {"weight": 0.9, "temperature": 4, "preset": "pkd_ref"}, "ce": {}}
+    assert read_losses(table) == {"kl": KL(0.9, temperature=4.0, preset="pkd_ref"), "ce": Gold(1.0)}
+    assert spell_losses({"logit_mse": {"weight": 2}}) == {"logit_mse": {"weight": 2.0, "reduction": "mean"}}
+    assert spell_losses(spell_losses(table)) == spell_losses(table)
+    with pytest.raises(PotstillError, match=r"losses\.kl: unknown key 'temprature'(?s:.)*weight, temperature, preset"):
+        read_losses({"kl": {"temprature": 2}})
+    with pytest.raises(PotstillError, match=r"losses\.kl: temperature = 'hot' is not float"):
+        read_losses({"kl": {"temperature": "hot"}})
+
+
+def test_the_temperature_of_the_soft_targets_is_that_of_the_teachers_mean() -> None:
+    assert temperature_of({"ce": Gold(), "kl": KL(temperature=4.0)}) == 4.0
+    assert temperature_of({"ce": Gold()}) == 1.0

@@ -1,0 +1,28 @@
+"""Which layer of the student a loss compares with which of the teacher, for students and teachers of any depth."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from data.layer_maps import map_of
+
+Pairs = tuple[tuple[int, int], ...]  # (layer of the student, layer of the teacher); 0 is the output of the embeddings
+
+
+@dataclass(frozen=True)
+class Stack:
+    """How many layers a model has, and how wide their states are."""
+
+    layers: int
+    width: int
+
+
+LAYERS: dict[str, Callable[[Pairs], Pairs]] = {
+    "all": lambda pairs: ((0, 0), *pairs),
+    "inner": lambda pairs: pairs[:-1],
+    "last": lambda pairs: pairs[-1:],
+}
+
+
+def layer_pairs(rule: str, student: Stack, teacher: Stack, *, layer_map: str = "skip") -> Pairs:
+    """Pair layers by a map of `data.layer_maps`, and keep those of a rule of `LAYERS`: "all" has the embeddings too."""
+    return LAYERS[rule](tuple(enumerate(map_of(layer_map, student.layers, teacher.layers), 1)))

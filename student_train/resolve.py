@@ -1,0 +1,98 @@
+"""A student's config and the rows it learns from, settled against its caches before anything is written."""
+
+from dataclasses import replace
+
+from data.errors import PotstillError
+from data.manifest import Manifest
+from data.schema import split_signal
+from student_train.config import TrainConfig
+from student_train.feed.columns import chosen_columns
+from student_train.feed.ensemble import Ensemble, choose_ensemble
+from student_train.feed.reader import Reader
+from student_train.loop.optim import USUAL_RATES
+from student_train.losses.table import (
+    check_losses,
+    read_losses,
+    read_ramps,
+    refuse_class_weights,
+    required_signals,
+    rows_used,
+    spell_losses,
+    temperature_of,
+)
+from student_train.models.table import choose_model
+from student_train.vocab.vocabulary import Subwords, Words
+
+
+def resolve(config: TrainConfig, reader: Reader) -> TrainConfig:
+    """Fill in what `auto` and 0 stand for, so that the config kept with a student says what was done."""
+    if not config.seeds:
+        raise PotstillError("seeds is empty", hint="e.g. --seeds 0,1,2")
+    if len(set(config.seeds)) < len(config.seeds) or min(config.seeds) < 0:
+        listed = ", ".join(map(str, config.seeds))
+        raise PotstillError(f"seeds {listed} are not different whole numbers from 0 on", hint="e.g. --seeds 0,1,2")
+    if config.optimizer not in USUAL_RATES:
+        raise PotstillError(f"no optimizer {config.optimizer!r}", hint=f"optimizers: {', '.join(USUAL_RATES)}")
+    reader.task.metric(config.best_by)  # refuses a metric that the task does not have
+    found = ensemble_of(config, reader)
+    return replace(
+        config,
+        model=choose_model(config.model, reader.task),
+        losses=spell_losses(config.losses),
+        lr=config.lr or USUAL_RATES[config.optimizer],
+        combine=found.rule if found else None,
+        weights=found.weights if found else None,
+    )
+
+
+def choose_rows(config: TrainConfig, reader: Reader, cache: Manifest) -> Reader:
+    """The rows and columns that the losses of a resolved config can use; refuse losses that have none.
+
+    cache: the manifest of the (first) cache
+    """
+    losses = read_losses(config.losses)
+    check_losses(losses, reader.task)
+    columns = needed_columns(config, cache)
+    if columns and len(reader.caches) > 1:
+        raise PotstillError(
+            f"the losses need {', '.join(columns)}, and of several teachers only logits can be combined",
+            hint="name one cache, or losses on logits",
+        )
+    if config.class_weights is not None:
+        refuse_class_weights(losses)
+    return replace(reader, ensemble=ensemble_of(config, reader)).with_columns(columns).with_labels(rows_used(losses))
+
+
+def ensemble_of(config: TrainConfig, reader: Reader) -> Ensemble | None:
+    """How the caches' teachers are combined; None for one."""
+    count, temperature = len(reader.caches), temperature_of(read_losses(config.losses))
+    found = choose_ensemble(config.combine, config.weights, count=count, task=reader.task, temperature=temperature)
+    if found and found.rule == "mean_probabilities" and "temperature" in read_ramps(config.losses).get("kl", {}):
+        raise PotstillError(
+            "the mean of probabilities is taken at one temperature, and that of the kl loss moves",
+            hint="give kl one temperature, or --combine mean_logits",
+        )
+    return found
+
+
+def needed_columns(config: TrainConfig, cache: Manifest) -> tuple[str, ...]:
+    """Name the columns that the losses need besides `logits`; refuse losses that need what the cache does not hold."""
+    required, has = required_signals(config.losses), tuple(cache.config.get("signals", ["logits"]))
+    for signal in required:
+        if signal not in has and not any(name.startswith(f"{signal}.") for name in has):
+            raise PotstillError(
+                f"cache has no signal {signal!r} (has: {', '.join(has)})",
+                hint=f"potstill cache … --signals {','.join([*has, signal])}",
+            )
+    return chosen_columns(required, has)
+
+
+def refuse_other_tokens(config: TrainConfig, reader: Reader, vocabulary: Words | Subwords) -> None:
+    """Refuse signals a sub-word for a student that does not read the teacher's sub-words."""
+    found = [column for column in reader.columns if split_signal(column)[0].per != "text"]
+    if found and not vocabulary.joint:
+        raise PotstillError(
+            f"{', '.join(found)} speak of the teacher's sub-words, special tokens included, which a {config.model} "
+            f"with vocabulary={config.vocabulary} does not read",
+            hint="take losses on logits, cls or mean, or a student that reads the teacher's sub-words",
+        )
