@@ -112,6 +112,6 @@ def _set_aside(directory: Path, finding: Finding, done: Repair) -> None:
     """
     match = SHARD.fullmatch(finding.path.name)
     liars = [commit_path(directory, int(match[1]))] if match and finding.kind == "damaged" else []
-    for path in (*liars, finding.path):
-        if path.is_file() and set_aside(directory, Fault(files=(path,))):
-            done.set_aside[path.name] = finding.what
+    files = tuple(path for path in (*liars, finding.path) if path.is_file())
+    for path in set_aside(directory, Fault(finding.what, files)):
+        done.set_aside[path.name] = finding.what

@@ -156,7 +156,6 @@ def commit_shard(directory: Path, index: int, tmp: Path, *, plan: str, source: P
         set_aside(directory, found)
 
 
-def set_aside(directory: Path, fault: Fault) -> None:
-    """Move the files of a fault to `quarantine/`."""
-    for path in fault.files:
-        store.move(path, directory / QUARANTINE)
+def set_aside(directory: Path, fault: Fault) -> list[Path]:
+    """Move the files of a fault to `quarantine/`; return those that were there."""
+    return [path for path in fault.files if store.move(path, directory / QUARANTINE) is not None]
