@@ -156,7 +156,7 @@ def _names() -> str:
         "Kinds of task": KINDS,
         "File formats": READERS,
         "Signals": SIGNALS,
-        "Students": MODELS,
+        "Models (`hugging_face` is the encoder that `potstill teach` fine-tunes)": MODELS,
         "Losses": LOSSES,
     }
     lines = [f"- {title}: {', '.join(f'`{name}`' for name in names)}" for title, names in tables.items()]

@@ -9,6 +9,13 @@ from typing import Any
 from data.config import as_dict
 from data.errors import PotstillError
 
+# What a text is cut into: words, or sub-words, with ids of the student's own; or the row that the teacher itself reads,
+# with both texts of a pair and the special tokens in it.
+WORDS, SUBWORDS, JOINT = "words", "subwords", "joint"
+VOCABULARIES = {"teacher": SUBWORDS, "subwords": SUBWORDS, "words": WORDS}
+
+Sizes = dict[str, int | float | bool | str | tuple[int, ...]]
+
 BALANCED = "balanced"
 LOSS_DEFAULT = {"logit_mse": 1.0}
 # Fields that say where a model is trained, not which one is asked for; a file of vectors counts by its content.
@@ -59,6 +66,7 @@ class TrainConfig:
     hidden         LSTM state size of one direction
     dense          size of the ReLU layer
     dropout        on the embedded words and before the last layer
+    shape          further sizes, which one student alone has, by name: `train.shape.NAME`
     vocabulary     teacher (its sub-words and embedding table), subwords (its sub-words, random table) or words
     vectors        word2vec/GloVe file for `words` (text or .bin)
     dimensions     embedding width: 0 keeps the source's (300 for random words); smaller ones take a PCA
@@ -95,6 +103,7 @@ class TrainConfig:
     hidden: int = 150
     dense: int = 200
     dropout: float = 0.3
+    shape: Sizes | None = None
     vocabulary: str = "teacher"
     vectors: str = ""
     dimensions: int = 0

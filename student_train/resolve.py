@@ -20,7 +20,9 @@ from student_train.losses.table import (
     spell_losses,
     temperature_of,
 )
+from student_train.models.sizes import sizes_alone
 from student_train.models.table import choose_model
+from student_train.vocab.start import unit_of
 from student_train.vocab.vocabulary import Subwords, Words
 
 
@@ -35,9 +37,10 @@ def resolve(config: TrainConfig, reader: Reader) -> TrainConfig:
         raise PotstillError(f"no optimizer {config.optimizer!r}", hint=f"optimizers: {', '.join(USUAL_RATES)}")
     reader.task.metric(config.best_by)  # refuses a metric that the task does not have
     found = ensemble_of(config, reader)
+    config = replace(config, model=choose_model(config.model, reader.task, unit_of(config.vocabulary)))
     return replace(
         config,
-        model=choose_model(config.model, reader.task),
+        shape=sizes_alone(config),
         losses=spell_losses(config.losses),
         lr=config.lr or USUAL_RATES[config.optimizer],
         combine=found.rule if found else None,

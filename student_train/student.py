@@ -19,6 +19,7 @@ from data.tasks.task import Task
 from student_train.directory.sealed import STUDENT_FILES, best_student
 from student_train.models.answer import answer
 from student_train.models.shape import Shape
+from student_train.models.sizes import read_shape
 from student_train.models.table import build_model
 from student_train.models.weights import check_weights, load_weights
 from student_train.vocab.vocabulary import Subwords, Words, load_vocabulary
@@ -46,7 +47,7 @@ class Student:
             check_files(path)
             manifest = open_sealed(path, "student")
             _check_sealed(path, manifest)
-            shape = Shape(**read_json(path / CONFIG)["shape"])
+            shape = read_shape(read_json(path / CONFIG)["shape"])
             check_weights(path / WEIGHTS, lambda: build_model(shape))
             vocabulary = _vocabulary(path, shape)
             model = build_model(shape)

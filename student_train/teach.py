@@ -6,22 +6,20 @@ out/  model.safetensors config.json tokenizer.json …   a plain Hugging Face di
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import torch
-from tokenizers import Tokenizer
 
 from data import store
 from data.config import as_dict
 from data.errors import PotstillError
 from data.example import Example
 from data.examples import describe, write_parts
-from data.layout import ENCODED, MANIFEST
-from data.manifest import Manifest, open_sealed, read_manifest, write_manifest
+from data.layout import ENCODED
+from data.manifest import Manifest, read_manifest, write_manifest
 from data.progress import Progress
 from data.readers.examples import read
 from data.readers.identity import is_scratch, of_model, of_source
@@ -29,8 +27,6 @@ from data.readers.said import KEY, Heard
 from data.readers.source import Source
 from data.running.output import refuse_foreign
 from data.tasks.task import Task
-from data.text.encoding import feed_of
-from data.text.families import position_limit
 from data.text.held_out import Guard, Overlap, guard_of, without
 from student_train.config import TeachConfig, what_only
 from student_train.directory.found import find_finished, set_damaged_aside
@@ -45,10 +41,10 @@ from student_train.loop.run import train_from
 from student_train.loop.steps import Run
 from student_train.losses.hard import Gold
 from student_train.losses.objective import Objective
-from student_train.models.encoder import load_to_teach, new_encoder
-from student_train.models.hugging_face import Transformer
+from student_train.models.hugging_face import Transformer, encoder_shape
 from student_train.models.precision import choose_device
-from student_train.models.scratch import open_tokenizer
+from student_train.models.scratch import keep_tokenizer
+from student_train.models.table import Sources, start_model
 from student_train.vocab.vocabulary import Joint
 
 EXAMPLES = "examples"  # the training rows, in the teacher's directory
@@ -145,25 +141,28 @@ def _teach(
     """
     started, rows = time.monotonic(), read_manifest(out / EXAMPLES, "examples")
     torch.set_num_threads(config.threads or torch.get_num_threads())
-    own, mark = open_tokenizer(out, out / EXAMPLES, rows.root) if is_scratch(model) else (None, "")
-    network, tokenizer = _open_model(model, config, task, own, say=progress.note)
+    own, mark = keep_tokenizer(out, out / EXAMPLES, rows.root) if is_scratch(model) else (None, "")
+    shape = encoder_shape(task, model, longest=config.max_length, tokenizer=own)
+    encoder = start_model(shape, Sources(), seed=config.seed)
+    assert isinstance(encoder, Transformer)
+    for note in encoder.notes:
+        progress.note(note)
     key = store.digest_of([what_only(config), origins | {"tokenizer": mark}])  # what a resume must find as it was
-    run = teacher_run(config, network, tokenizer, dev, out, key=key, progress=progress)
+    run = teacher_run(config, encoder, dev, out, key=key, progress=progress)
     trained = train_from(run, config, seed=config.seed, progress=progress)
     run.model.load_state_dict(trained.best)
     numbers = trained.numbers | {"seconds": round(time.monotonic() - started, 1), KEY: heard.values()}
     with sealing(out) as stage:
-        _seal(stage, network, tokenizer, Manifest("encoder", task, (), origins, as_dict(trained.config), numbers))
+        _seal(stage, encoder, Manifest("encoder", task, (), origins, as_dict(trained.config), numbers))
         write_curve(stage, trained.curve)
 
 
 def teacher_run(
-    config: TeachConfig, network: Any, tokenizer: Any, dev: list[Example], out: Path, *, key: str, progress: Progress
+    config: TeachConfig, encoder: Transformer, dev: list[Example], out: Path, *, key: str, progress: Progress
 ) -> Run:
     """What `train_from` works with: cross-entropy on the labelled rows of `out`, by AdamW."""
-    reader, feed = open_examples(out / EXAMPLES).with_labels("labelled"), feed_of(tokenizer, network, config.max_length)
-    task, vocabulary, device = reader.task, Joint(feed), choose_device(config.device)
-    model = Transformer(network, feed).to(device)
+    reader, device = open_examples(out / EXAMPLES).with_labels("labelled"), choose_device(config.device)
+    task, vocabulary, model = reader.task, Joint(encoder.feed), encoder.to(device)
     encoded = open_encoded(out / ENCODED, reader, vocabulary, say=progress.note)
     return Run(
         model,
@@ -176,35 +175,12 @@ def teacher_run(
     )
 
 
-def _seal(out: Path, network: Any, tokenizer: Any, manifest: Manifest) -> None:
+def _seal(out: Path, encoder: Transformer, manifest: Manifest) -> None:
     """Write a plain Hugging Face directory and its manifest, in which the files and their size are filled in."""
-    network.to("cpu").save_pretrained(out)
+    encoder.model.to("cpu").save_pretrained(out)  # type: ignore[operator]
     for path in out.glob("*.safetensors"):
         store.follow_umask(path)
-    tokenizer.save_pretrained(out)
-    report = manifest.report | {"parameters": sum(parameter.numel() for parameter in network.parameters())}
+    encoder.tokenizer.save_pretrained(out)
+    report = manifest.report | {"parameters": sum(parameter.numel() for parameter in encoder.parameters())}
     parts = tuple(describe(path, 0, "") for path in sorted(out.iterdir()))
     write_manifest(out, replace(manifest, parts=parts, report=report))
-
-
-def _open_model(
-    model: str, config: TeachConfig, task: Task, own: Tokenizer | None, *, say: Callable[[str], None]
-) -> tuple[Any, Any]:
-    """The network with a fresh head for the task, and its tokenizer; the head's start depends on the seed alone.
-
-    own: the tokenizer of a model from scratch
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        if own is not None:
-            return new_encoder(model.partition(":")[2] or "4x256", task, own, longest=config.max_length)
-        if (Path(model) / MANIFEST).is_file():
-            open_sealed(Path(model), "encoder")  # else a damaged teacher would be fine-tuned
-        network, tokenizer = load_to_teach(model, task, say=say)
-    longest = position_limit(network.config.to_dict(), tokenizer.model_max_length)
-    if longest and config.max_length > longest:
-        raise PotstillError(
-            f"max_length {config.max_length} is above the {longest} positions of {model}",
-            hint=f"--set teach.max_length={longest}",
-        )
-    return network, tokenizer

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from data import store
 from data.config import as_dict
@@ -50,7 +50,8 @@ from student_train.losses.table import read_losses, read_ramps
 from student_train.models.precision import choose_device
 from student_train.models.room import refuse_too_large
 from student_train.models.shape import Shape
-from student_train.models.table import build_model
+from student_train.models.sizes import own_sizes, shape_of, spell_size
+from student_train.models.table import Sources, build_model, start_model
 from student_train.resolve import choose_rows, refuse_other_tokens, resolve
 from student_train.vocab.start import RANDOM_WIDTH, build_vocabulary, refuse_damaged_files, starting_table
 from student_train.vocab.vocabulary import Subwords, Words
@@ -138,24 +139,16 @@ def train_one(
 ) -> None:
     """Train the student of one seed, or go on where it was broken off, and seal it."""
     reader, started = material.reader, time.monotonic()
-    shape = Shape(
-        model=config.model,
-        vocabulary=vocabulary.size,
-        dimensions=config.dimensions or RANDOM_WIDTH,
-        hidden=config.hidden,
-        dense=config.dense,
-        classes=reader.task.width,
-        dropout=config.dropout,
-        multichannel=config.multichannel,
-    )
-    hint = "smaller ones: --set train.hidden=150"
-    refuse_too_large(lambda: build_model(shape), choose_device(config.device), hint=hint)
+    width = config.dimensions or RANDOM_WIDTH
+    shape = shape_of(config, vocabulary=vocabulary.size, dimensions=width, classes=reader.task.width)
+    smaller = " ".join(f"--set {spell_size(name)}=…" for name in own_sizes(config.model))
+    refuse_too_large(lambda: build_model(shape), choose_device(config.device), hint=f"smaller ones: {smaller}")
     table = starting_table(config, vocabulary, reader.files, seed=config.seeds[0])
     shape = replace(shape, dimensions=table.shape[1])
     encoded = open_encoded(material.encoded, reader, vocabulary, say=progress.note)
     run = student_run(
         config,
-        new_student(shape, table, seed=config.seeds[0]),
+        start_model(shape, Sources(table), seed=config.seeds[0]),
         Stream(reader, vocabulary, config.batch_size, config.block_groups, config.seeds[0], encoded),
         dev,
         out,
@@ -197,15 +190,6 @@ def student_run(
         also=objective.to(device).trained(),
     )
     return Run(model, optimizer, objective, stream, dev, out, key)
-
-
-def new_student(shape: Shape, table: Tensor, *, seed: int) -> nn.Module:
-    """An untrained student over a table of word vectors [V, D]; its other weights are drawn by the seed alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = build_model(shape)
-    model.embedding.fill(table)  # type: ignore[union-attr,operator]
-    return model
 
 
 def _seal(

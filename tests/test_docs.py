@@ -269,6 +269,16 @@ def test_every_config_field_is_documented_beside_the_code_and_on_the_command_pag
         assert re.search(rf"^ *(\w+, )*{field.name}\b", section, re.MULTILINE), f"CLI.md says nothing of {field.name}"
 
 
+def test_the_help_of_model_names_every_student_that_a_cache_can_train() -> None:
+    from student_train.config import VOCABULARIES
+    from student_train.models.table import MODELS
+
+    students = {name for name, row in MODELS.items() if set(row.units) & set(VOCABULARIES.values())}
+    [option] = [item for item in COMMANDS["train"].params if "--model" in item.opts]
+    assert students == set(re.findall(r"\w+", option.help)) & set(MODELS)
+    assert all(name in (TrainConfig.__doc__ or "") for name in students)
+
+
 # The worked examples of ADDING.md: the file is run, the entry is put into its table, and the thing is used.
 
 
@@ -284,7 +294,7 @@ def worked(title: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             assert type(value) in {type(there) for there in table.values()}
             monkeypatch.setitem(table, key, value)
         else:
-            assert len([line for line in rest.splitlines() if line.strip()]) <= 15, head
+            assert len([line for line in rest.splitlines() if line.strip()]) <= 20, head
             exec(rest, space)  # noqa: S102
             space.setdefault(Path(head).stem, SimpleNamespace(**space))
     return space
@@ -328,15 +338,22 @@ def test_the_worked_student(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     from student_train.batch import Inputs
-    from student_train.models.shape import Shape
-    from student_train.models.table import build_model, choose_model
+    from student_train.models.sizes import read_shape, shape_of
+    from student_train.models.table import Sources, choose_model, start_model
 
     worked("A student", monkeypatch)
     assert choose_model("word_mean", Task("classify", ("no", "yes"))) == "word_mean"
-    model = build_model(Shape("word_mean", vocabulary=9, dimensions=4, hidden=0, dense=0, classes=2))
+    given: dict[str, Any] = {"vocabulary": 9, "dimensions": 4, "classes": 2}
+    shape = shape_of(TrainConfig(model="word_mean", shape={"power": 0}), **given)
+    assert read_shape(json.loads(json.dumps(vars(shape)))) == shape != shape_of(TrainConfig(model="word_mean"), **given)
+    with pytest.raises(errors.PotstillError, match=r"word_mean has no size train.hidden\n.*train.shape.power"):
+        shape_of(TrainConfig(model="word_mean", hidden=8), **given)
+    table = torch.randn(9, 4)
+    model = start_model(shape, Sources(table), seed=0)
     short = Inputs((torch.tensor([[3, 5]]),), (torch.tensor([2]),))
     padded = Inputs((torch.tensor([[3, 5, 0, 0]]),), (torch.tensor([2]),))
     torch.testing.assert_close(model(padded).logits, model(short).logits)
+    torch.testing.assert_close(model(short).logits[0], model.head(table[3] + table[5]))  # type: ignore[operator]
 
 
 def test_the_worked_augmentation(monkeypatch: pytest.MonkeyPatch) -> None:

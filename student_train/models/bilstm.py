@@ -1,13 +1,55 @@
-"""The student of Tang et al. 2019: a one-layer BiLSTM, its last two states, a ReLU layer, logits."""
+"""The student of Tang et al. 2019: a one-layer BiLSTM, its last two states, a ReLU layer, logits.
+
+The last states are read on right-padded batches without PackedSequence. The backward direction of a plain
+`nn.LSTM(bidirectional=True)` starts in the padding and is wrong. Here each direction is an LSTM of its own: the forward
+one is read at each row's last real word, the backward one runs over rows flipped inside their length. Both equal the
+packed result (tested at 1e-5), export to ONNX, and cost nothing extra on the loader's mostly equal-length batches,
+where no gather is needed at all.
+"""
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from student_train.batch import Inputs
 from student_train.models.embedding import WordEmbedding
-from student_train.models.lstm import LastStates
 from student_train.models.shape import Shape
 from student_train.outputs import Outputs
+
+
+@dataclass(frozen=True)
+class BiLSTMShape(Shape):
+    """hidden: LSTM states of one direction; dense: ReLU layer; multichannel: a static and a tuned copy of the table."""
+
+    hidden: int
+    dense: int
+    dropout: float = 0.1
+    multichannel: bool = False
+
+
+class LastStates(nn.Module):
+    """One-layer bidirectional LSTM: [B, T, E] and lengths [B] -> [B, 2·hidden] (forward state, backward state)."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.forwards = nn.LSTM(width, hidden, batch_first=True)
+        self.backwards = nn.LSTM(width, hidden, batch_first=True)
+
+    def forward(self, words: Tensor, lengths: Tensor) -> Tensor:
+        if not torch.jit.is_tracing() and bool((lengths == words.shape[1]).all()):
+            return torch.cat([self.forwards(words)[0][:, -1], self.backwards(words.flip(1))[0][:, -1]], dim=-1)
+        rows = torch.arange(words.shape[0], device=words.device)
+        last = lengths - 1  # [B]
+        flipped = words[rows[:, None], flip_index(lengths, words.shape[1])]  # [B, T, E]
+        return torch.cat([self.forwards(words)[0][rows, last], self.backwards(flipped)[0][rows, last]], dim=-1)
+
+
+def flip_index(lengths: Tensor, longest: int) -> Tensor:
+    """For each row, the places length-1 … 0 and then the padding's own places: [B, T]."""
+    places = torch.arange(longest, device=lengths.device)  # [T]
+    mirrored = lengths[:, None] - 1 - places  # [B, T]
+    return torch.where(mirrored >= 0, mirrored, places)
 
 
 class BiLSTM(nn.Module):
@@ -17,9 +59,7 @@ class BiLSTM(nn.Module):
     paper's 600-d multichannel input.
     """
 
-    texts = 1
-
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: BiLSTMShape) -> None:
         super().__init__()
         self.embedding, self.encoder, self.dense, self.head = _layers(shape, states=1)
         self.dropout = nn.Dropout(shape.dropout)
@@ -32,9 +72,7 @@ class BiLSTM(nn.Module):
 class SiameseBiLSTM(nn.Module):
     """Both texts through one BiLSTM; [h1, h2, h1*h2, |h1-h2|] -> ReLU layer -> logits (Tang et al. 2019, fig. 2)."""
 
-    texts = 2
-
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: BiLSTMShape) -> None:
         super().__init__()
         self.embedding, self.encoder, self.dense, self.head = _layers(shape, states=4)
         self.dropout = nn.Dropout(shape.dropout)
@@ -48,7 +86,7 @@ class SiameseBiLSTM(nn.Module):
         return self.encoder(self.dropout(self.embedding(ids)), lengths)
 
 
-def _layers(shape: Shape, *, states: int) -> tuple[WordEmbedding, LastStates, nn.Linear, nn.Linear]:
+def _layers(shape: BiLSTMShape, *, states: int) -> tuple[WordEmbedding, LastStates, nn.Linear, nn.Linear]:
     """Embedding, encoder, ReLU layer over so many pairs of last states, and head; drawn in this order."""
     embedding = WordEmbedding(shape.vocabulary, shape.dimensions, multichannel=shape.multichannel)
     encoder = LastStates(embedding.width, shape.hidden)

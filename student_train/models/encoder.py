@@ -13,11 +13,14 @@ from data.guards.model import check_model, find_model
 from data.guards.sizes import budget_of, watching
 from data.guards.tokenizer import check_tokenizers
 from data.guards.untrusted import read_json, refusing
-from data.layout import CONFIG
+from data.layout import CONFIG, MANIFEST
+from data.manifest import open_sealed
 from data.tasks.task import Task
-from data.text.families import OURS, PADDABLE
+from data.text.encoding import feed_of
+from data.text.families import OURS, PADDABLE, position_limit
+from student_train.models.hugging_face import EncoderShape, Transformer
 from student_train.models.room import refuse_too_large
-from student_train.models.scratch import SPECIAL
+from student_train.models.scratch import SPECIAL, read_tokenizer
 
 NEEDS = "name a directory with config.json, model.safetensors and tokenizer.json, or a hub model"
 
@@ -52,6 +55,31 @@ def load_encoder(name: str, task: Task, *, fresh: bool = False) -> tuple[Any, An
     with refusing(f"the tokenizer of {name!r} cannot be used"):
         _check_ids(name, tokenizer, model)
     return model, tokenizer
+
+
+def open_to_teach(shape: EncoderShape) -> Transformer:
+    """An encoder that is to be fine-tuned, with a head for the task: pretrained, or new and of random weights."""
+    notes: list[str] = []
+    if shape.tokenizer is None:
+        network, tokenizer = _open_pretrained(shape, notes.append)
+    else:
+        size, own = shape.source.partition(":")[2] or "4x256", read_tokenizer(shape.tokenizer)
+        network, tokenizer = new_encoder(size, shape.task, own, longest=shape.longest)
+    return Transformer(network, feed_of(tokenizer, network, shape.longest), tokenizer, tuple(notes))
+
+
+def _open_pretrained(shape: EncoderShape, say: Callable[[str], None]) -> tuple[Any, Any]:
+    """Open a pretrained encoder; refuse a damaged one of potstill's, and rows longer than its positions."""
+    if (Path(shape.source) / MANIFEST).is_file():
+        open_sealed(Path(shape.source), "encoder")
+    network, tokenizer = load_to_teach(shape.source, shape.task, say=say)
+    longest = position_limit(network.config.to_dict(), tokenizer.model_max_length)
+    if longest and shape.longest > longest:
+        raise PotstillError(
+            f"max_length {shape.longest} is above the {longest} positions of {shape.source}",
+            hint=f"--set teach.max_length={longest}",
+        )
+    return network, tokenizer
 
 
 def load_to_teach(name: str, task: Task, *, say: Callable[[str], None]) -> tuple[Any, Any]:

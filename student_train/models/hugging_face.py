@@ -1,11 +1,38 @@
-"""A Hugging Face encoder in the clothes of our loop: `Inputs` in, `Outputs` out."""
+"""A Hugging Face encoder behind the interface of our loop: `Inputs` in, `Outputs` out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from data.tasks.task import Task
 from data.text.encoding import Feed
 from student_train.batch import Inputs
+from student_train.models.shape import Shape
 from student_train.outputs import Outputs
+
+
+@dataclass(frozen=True)
+class EncoderShape(Shape):
+    """vocabulary, dimensions: 0, those of the encoder's own config.json.
+
+    task       its classes are those of the head, and are named in config.json
+    source     hub name, directory, or `scratch[:LAYERSxWIDTH]`
+    longest    sub-words of the longest row
+    tokenizer  file of the tokenizer that an encoder from scratch is to have
+    """
+
+    task: Task
+    source: str
+    longest: int
+    tokenizer: Path | None = None
+
+
+def encoder_shape(task: Task, source: str, *, longest: int, tokenizer: Path | None = None) -> EncoderShape:
+    """The shape of an encoder that is to be fine-tuned for a task."""
+    return EncoderShape("hugging_face", 0, 0, task.width, task, source, longest, tokenizer)
 
 
 class Transformer(nn.Module):
@@ -13,16 +40,19 @@ class Transformer(nn.Module):
 
     feed: how the model is padded (`data.text.encoding`). A model that would read its padding is asked for the rows of
     one length at a time, but not in training: dropout is the larger noise, and a step is one batch.
+    tokenizer, notes: of an encoder that is to be fine-tuned: what is saved beside it, what a user should know of it.
     """
 
     # Padded sub-words of a batch of answers. MiniLM-L6, 528 reviews, two cores: 256 rows compute 2.1 times the
     # sub-words there are, 2,048 sub-words 1.15 times, in half the time.
     sub_words = 2_048
 
-    def __init__(self, model: nn.Module, feed: Feed) -> None:
+    def __init__(self, model: nn.Module, feed: Feed, tokenizer: Any = None, notes: tuple[str, ...] = ()) -> None:
         super().__init__()
         self.model = model
         self.feed = feed
+        self.tokenizer = tokenizer
+        self.notes = notes
         words = model.get_input_embeddings()  # type: ignore[operator]
         if isinstance(words, nn.Embedding):
             words.sparse = True

@@ -4,7 +4,6 @@ The trainer of `tokenizers` numbers sub-words within a word ("##a") as it meets 
 another in every process; equal counts are then merged in another order. So these get their numbers beforehand.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,17 +19,21 @@ SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 NEW_VOCABULARY = 8_000
 
 
-def open_tokenizer(out: Path, examples: Path, root: str) -> tuple[Tokenizer, str]:
-    """The tokenizer that a run began with, trained and kept in `out` where it is the first one; and its hash.
+def keep_tokenizer(out: Path, examples: Path, root: str) -> tuple[Path, str]:
+    """The file of the tokenizer that a run began with, trained and kept in `out` where it is the first; and its hash.
 
     root: of the training rows in `examples`. The hash is part of what a resume must agree with.
     """
     path = out / SCRATCH.format(root[:16])
     if not path.is_file():
         store.put(path, train_tokenizer(examples).to_str().encode("utf-8"))
-    content = path.read_bytes()
+    return path, store.sha256_file(path)
+
+
+def read_tokenizer(path: Path) -> Tokenizer:
+    """Open a kept tokenizer."""
     with refusing(f"{path} cannot be read", hint=f"remove {path}: the run begins again"):
-        return Tokenizer.from_str(content.decode("utf-8")), hashlib.sha256(content).hexdigest()
+        return Tokenizer.from_file(str(path))
 
 
 def clear_tokenizer(out: Path) -> None:

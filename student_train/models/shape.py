@@ -1,17 +1,16 @@
-"""What a student's architecture needs to be rebuilt: saved as its `config.json`."""
+"""The sizes of a network: what every one has. Each network adds its own, in a class of its own beside it."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Shape:
-    """model: key of `MODELS`; vocabulary V, dimensions D, hidden (one direction), dense, classes C."""
+    """All that a network is built from; of a student it is saved as the `shape` of its `config.json`.
+
+    model: key of `MODELS`; vocabulary: ids V; dimensions: width D of a word vector; classes: C
+    """
 
     model: str
     vocabulary: int
     dimensions: int
-    hidden: int
-    dense: int
     classes: int
-    dropout: float = 0.1
-    multichannel: bool = False

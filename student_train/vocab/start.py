@@ -9,12 +9,18 @@ from data import store
 from data.errors import BAD_DATA, PotstillError
 from data.layout import FILES
 from data.manifest import Manifest, check_seal
-from student_train.config import TrainConfig
+from student_train.config import VOCABULARIES, TrainConfig
 from student_train.vocab.vectors import project, random_table, standardise, teacher_table, vector_table
 from student_train.vocab.vocabulary import Subwords, Words, build_subwords, build_words
 
-VOCABULARIES = ("teacher", "subwords", "words")
 RANDOM_WIDTH = 300  # the width of the paper's word vectors
+
+
+def unit_of(vocabulary: str) -> str:
+    """What a vocabulary cuts a text into."""
+    if vocabulary not in VOCABULARIES:
+        raise PotstillError(f"no vocabulary {vocabulary!r}", hint=f"vocabularies: {', '.join(VOCABULARIES)}")
+    return VOCABULARIES[vocabulary]
 
 
 def build_vocabulary(config: TrainConfig, files: Path, texts: Iterable[list[str]]) -> Words | Subwords:
@@ -22,8 +28,7 @@ def build_vocabulary(config: TrainConfig, files: Path, texts: Iterable[list[str]
 
     files: of the cache, its `files/`. texts: of the chosen rows, in chunks; read only where words are counted.
     """
-    if config.vocabulary not in VOCABULARIES:
-        raise PotstillError(f"no vocabulary {config.vocabulary!r}", hint=f"vocabularies: {', '.join(VOCABULARIES)}")
+    unit_of(config.vocabulary)  # refuses an unknown one
     if config.vocabulary == "words":
         words = (text for chunk in texts for text in chunk)
         return build_words(words, min_count=max(1, config.min_count), longest=config.max_words)

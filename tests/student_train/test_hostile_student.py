@@ -26,6 +26,15 @@ from student_train.models.weights import check_weights
 from student_train.student import Student
 
 ONE = Task("classify", ("neg", "pos"))
+OPENS_FILES = {
+    "model": "hugging_face",
+    "vocabulary": 0,
+    "dimensions": 0,
+    "classes": 2,
+    "task": {},
+    "source": "/",
+    "longest": 9,
+}
 
 
 @pytest.fixture
@@ -70,7 +79,7 @@ def test_a_shape_that_is_not_that_of_the_weights_is_refused(copied: Path, name: 
     refused(copied, "does not fit|describes no student that can be built")
 
 
-@pytest.mark.parametrize("shape", [None, {}, [], {"model": "none"}, {"model": "bilstm", "code": "x"}])
+@pytest.mark.parametrize("shape", [None, {}, [], {"model": "none"}, {"model": "bilstm", "code": "x"}, OPENS_FILES])
 def test_a_config_that_is_none_is_refused(copied: Path, shape: Any) -> None:
     edit(copied / "config.json", shape=shape)
     refused(copied, "is no student that can be opened")

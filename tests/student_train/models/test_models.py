@@ -1,5 +1,6 @@
 """Students: parameter counts of the paper, and the same answer however a batch is padded."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,20 +10,21 @@ from torch import Tensor, nn
 from data.errors import PotstillError
 from data.tasks.task import Task
 from student_train.batch import Inputs
-from student_train.models.bilstm import BiLSTM, SiameseBiLSTM
-from student_train.models.lstm import LastStates, flip_index
+from student_train.models.bilstm import BiLSTM, BiLSTMShape, LastStates, SiameseBiLSTM, flip_index
+from student_train.models.encoder import open_to_teach
+from student_train.models.hugging_face import Transformer, encoder_shape
 from student_train.models.shape import Shape
-from student_train.models.table import MODELS, build_model, choose_model, count_parameters
+from student_train.models.table import MODELS, Sources, build_model, choose_model, count_parameters, start_model
 
-PAPER = Shape("bilstm", vocabulary=20, dimensions=300, hidden=150, dense=200, classes=2)
-TINY = Shape("bilstm", vocabulary=12, dimensions=5, hidden=4, dense=6, classes=3, dropout=0.0)
+PAPER = BiLSTMShape("bilstm", vocabulary=20, dimensions=300, hidden=150, dense=200, classes=2)
+TINY = BiLSTMShape("bilstm", vocabulary=12, dimensions=5, hidden=4, dense=6, classes=3, dropout=0.0)
 ONE = Task("classify", ("a", "b"))
 TWO = Task("classify", ("a", "b"), pair=True)
 
 
 def tiny(model: str = "bilstm", **changes: Any) -> Any:
     torch.manual_seed(0)
-    return build_model(Shape(**(vars(TINY) | {"model": model} | changes))).eval()
+    return build_model(BiLSTMShape(**(vars(TINY) | {"model": model} | changes))).eval()
 
 
 def texts(*rows: list[int]) -> tuple[Tensor, Tensor]:
@@ -41,13 +43,13 @@ def test_the_paper_s_student_has_the_paper_s_parameters() -> None:
 
 
 def test_a_multichannel_input_makes_it_963_002() -> None:
-    body, table = count_parameters(build_model(Shape(**(vars(PAPER) | {"multichannel": True}))))
+    body, table = count_parameters(build_model(BiLSTMShape(**(vars(PAPER) | {"multichannel": True}))))
     assert body == 963_002
     assert table == 2 * 20 * 300  # the static copy is counted, though it does not train
 
 
 def test_the_siamese_student_differs_in_its_dense_layer_alone() -> None:
-    body, _ = count_parameters(build_model(Shape(**(vars(PAPER) | {"model": "siamese_bilstm"}))))
+    body, _ = count_parameters(build_model(BiLSTMShape(**(vars(PAPER) | {"model": "siamese_bilstm"}))))
     assert body == 603_002 + (8 - 2) * 150 * 200
 
 
@@ -103,10 +105,10 @@ def test_rows_are_flipped_inside_their_length() -> None:
     assert flip_index(torch.tensor([3, 1, 4]), 4).tolist() == [[2, 1, 0, 3], [0, 1, 2, 3], [3, 2, 1, 0]]
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [name for name, row in MODELS.items() if row.Shape is BiLSTMShape])
 def test_a_text_gets_the_same_logits_alone_and_among_longer_ones(name: str) -> None:
     model, short, long = tiny(name), [3, 4], [5, 6, 7, 8, 9]
-    sides = MODELS[name].texts
+    (sides,) = MODELS[name].texts
     alone = model(Inputs((texts(short)[0],) * sides, (texts(short)[1],) * sides)).logits[0]
     ids, lengths = texts(long, short)
     among = model(Inputs((ids,) * sides, (lengths,) * sides)).logits[1]
@@ -195,8 +197,38 @@ def test_students_that_do_not_fit_are_refused_with_those_that_do() -> None:
     with pytest.raises(PotstillError, match=r"siamese_bilstm reads 2 text\(s\)"):
         choose_model("siamese_bilstm", ONE)
     with pytest.raises(PotstillError, match="no student 'gru'"):
-        build_model(Shape("gru", 1, 1, 1, 1, 1))
+        build_model(Shape("gru", 1, 1, 1))
 
 
 def test_every_student_bears_its_name_in_the_table() -> None:
-    assert {"bilstm": BiLSTM, "siamese_bilstm": SiameseBiLSTM} == MODELS
+    built = {"bilstm": BiLSTM, "siamese_bilstm": SiameseBiLSTM, "hugging_face": open_to_teach}
+    assert {name: row.build for name, row in MODELS.items()} == built
+
+
+def test_a_start_depends_on_the_seed_alone_and_leaves_torch_as_it_was() -> None:
+    table = torch.randn(12, 5)
+    before = torch.get_rng_state()
+    models = [start_model(TINY, Sources(table), seed=seed) for seed in (3, 3, 4)]
+    assert torch.equal(torch.get_rng_state(), before)
+    same, again, other = ({name: weight.sum().item() for name, weight in m.named_parameters()} for m in models)
+    assert same == again and same["head.weight"] != other["head.weight"]
+    assert all(torch.equal(model.embedding.tuned.weight, table) for model in models)  # type: ignore[union-attr]
+
+
+def test_a_network_that_brings_its_own_rows_is_no_student_of_a_cache() -> None:
+    with pytest.raises(PotstillError, match=r"hugging_face reads texts cut into joint, not subwords") as caught:
+        choose_model("hugging_face", ONE)
+    assert caught.value.hint == "students that fit: bilstm"
+
+
+def test_an_encoder_to_be_fine_tuned_is_a_row_like_the_others(save_bert: Any, tmp_path: Path) -> None:
+    old, task = Task("classify", ("sad", "glad")), Task("classify", ("a", "b", "c"))
+    path = save_bert(tmp_path / "bert", old)
+    shape = encoder_shape(task, str(path), longest=64)
+    first, same, other = (start_model(shape, Sources(), seed=seed) for seed in (0, 0, 1))
+    assert isinstance(first, Transformer) and first.feed.backend is not None and first.tokenizer.is_fast
+    assert first.notes == (f"{path} has the classes sad, glad: a fresh head for a, b, c",)
+    weights = [dict(model.named_parameters()) for model in (first, same, other)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    changed = {name for name in weights[0] if not torch.equal(weights[0][name], weights[2][name])}
+    assert changed and all(name.startswith("model.classifier.") for name in changed)

@@ -10,12 +10,12 @@ from torch import nn
 
 from data.errors import USAGE, PotstillError
 from data.tasks.task import Task
+from student_train.models.bilstm import BiLSTMShape
 from student_train.models.room import refuse_too_large
-from student_train.models.shape import Shape
 from student_train.models.table import build_model
 
 CPU = torch.device("cpu")
-SMALL = Shape("bilstm", vocabulary=20, dimensions=8, hidden=4, dense=4, classes=2)
+SMALL = BiLSTMShape("bilstm", vocabulary=20, dimensions=8, hidden=4, dense=4, classes=2)
 
 
 def test_a_student_that_fits_is_let_through_and_nothing_is_drawn() -> None:
