@@ -1,6 +1,6 @@
 """A directory of examples: Parquet parts of fixed row groups, sealed by a manifest.
 
-Every later phase keeps these parts and row groups: teacher shard i answers part i, row group by row group, so a
+Every later phase keeps these parts and row groups: shard i of a cache answers part i, row group by row group, so a
 reader joins them one row group at a time and checks the ids of each.
 """
 

@@ -1,7 +1,7 @@
 """The seal of a directory: what it holds, what it was made from, and one hash over both.
 
 `MANIFEST.json` is written last. A directory without it is unfinished; one whose root differs from the root a later
-phase noted is another dataset. The chain examples -> teacher -> student is a chain of these roots.
+phase noted is another dataset. The chain examples -> cache -> student is a chain of these roots.
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ class Part:
 class Manifest:
     """What a sealed directory says of itself.
 
-    kind       examples, teacher, student or encoder (a fine-tuned teacher)
+    kind       examples, cache, student, students (of several seeds) or teacher (fine-tuned here)
     task       what the rows are for
     parts      its data files in row order
     made_from  role -> root of the manifest (or hash of the file) it was made from
@@ -76,14 +76,27 @@ def write_manifest(directory: Path, manifest: Manifest) -> None:
 
 
 def seal_of(directory: Path) -> dict[str, Any] | None:
-    """What a directory's seal says of itself, by its own word: kind, root, …; None where there is no seal."""
+    """Read the values of a directory's seal without checking them against its files; None where there is no seal.
+
+    Errors: a file that is no manifest (BAD_DATA); a manifest of another format version (STALE).
+    """
     path = directory / MANIFEST
     if not path.is_file():
         return None
     values = store.read_json(path)
     if not (isinstance(values, dict) and all(isinstance(values.get(key), str) for key in ("kind", "root"))):
         raise PotstillError(f"{path} is not a manifest: it names no kind and no root", code=BAD_DATA)
+    if values["kind"] in {*FORMAT_1, *HINTS} and not _is_damaged(path, values):  # other kinds are no kinds of potstill
+        refuse_other_format(directory, values.get("version"), values["kind"])
     return values
+
+
+def _is_damaged(path: Path, values: dict[str, Any]) -> bool:
+    try:
+        store.check_record(path, values)
+    except PotstillError:
+        return True
+    return False
 
 
 def check_seal(directory: Path) -> None:
@@ -210,9 +223,33 @@ def check_made_from(directory: Path, manifest: Manifest, role: str, root: str) -
 
 HINTS = {
     "examples": "potstill augment TRAIN -o DIR makes one",
-    "teacher": "potstill cache EXAMPLES -t TEACHER -o DIR makes one",
+    "cache": "potstill cache EXAMPLES -t TEACHER -o DIR makes one",
     "student": "potstill train CACHE --dev DEV -o DIR makes one",
 }
+
+
+# Format 1: kind -> what to do with such a directory. Its `teacher` was a cache, and its `encoder` a teacher.
+FORMAT_1 = {
+    "examples": "make them again: potstill augment TRAIN -o NEW",
+    "teacher": "make the cache again: potstill cache EXAMPLES -t TEACHER -o NEW",
+    "encoder": "move its MANIFEST.json away and it is a model like any other, for -t and -m",
+    "student": "train it again: potstill train CACHE --dev DEV -o NEW",
+    "students": "train them again: potstill train CACHE --dev DEV -o NEW",
+}
+
+
+def refuse_other_format(directory: str | Path, version: Any, kind: Any) -> None:
+    """Refuse (STALE) a directory that was made with another format version, and say how to make it again.
+
+    version, kind: as its own file names them. The kinds of format 1 are other words (see FORMAT_1).
+    """
+    if version != SCHEMA_VERSION:
+        old = FORMAT_1.get(str(kind)) if version == 1 else None
+        raise PotstillError(
+            f"{directory} has format version {version}, this potstill reads {SCHEMA_VERSION}",
+            hint=old or "make it again with this version, in another directory",
+            code=STALE,
+        )
 
 
 def _from_values(directory: Path, values: Any) -> Manifest:
@@ -220,12 +257,7 @@ def _from_values(directory: Path, values: Any) -> Manifest:
         raise PotstillError(
             f"{directory / MANIFEST} is not a manifest: it holds {type(values).__name__}", code=BAD_DATA
         )
-    if values.get("version") != SCHEMA_VERSION:
-        raise PotstillError(
-            f"{directory} has format version {values.get('version')}, this potstill reads {SCHEMA_VERSION}",
-            hint="make it again with this version",
-            code=STALE,
-        )
+    refuse_other_format(directory, values.get("version"), values.get("kind"))
     try:
         return Manifest(
             kind=_of(str, values["kind"]),

@@ -29,7 +29,7 @@ BUSY = ("500", "502", "503", "504", "SlowDown", "InternalError", "ServiceUnavail
 
 @dataclass(frozen=True)
 class ObjectStore:
-    """Files below `prefix` of a bucket. Names are relative: `teacher/PLAN.json`."""
+    """Files below `prefix` of a bucket. Names are relative: `cache/PLAN.json`."""
 
     bucket: str
     prefix: str

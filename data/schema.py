@@ -12,7 +12,7 @@ import pyarrow as pa
 from data.errors import PotstillError
 from data.tasks.task import Task
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1: kind `teacher` was a cache, kind `encoder` a teacher
 # Names that stand for columns of another name: the embedding output is the hidden state before layer 1.
 ALIASES = {"embedding": ("hidden.0",), "qkv": ("q", "k", "v")}
 
@@ -86,8 +86,8 @@ def examples_schema(task: Task) -> pa.Schema:
     )
 
 
-def teacher_schema(task: Task, signals: tuple[str, ...], sizes: Sizes) -> pa.Schema:
-    """Columns of a teacher shard.
+def cache_schema(task: Task, signals: tuple[str, ...], sizes: Sizes) -> pa.Schema:
+    """Columns of a shard of a cache.
 
     Vectors are fixed_size_binary of little-endian numbers: read ten times faster than a list of halves, and polars
     turns them into numbers with `bin.reinterpret`. Rows of T vectors are large_binary: T is `n_tokens`.

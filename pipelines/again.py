@@ -50,7 +50,7 @@ def _train(tables: Tables) -> list[str]:
 # Kind of directory -> what its saved tables say of the command that made it.
 COMMANDS: dict[str, Callable[[Tables], list[str]]] = {
     "examples": _augment,
-    "encoder": _teach,
+    "teacher": _teach,
     "student": _train,
     "students": _train,
 }

@@ -115,10 +115,9 @@ def cache(
 def train(
     *,
     config: "TrainConfig",
-    teacher: Path,
+    caches: Sequence[Path],
     dev: Source,
     out: Path,
-    also: Sequence[Path] = (),
     reading: Reading | None = None,
     progress: Progress,
 ) -> Manifest:
@@ -129,10 +128,10 @@ def train(
     from student_train.train import train as run
 
     if reading:
-        reading.check(read_manifest(teacher, "teacher", parts=False).task, str(teacher))
-    manifest = run(config, teacher, dev, out, also=also, progress=progress)
+        reading.check(read_manifest(caches[0], "cache", parts=False).task, str(caches[0]))
+    manifest = run(config, caches, dev, out, progress=progress)
     columns = {key: value for key, value in vars(dev).items() if key != "path" and value is not None}
-    data = {"dev": str(dev.path), "caches": [str(cache) for cache in (teacher, *also)]} | columns
+    data = {"dev": str(dev.path), "caches": [str(cache) for cache in caches]} | columns
     settings.save(out, {"data": data, "train": configs.as_dict(config)})
     return manifest
 

@@ -70,7 +70,7 @@ def execute(recipe: Recipe, console: Console, *, force: bool = False, runner: Ru
             refuse_stale(plan_of(recipe))
         for step in steps_of(recipe):
             _make(recipe, step, console, force=force, runner=runner)
-        task = read_manifest(recipe.out / "teacher", "teacher").task
+        task = read_manifest(recipe.cache_dir(), "cache").task
         plain = [name for name, config in recipe.arms.items() if not required_signals(config.losses)]
         found = results.collect(recipe.out, task, [TEACHER, *recipe.arms], plain)
     show_results(recipe, found, console)

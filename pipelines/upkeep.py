@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def inspect(directory: Path) -> "tuple[Manifest, dict[str, Table]]":
     """Open a sealed directory; for a cache also tables of the teacher's predictions."""
     manifest = sealed(directory)
-    if manifest.kind != "teacher":
+    if manifest.kind != "cache":
         return manifest, {}
     from teacher_cache.frame import open_frame
     from teacher_cache.view.tables import summary
@@ -39,7 +39,7 @@ def verify(
     against: random rows of a cache to put through the teacher again.
     """
     kind = kind_of(directory)
-    if kind not in (None, "", "teacher"):
+    if kind not in (None, "", "cache"):
         return [("damaged", what) for what in check_files(directory, kind, progress=progress)]
     from teacher_cache.repair.verify import verify as run
 
@@ -59,7 +59,7 @@ def repair(
     Errors: a directory that is no cache (USAGE); the hint is the command that mends it.
     """
     kind = kind_of(directory)
-    if kind not in ("", "teacher"):
+    if kind not in ("", "cache"):
         what = NAMES.get(kind or "", "nothing of potstill's")
         hint = command_for(directory) if kind else ""
         raise PotstillError(f"{directory} holds {what}, not a teacher's cache", hint=hint, code=USAGE)
@@ -80,5 +80,5 @@ def gc(directory: Path, *, delete: bool = False) -> "list[Garbage]":
     from teacher_cache.repair.garbage import collect_garbage, find_garbage
 
     if not (directory / PLAN).exists():
-        read_manifest(directory, "teacher", parts=False)  # refuses what is no cache
+        read_manifest(directory, "cache", parts=False)  # refuses what is no cache
     return collect_garbage(directory) if delete else find_garbage(directory)

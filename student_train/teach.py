@@ -84,7 +84,7 @@ def teach(
 
     A finished directory of the same config and data is returned as it is; another one's is refused (STALE).
     """
-    refuse_foreign(out, "encoder")
+    refuse_foreign(out, "teacher")
     task.metric(config.best_by)  # refuses a metric that the task does not have
     heard = Heard(progress)
     examples = list(read(dev, task, split="dev", tell=heard))
@@ -97,13 +97,13 @@ def teach(
     }
     if kept_out.sources:
         origins["exclude"] = kept_out.digest()
-    if (manifest := find_finished(out, "encoder", as_dict(config), origins)) is not None:
+    if (manifest := find_finished(out, "teacher", as_dict(config), origins)) is not None:
         heard.recall(manifest.report)
         tidy(out)
         return manifest
     with writing(out):
-        if find_finished(out, "encoder", as_dict(config), origins) is None:  # who was here before may have finished it
-            set_damaged_aside(out, "encoder", progress=progress)
+        if find_finished(out, "teacher", as_dict(config), origins) is None:  # who was here before may have finished it
+            set_damaged_aside(out, "teacher", progress=progress)
             guard, overlap = kept_out.guard(task, heard), Overlap(examples)
             rows = kept_rows(read(train, task, split="train", tell=heard), guard, overlap, progress)
             parts = tuple(write_parts(out / EXAMPLES, rows, task))
@@ -111,7 +111,7 @@ def teach(
             progress.note(overlap.note("potstill teach … --exclude DEV leaves them out"))
             _teach(config, task, examples, model, out, origins=origins, heard=heard, progress=progress)
         clear(out)
-    return read_manifest(out, "encoder")
+    return read_manifest(out, "teacher")
 
 
 def kept_rows(rows: Iterable[Example], guard: Guard, overlap: Overlap, progress: Progress) -> Iterator[Example]:
@@ -153,7 +153,7 @@ def _teach(
     run.model.load_state_dict(trained.best)
     numbers = trained.numbers | {"seconds": round(time.monotonic() - started, 1), KEY: heard.values()}
     with sealing(out) as stage:
-        _seal(stage, encoder, Manifest("encoder", task, (), origins, as_dict(trained.config), numbers))
+        _seal(stage, encoder, Manifest("teacher", task, (), origins, as_dict(trained.config), numbers))
         write_curve(stage, trained.curve)
 
 

@@ -75,35 +75,33 @@ class Material:
     encoded: Path
 
 
-def train(
-    config: TrainConfig, teacher: Path, dev: Source, out: Path, *, also: Sequence[Path] = (), progress: Progress
-) -> Manifest:
+def train(config: TrainConfig, caches: Sequence[Path], dev: Source, out: Path, *, progress: Progress) -> Manifest:
     """Train one student per seed; finished ones of the same config and data are left as they are.
 
-    also: caches of further teachers over the same examples; the student learns from all of them together.
+    caches: of one teacher, or of several over the same examples; the student learns from all of them together.
     Errors: a cache that is unfinished, damaged or stale; a loss whose signal the cache lacks; a student that does not
     fit the task; a directory that holds another run (STALE); a signal to stop (TRY_AGAIN: run it again).
     """
     refuse_foreign(out, "student")
-    reader, caches = open_caches([teacher, *also], rows=config.rows)
-    for cache in caches:
-        if said := sentence(cache.report.get("agreement", {})):
+    reader, manifests = open_caches(caches, rows=config.rows)
+    for manifest in manifests:
+        if said := sentence(manifest.report.get("agreement", {})):
             progress.note(said)
     config = resolve(config, reader)
-    reader = choose_rows(config, reader, caches[0])
+    reader = choose_rows(config, reader, manifests[0])
     weights, heard = reader.class_weights(config.class_weights), Heard(progress)
     examples = list(read(dev, reader.task, split="dev", tell=heard))
-    material = Material(reader, weights, examples, heard, origins_of(config, caches, examples), out / ENCODED)
+    material = Material(reader, weights, examples, heard, origins_of(config, manifests, examples), out / ENCODED)
     one = len(config.seeds) == 1
     jobs = {out if one else out / f"{SEED}{seed}": replace(config, seeds=(seed,)) for seed in config.seeds}
     refuse_other_number(out, "student" if one else "students")
-    if (manifest := find_all(out, jobs, material.origins)) is not None:
+    if (there := find_all(out, jobs, material.origins)) is not None:
         tidy(out)
-        return manifest
+        return there
     with writing(out):
         missing = {at: job for at, job in jobs.items() if find_all(at, {at: job}, material.origins) is None}
         if missing:
-            refuse_damaged_files(config, teacher, caches[0])
+            refuse_damaged_files(config, caches[0], manifests[0])
             train_all(missing, material, progress=progress)
         clear(out)
         if not one:
@@ -209,8 +207,8 @@ def _seal(
 
 
 def origins_of(config: TrainConfig, caches: list[Manifest], dev: list[Example]) -> dict[str, str]:
-    """Hashes of what a student is made from: its caches (teacher, teacher_2, …), dev rows and word vectors."""
-    origins = {f"teacher_{number}" if number > 1 else "teacher": cache.root for number, cache in enumerate(caches, 1)}
+    """Hashes of what a student is made from: its caches (cache, cache_2, …), dev rows and word vectors."""
+    origins = {f"cache_{number}" if number > 1 else "cache": cache.root for number, cache in enumerate(caches, 1)}
     origins["dev"] = store.digest_of([[example.id, example.label] for example in dev])
     if config.vectors:
         origins["vectors_file"] = hash_file(Path(config.vectors))

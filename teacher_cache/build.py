@@ -42,7 +42,7 @@ def build(
     (STALE); larger than config.max_bytes; too many rows without an answer (BAD_DATA); a signal to stop, or shards that
     another process holds (TRY_AGAIN: run it again).
     """
-    refuse_foreign(out, "teacher")
+    refuse_foreign(out, "cache")
     job = open_job(config, examples, teacher, out)
     shelf = open_shelf(job, launch.store)
     if (manifest := shelf.sealed(progress)) is not None:

@@ -1,6 +1,6 @@
 """A cache to look at: examples beside what the teacher said of them, as a polars LazyFrame.
 
-    open_frame("runs/x/teacher").filter(pl.col("agrees").not_()).sort("entropy").head(20).collect()
+    open_frame("runs/x/cache").filter(pl.col("agrees").not_()).sort("entropy").head(20).collect()
 
 Cache directory -> LazyFrame, one row an example, in the order of the examples. All numbers are lazy expressions:
 nothing is read before `collect`, and only the columns that are asked for. Float16 vectors need polars 1.36.
@@ -30,7 +30,7 @@ def open_frame(directory: str | Path) -> pl.LazyFrame:
     Errors: examples that changed since; rows that are not the examples' (BAD_DATA).
     """
     directory = Path(directory)
-    manifest = read_manifest(directory, "teacher")
+    manifest = read_manifest(directory, "cache")
     examples = (directory / str(manifest.config["examples"])).resolve()
     source = read_manifest(examples, "examples")
     check_made_from(directory, manifest, "examples", source.root)

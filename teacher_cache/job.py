@@ -10,7 +10,7 @@ from data.errors import PotstillError
 from data.layout import CONFIG
 from data.manifest import Manifest, read_manifest, whole_part
 from data.row_groups import read_groups
-from data.schema import Sizes, signal_columns, teacher_schema, width_of
+from data.schema import Sizes, cache_schema, signal_columns, width_of
 from data.tasks.task import Task
 from teacher_cache.config import CacheConfig
 from teacher_cache.methods import method_signals
@@ -59,7 +59,7 @@ class Job:
     @property
     def schema(self) -> pa.Schema:
         """Columns of a shard."""
-        return teacher_schema(self.task, self.columns, self.sizes)
+        return cache_schema(self.task, self.columns, self.sizes)
 
 
 def open_job(config: CacheConfig, examples: Path, teacher: str | Path, out: Path) -> Job:

@@ -194,7 +194,7 @@ def test_a_phase_ends_with_the_next_command(
     monkeypatch.setattr(phases, "augment", fake_augment)
     code, out, _ = called(f"augment demo:train -o {tmp_path}/examples", capsys)
     assert code == 0
-    assert out.splitlines()[-1] == f"next: potstill cache {tmp_path}/examples -t TEACHER_DIR -o {tmp_path}/teacher"
+    assert out.splitlines()[-1] == f"next: potstill cache {tmp_path}/examples -t TEACHER_DIR -o {tmp_path}/cache"
     assert "factor" in out and "3.5" in out
 
 

@@ -99,14 +99,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     files = phases.Files(reading, reading.source(str(root / "train.tsv")), dev, exclude=(dev,))
     about: dict[str, Any] = {"progress": Silent()}
     teach = TeachConfig(epochs=1, threads=1, device="cpu")
-    phases.teach(config=teach, files=files, model="scratch:2x32", out=x / "encoder", **about)
+    phases.teach(config=teach, files=files, model="scratch:2x32", out=x / "teacher", **about)
     augment = AugmentConfig(n_iter=2, p_pos=0.0, workers=1)
     phases.augment(config=augment, files=files, out=x / "examples", **about)
     signals = ("logits", "input_ids", "cls", "mean", "hidden", "qkv", "gram")
     cache = CacheConfig(signals=signals, layers=(2,), dtype="float32", device="cpu", threads=1)
-    phases.cache(config=cache, examples=x / "examples", teacher=str(x / "encoder"), out=x / "teacher", **about)
+    phases.cache(config=cache, examples=x / "examples", teacher=str(x / "teacher"), out=x / "cache", **about)
     train = TrainConfig(hidden=8, dense=8, epochs=1, threads=1, device="cpu")
-    phases.train(config=train, teacher=x / "teacher", dev=dev, out=x / "student", **about)
+    phases.train(config=train, caches=[x / "cache"], dev=dev, out=x / "student", **about)
     return root
 
 
@@ -138,7 +138,7 @@ def test_all_readers_of_the_format_page_see_the_same_numbers(run: Path, monkeypa
         assert (lean > 0) != (label == 1) and np.isclose(logits[:, 1] - logits[:, 0], lean).any()
 
 
-@pytest.mark.parametrize("name", ["examples", "teacher", "student"])
+@pytest.mark.parametrize("name", ["examples", "cache", "student"])
 def test_the_format_page_names_every_file(name: str, run: Path) -> None:
     text = FORMAT.read_text("utf-8")
     here = run / "runs" / "x" / name
@@ -150,7 +150,7 @@ def test_the_format_page_names_every_file(name: str, run: Path) -> None:
         assert (locks or named in text) and all(f"{part}/" in text for part in file.parts[:-1]), file
 
 
-@pytest.mark.parametrize("name", ["examples", "teacher"])
+@pytest.mark.parametrize("name", ["examples", "cache"])
 def test_the_format_page_names_every_column(name: str, run: Path) -> None:
     import pyarrow.parquet as pq
 
@@ -165,9 +165,9 @@ def test_the_format_page_names_every_column(name: str, run: Path) -> None:
     "file",
     [
         "examples/MANIFEST.json",
-        "teacher/MANIFEST.json",
-        "teacher/PLAN.json",
-        "teacher/commits/00000.json",
+        "cache/MANIFEST.json",
+        "cache/PLAN.json",
+        "cache/commits/00000.json",
         "student/MANIFEST.json",
         "student/config.json",
         "student/vocabulary.json",
@@ -179,13 +179,13 @@ def test_the_format_page_names_every_key(file: str, run: Path) -> None:
     values = json.loads(text.splitlines()[0] if file.endswith(".jsonl") else text)
     deeper = [values.get(name) for name in ("identity", "report", "shape", "task")]
     keys = {key for table in (values, *deeper, *values.get("parts", [])) if isinstance(table, dict) for key in table}
-    if file == "teacher/commits/00000.json":
+    if file == "cache/commits/00000.json":
         keys -= set(values["report"])  # folded into the manifest's own report, in its words
     assert keys - spoken(FORMAT) == set()
 
 
 def test_the_format_page_names_what_a_cache_notes_of_itself(run: Path) -> None:
-    config = json.loads((run / "runs/x/teacher/MANIFEST.json").read_text("utf-8"))["config"]
+    config = json.loads((run / "runs/x/cache/MANIFEST.json").read_text("utf-8"))["config"]
     fields = {field.name for field in dataclasses.fields(CacheConfig)}
     assert config.keys() - fields - spoken(FORMAT) == set()
 
@@ -478,7 +478,7 @@ def test_the_picture_of_the_readme_is_drawn_and_described() -> None:
     said = {element.tag.rpartition("}")[2]: element.text or "" for element in picture}
     assert said["desc"].strip() == alt and said["title"]
     words = "".join(picture.itertext())
-    assert all(name in words for name in ("augment", "cache", "train", "examples/", "teacher/", "student/"))
+    assert all(name in words for name in ("augment", "cache", "train", "examples/", "cache/", "student/"))
 
 
 @pytest.mark.slow

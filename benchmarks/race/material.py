@@ -139,7 +139,7 @@ def student(options: Options, cache_path: Path) -> Path:
     out = options.work / "student"
     if not (out / MANIFEST).exists():
         config = TrainConfig(hidden=190, max_steps=20, epochs=1, evaluations=1, threads=options.threads)
-        train(config, cache_path, Source(options.data / "dev.tsv"), out, progress=Silent())
+        train(config, [cache_path], Source(options.data / "dev.tsv"), out, progress=Silent())
     return out
 
 

@@ -89,7 +89,7 @@ def fingerprint(place: str | Path) -> str:
 def _directory(path: Path) -> str:
     """A sealed directory is its root, but a teacher is its files, as any model; several seeds are the roots of all."""
     own = seal_of(path)
-    if (path / CONFIG).is_file() and (own is None or own["kind"] == "encoder"):
+    if (path / CONFIG).is_file() and (own is None or own["kind"] == "teacher"):
         return store.digest_of(model_content(path))
     if own is not None:
         return str(own["root"])

@@ -5,6 +5,7 @@ phase, nor a directory of somebody else's, such as a model that was downloaded.
 """
 
 import re
+import shlex
 from collections.abc import Collection
 from pathlib import Path
 
@@ -36,9 +37,9 @@ from data.manifest import seal_of
 
 # What shows whose an unfinished directory is: names of files and folders that only this kind of phase makes.
 BEGUN = {
-    "teacher": re.compile(f"{re.escape(PLAN)}|{COMMITS}|{SHARD.pattern}"),
+    "cache": re.compile(f"{re.escape(PLAN)}|{COMMITS}|{SHARD.pattern}"),
     "examples": re.compile(WORK),
-    "encoder": re.compile(r"examples"),
+    "teacher": re.compile(r"examples"),
     "student": re.compile(
         f"{ENCODED}|{re.escape(METRICS)}|{LAST_STEP}|{re.escape(CHECKPOINT)}|{SEALING}|{STAGE.pattern}|{SEED}\\d+"
     ),
@@ -47,14 +48,14 @@ BEGUN = {
 SEALED = {
     "examples": PART,
     "student": re.compile(re.escape(VOCABULARY)),
-    "encoder": re.compile(re.escape(CONFIG)),
+    "teacher": re.compile(re.escape(CONFIG)),
 }
 # What tells nothing: hidden files, what a shell wrote beside a command, what any of our phases may leave.
 OF_NOBODY = re.compile(rf"\..*|.*\.(log|out|err)|lost\+found|{re.escape(SETTINGS)}|{re.escape(STATUS)}|{QUARANTINE}")
 NAMES = {
     "examples": "augmented examples",
-    "teacher": "a teacher's cache",
-    "encoder": "a fine-tuned teacher",
+    "cache": "a teacher's cache",
+    "teacher": "a fine-tuned teacher",
     "student": "a student",
     "students": "students of several seeds",
 }
@@ -64,7 +65,7 @@ HINT = "name another directory with -o; nothing was written"
 def refuse_foreign(out: Path, kind: str, *, known: Collection[str] = ()) -> None:
     """Refuse (STALE) to write what `kind` names into a directory of something else. Nothing is changed.
 
-    kind: examples, teacher (a cache), encoder, student, or run (a folder that holds directories of all kinds).
+    kind: examples, cache, teacher, student, or run (a folder that holds directories of all kinds).
     known: names of files that what is made consists of, so that some of them may be there already.
     """
     if out.exists() and not out.is_dir():
@@ -72,6 +73,8 @@ def refuse_foreign(out: Path, kind: str, *, known: Collection[str] = ()) -> None
     for above in list(out.resolve().parents)[:3]:
         if (found := _sealed_as(above)) is not None and found != "students":
             raise PotstillError(f"{out} lies within {above}, which holds {NAMES[found]}", hint=HINT, code=STALE)
+    if kind == "run":
+        _refuse_old_run(out)
     names = [name for name in _names(out) if name not in known]  # listed first: who begins here now is one of ours
     there = _sealed_as(out) if kind == "run" else kind_of(out)
     if there is None and kind != "run" and names:
@@ -83,7 +86,7 @@ def refuse_foreign(out: Path, kind: str, *, known: Collection[str] = ()) -> None
 
 
 def kind_of(directory: Path) -> str | None:
-    """What a directory holds, finished or begun: examples, teacher, encoder, student, students.
+    """What a directory holds, finished or begun: examples, cache, teacher, student, students.
 
     "" where that cannot be told yet of one of ours; None where nothing is, or somebody else's.
     """
@@ -93,7 +96,7 @@ def kind_of(directory: Path) -> str | None:
     tables = (BEGUN, SEALED) if MANIFEST in names else (BEGUN,)
     for table in tables:
         for kind, pattern in table.items():
-            if any(pattern.fullmatch(name) for name in names) and not (kind == "encoder" and _is_run(directory)):
+            if any(pattern.fullmatch(name) for name in names) and not (kind == "teacher" and _is_run(directory)):
                 return kind
     # writers of ours claim parts here, or are about to: a folder that holds locks, or nothing yet
     claims = directory / CLAIMS
@@ -111,12 +114,30 @@ def _is_run(directory: Path) -> bool:
 
 
 def _sealed_as(directory: Path) -> str | None:
-    """The kind that a seal names; None where none can be read, or it is not of ours."""
+    """The kind that a seal names; None where none can be read, or it is not of ours. Errors: another format (STALE)."""
     try:
         seal = seal_of(directory)
-    except (PotstillError, OSError):
+    except PotstillError as error:
+        if error.code == STALE:
+            raise
+        return None
+    except OSError:
         return None
     return seal["kind"] if seal and seal["kind"] in NAMES else None
+
+
+def _refuse_old_run(out: Path) -> None:
+    """Refuse (STALE) a run of another format version, and one of format 1 whose cache, `teacher/`, is unfinished."""
+    aside = f"mv {shlex.quote(str(out))} {shlex.quote(f'{out}.old')}"
+    hint = f"the run is made anew once the old one is out of the way: {aside}"
+    for directory in sorted(path.parent for path in out.glob(f"*/{MANIFEST}")):
+        try:
+            _sealed_as(directory)
+        except PotstillError as error:
+            raise PotstillError(error.message, hint=hint, code=STALE) from None
+    if kind_of(out / "teacher") == "cache":
+        what = f"{NAMES['cache']}; in a run that is the folder of {NAMES['teacher']}"
+        raise PotstillError(f"{out / 'teacher'} holds {what}", hint=hint, code=STALE)
 
 
 def _names(out: Path) -> list[str]:

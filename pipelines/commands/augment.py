@@ -45,5 +45,5 @@ def augment(
     )
     manifest = phases.augment(config=config, files=files, out=out, share=sharing.share(), progress=console.progress)
     show_manifest(console, out, manifest)
-    following = f"potstill cache {out} -t TEACHER_DIR -o {out.parent / 'teacher'}"
+    following = f"potstill cache {out} -t TEACHER_DIR -o {out.parent / 'cache'}"
     console.done("augment", {"out": out, "rows": manifest.rows, "root": manifest.root}, following=following)

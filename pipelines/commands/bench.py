@@ -20,7 +20,7 @@ def bench(
 ) -> None:
     """Measure parameters, bytes, latency of one row (p50, p95) and rows per second at batch 256.
 
-    Example: potstill bench runs/x/student runs/x/encoder --on test.tsv
+    Example: potstill bench runs/x/student runs/x/teacher --on test.tsv
     """
     from pipelines import phases
     from pipelines.recipes import settings

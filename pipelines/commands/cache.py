@@ -42,7 +42,7 @@ def cache(
 ) -> None:
     """Run the teacher over the examples once and store its logits and hidden states.
 
-    Example: potstill cache runs/x/examples -t runs/x/encoder -o runs/x/teacher --signals logits,cls
+    Example: potstill cache runs/x/examples -t runs/x/teacher -o runs/x/cache --signals logits,cls
     """
     from pipelines import phases
     from pipelines.recipes import settings

@@ -30,7 +30,7 @@ def evaluate(
 ) -> None:
     """Measure a student (every seed of it) or a teacher on labelled files.
 
-    Example: potstill evaluate runs/x/student dev.tsv test.tsv --teacher runs/x/encoder
+    Example: potstill evaluate runs/x/student dev.tsv test.tsv --teacher runs/x/teacher
     """
     from pipelines import phases
     from pipelines.recipes import settings
@@ -39,7 +39,7 @@ def evaluate(
     reading = settings.reading(columns, defaults, alone=True)
     sources = {path: reading.source(path) for path in tests}
     run = measured.run_of(model)
-    name = "model" if teacher and model.name == measured.ENCODER else measured.model_name(model.name)
+    name = "model" if teacher and model.name == measured.TEACHER else measured.model_name(model.name)
     models = {name: model} | ({measured.TEACHER: teacher} if teacher else {})
     other = measured.TEACHER if teacher else ""
     found = phases.evaluate(

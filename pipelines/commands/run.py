@@ -31,4 +31,4 @@ def run(
         return
     results = execute(loaded, console, force=force)
     console.say(f"report: {results['report']}")
-    console.done("run", {"out": loaded.out, **results}, following=f"potstill inspect {loaded.out / 'teacher'}")
+    console.done("run", {"out": loaded.out, **results}, following=f"potstill inspect {loaded.out / 'cache'}")

@@ -39,7 +39,7 @@ def teach(
 ) -> None:
     """Fine-tune any Hugging Face encoder as the teacher.
 
-    Example: potstill teach train.tsv --dev dev.tsv -m answerdotai/ModernBERT-base -o runs/x/encoder
+    Example: potstill teach train.tsv --dev dev.tsv -m answerdotai/ModernBERT-base -o runs/x/teacher
     """
     from pipelines import phases
     from pipelines.recipes import settings

@@ -36,7 +36,7 @@ def train(
 
     Several caches over the same examples are several teachers, combined row by row.
 
-    Example: potstill train runs/x/teacher --dev dev.tsv -o runs/x/student --losses logit_mse=1.0 --seeds 0,1,2
+    Example: potstill train runs/x/cache --dev dev.tsv -o runs/x/student --losses logit_mse=1.0 --seeds 0,1,2
     """
     from pipelines import phases
     from pipelines.recipes import settings
@@ -45,9 +45,8 @@ def train(
     config = settings.resolve(TrainConfig, "train", defaults, options)
     reading = settings.reading(columns, defaults)
     source = reading.source(dev)
-    teacher, *also = caches
     manifest = phases.train(
-        config=config, teacher=teacher, also=also, dev=source, out=out, reading=reading, progress=console.progress
+        config=config, caches=caches, dev=source, out=out, reading=reading, progress=console.progress
     )
     show_manifest(console, out, manifest)
     result = {"out": out, "root": manifest.root, **manifest.report}

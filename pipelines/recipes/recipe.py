@@ -30,6 +30,7 @@ from student_train.config import TeachConfig, TrainConfig
 from teacher_cache.config import CacheConfig
 
 TABLES = ("run", "data", "teach", "teacher", "teachers", "augment", "cache", "train", "arms", "bench")
+TEACHER_DIR, CACHE_DIR = "teacher", "cache"  # folders of a run: the model, and its answers to the examples
 ONLY = "student"  # the name of the one student of a recipe without arms
 
 
@@ -124,12 +125,12 @@ class Recipe:
 
     def cache_dir(self, other: str = "") -> Path:
         """Where a teacher's answers are: those of the first one, or of another by name."""
-        return self.out / (f"teacher-{other}" if other else "teacher")
+        return self.out / (f"{CACHE_DIR}-{other}" if other else CACHE_DIR)
 
     @property
     def teacher_dir(self) -> str:
         """Where the finished teacher is."""
-        return str(self.out / "encoder") if self.teach else locate_teacher(self.teacher)
+        return str(self.out / TEACHER_DIR) if self.teach else locate_teacher(self.teacher)
 
     @property
     def measured(self) -> dict[str, str]:

@@ -59,7 +59,7 @@ class Run:
     """The contents of a run directory.
 
     sealed     every finished directory of the run
-    encoder    the teacher fine-tuned here (or the one the cache was made with), with its learning curve
+    teacher    the teacher fine-tuned here (or the one the cache was made with), with its learning curve
     phases     phases.json: step -> record
     results    {"metric", "rows", "evaluated"}: what `potstill run` and single commands measured; empty before that
     problems   what is there and cannot be read, one sentence each
@@ -67,9 +67,9 @@ class Run:
 
     path: Path
     sealed: Sealed
-    encoder: Manifest | None
-    encoder_path: Path
-    encoder_curve: list[Line]
+    teacher: Manifest | None
+    teacher_path: Path
+    teacher_curve: list[Line]
     arms: tuple[Arm, ...]
     phases: dict[str, dict[str, Any]]
     results: dict[str, Any]
@@ -89,7 +89,7 @@ class Run:
 
     @property
     def task(self) -> Task:
-        held = [self.examples, self.cache, self.encoder, *(seed for arm in self.arms for seed in arm.seeds.values())]
+        held = [self.examples, self.cache, self.teacher, *(seed for arm in self.arms for seed in arm.seeds.values())]
         return next(manifest.task for manifest in held if manifest is not None)
 
     @property
@@ -110,16 +110,16 @@ def gather(run: Path) -> Run:
     """Read a run directory. Errors: nothing finished in it (NO_INPUT)."""
     problems: list[str] = []
     places = find_sealed(run, problems)
-    encoder_path = _encoder_of(run, places)
+    teacher_path = _teacher_of(run, places)
     arms = _arms(run, places, problems)
     task = next((manifest.task for manifest in places.manifests.values()), None)
     found = Run(
         path=run,
         sealed=places,
-        encoder=places.manifests.get(encoder_path)
-        or (_opened(encoder_path, []) if (encoder_path / MANIFEST).is_file() else None),
-        encoder_path=encoder_path,
-        encoder_curve=_curve(encoder_path, problems),
+        teacher=places.manifests.get(teacher_path)
+        or (_opened(teacher_path, []) if (teacher_path / MANIFEST).is_file() else None),
+        teacher_path=teacher_path,
+        teacher_curve=_curve(teacher_path, problems),
         arms=arms,
         phases=_tolerant(lambda: ledger.read(run), {}, problems),
         results=_results(run, task, arms, problems) if task else {},
@@ -135,13 +135,13 @@ def gather(run: Path) -> Run:
     return found
 
 
-def _encoder_of(run: Path, places: Sealed) -> Path:
+def _teacher_of(run: Path, places: Sealed) -> Path:
     """The fine-tuned teacher of this run, or where the cache says its teacher is."""
     if places.cache is not None and places.cache.config.get("teacher"):
         named = (places.cache_path / str(places.cache.config["teacher"])).resolve()
         if named.is_dir():
             return next((path for path in places.manifests if path.resolve() == named), named)
-    return next(iter(places.of("encoder")), run / "encoder")
+    return next(iter(places.of("teacher")), run / "teacher")
 
 
 def _opened(directory: Path, problems: list[str]) -> Manifest | None:

@@ -10,7 +10,7 @@ from data.manifest import Manifest
 from pipelines.inputs.places import sealed
 
 DEPTH = 2  # folders below the run that are looked into: runs/x/student, runs/x/students/a
-USUAL = {"teacher": "teacher", "examples": "examples"}  # kind -> the name that a run gives it
+USUAL = {"cache": "cache", "examples": "examples"}  # kind -> the name that a run gives it
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class Sealed:
 
     @property
     def cache_path(self) -> Path:
-        """The cache that the report shows: the one named `teacher`, else the first a student learned from."""
-        caches = self.of("teacher")
-        usual = [path for path in caches if path.name == USUAL["teacher"]]
+        """The cache that the report shows: the one named `cache`, else the first a student learned from."""
+        caches = self.of("cache")
+        usual = [path for path in caches if path.name == USUAL["cache"]]
         used = [path for path, manifest in caches.items() if manifest.root in self._noted("student", "students")]
-        return next(iter([*usual, *used, *caches]), Path(USUAL["teacher"]))
+        return next(iter([*usual, *used, *caches]), Path(USUAL["cache"]))
 
     @property
     def cache(self) -> Manifest | None:
@@ -64,7 +64,7 @@ def find_sealed(run: Path, problems: list[str]) -> Sealed:
             found[path] = sealed(path)
         except PotstillError as error:
             problems.append(error.message)
-    for name, kind in (("teacher", "teacher"), ("examples", "examples"), ("encoder", "encoder")):
+    for name, kind in ((kind, kind) for kind in ("teacher", "examples", "cache")):
         there = found.get(run / name)
         if there is not None and there.kind != kind:
             problems.append(f"{name} holds {there.kind}, not {kind}")
@@ -78,7 +78,7 @@ def learned_from(places: Sealed, student: Path) -> tuple[Path, Path] | None:
     own = next((path for path in places.of("student", "students") if path.resolve() == student.resolve()), None)
     if own is None:
         return None
-    cache = places.with_root("teacher", places.manifests[own].made_from.get("teacher", ""))
+    cache = places.with_root("cache", places.manifests[own].made_from.get("cache", ""))
     examples = cache and places.with_root("examples", places.manifests[cache].made_from.get("examples", ""))
     return (examples, cache) if cache and examples else None
 

@@ -26,7 +26,7 @@ from data.readers.identity import fingerprint
 from data.readers.source import Source
 
 ANSWERS = ".safetensors"
-ARM, ENCODER, TEACHER = "student-", "encoder", "teacher"
+ARM, TEACHER = "student-", "teacher"
 KEY = 16  # hex digits of a file's hash
 DEV = re.compile(r"(?<![a-z])(dev|valid|validation|val)(?![a-z])")
 
@@ -69,8 +69,8 @@ def run_of(model: Path) -> Path | None:
 
 
 def model_name(directory: str) -> str:
-    """A model's name in tables: student-labels -> labels; the directory `encoder` holds the teacher."""
-    return TEACHER if directory == ENCODER else directory.removeprefix(ARM) or directory
+    """A model's name in tables: student-labels -> labels."""
+    return directory.removeprefix(ARM) or directory
 
 
 def roots_of(model: Path) -> dict[str, str]:

@@ -146,7 +146,7 @@ class _Features:
 
 def _open(examples: Path, cache: Path | None) -> Manifest:
     """The seal that names the task: the cache's, whose classes are the teacher's, else that of the examples."""
-    return read_manifest(cache, "teacher") if cache is not None else read_manifest(examples, "examples")
+    return read_manifest(cache, "cache") if cache is not None else read_manifest(examples, "examples")
 
 
 def _training(examples: Path, cache: Path | None, task: Task) -> dict[str, Texts]:

@@ -14,7 +14,7 @@ from data.progress import Progress
 from data.readers.source import Source
 from pipelines import phases
 from pipelines.inputs.places import REMOTE, locate_teacher
-from pipelines.recipes.recipe import Recipe
+from pipelines.recipes.recipe import TEACHER_DIR, Recipe
 from pipelines.steps.ledger import Step
 from student_train import config as of_train
 from teacher_cache import config as of_cache
@@ -31,7 +31,7 @@ def steps_of(recipe: Recipe) -> list[Step]:
 
 
 def _teach(recipe: Recipe) -> Step:
-    train, dev, out = recipe.source(recipe.files.train), recipe.source(recipe.files.dev), recipe.out / "encoder"
+    train, dev, out = recipe.source(recipe.files.train), recipe.source(recipe.files.dev), recipe.out / TEACHER_DIR
     symmetric = recipe.augment.symmetric
     files = phases.Files(recipe.reading, train, dev, exclude=_kept_out(recipe), symmetric=symmetric)
     arguments = {"config": recipe.teach, "files": files, "model": recipe.teacher, "out": out}
@@ -102,15 +102,13 @@ def needed_signals(recipe: Recipe) -> tuple[str, ...]:
 def _train(recipe: Recipe, arm: str) -> Step:
     from student_train.losses.table import spell_losses
 
-    config, out, teacher = recipe.arms[arm], recipe.student_dir(arm), recipe.cache_dir()
+    config, out = recipe.arms[arm], recipe.student_dir(arm)
     spelled = configs.as_dict(config) | {"losses": spell_losses(config.losses)}
-    also = {name: recipe.cache_dir(name) for name in recipe.others}
+    caches = {f"cache {name}".strip(): recipe.cache_dir(name) for name in ("", *recipe.others)}
     dev = recipe.source(recipe.files.dev)
-    inputs = {"cache": str(teacher)} | {f"cache {name}": str(place) for name, place in also.items()}
+    inputs = {role: str(place) for role, place in caches.items()}
     inputs |= {"vectors": config.vectors} if config.vectors else {}
-    arguments = {"config": config, "teacher": teacher, "dev": dev, "out": out}
-    if also:
-        arguments["also"] = list(also.values())
+    arguments = {"config": config, "caches": list(caches.values()), "dev": dev, "out": out}
     read = inputs | _there({"dev": dev})
     return Step(
         f"train {arm}",

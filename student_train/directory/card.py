@@ -29,7 +29,7 @@ teacher's cached answers on {config["rows"]} rows with {losses}.
 {metrics}{positive}
 | best step / steps | {report["best_step"]} / {report["steps"]} |
 | seed | {config["seeds"][0]} |
-| made from cache | `{manifest.made_from.get("teacher", "")[:16]}` |
+| made from cache | `{manifest.made_from.get("cache", "")[:16]}` |
 
 ```python
 from student_train.student import Student

@@ -12,7 +12,7 @@ from data.manifest import Manifest, check_seal, open_sealed, read_manifest, seal
 from data.progress import Progress
 from student_train.config import ASKED, HOW_ONLY
 
-NAMES = {"student": "a student", "encoder": "a teacher"}
+NAMES = {"student": "a student", "teacher": "a teacher"}
 NUMBERS = {"student": "one student", "students": "students of several seeds"}
 NOT_THE_MODEL = (QUARANTINE, ENCODED, "examples", CHECKPOINT, SETTINGS)
 

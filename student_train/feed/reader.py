@@ -94,15 +94,15 @@ class Reader:
         return sum(group.labelled for group in self.groups) / self.count
 
     @property
-    def teacher(self) -> Path | None:
+    def cache(self) -> Path | None:
         """The (first) cache, whose teacher's tokenizer and word vectors a student may start from."""
         return self.caches[0].directory if self.caches else None
 
     @property
     def files(self) -> Path:
         """What the (first) cache keeps of its teacher, for students to start from."""
-        assert self.teacher is not None
-        return self.teacher / FILES
+        assert self.cache is not None
+        return self.cache / FILES
 
     def chunks_of_texts(self, progress: Progress) -> Iterator[list[str]]:
         """Yield all texts of the rows, a row group at a time: what words are counted in."""
@@ -139,7 +139,7 @@ class Reader:
         found = self if labels == self.labels else self._cut_anew(self.columns, labels)
         if not found.count:
             raise PotstillError(
-                f"{self.teacher or self.examples} has no {labels} row among its {self.rows} rows",
+                f"{self.cache or self.examples} has no {labels} row among its {self.rows} rows",
                 hint="take a loss that can use the others: --losses logit_mse=1.0 uses all",
                 code=BAD_DATA,
             )
@@ -187,27 +187,27 @@ class Reader:
         return self.ensemble.combine(said) if self.ensemble else (said[0] if said else None)
 
 
-def open_caches(teachers: Sequence[Path], *, rows: str = "all") -> tuple[Reader, list[Manifest]]:
+def open_caches(caches: Sequence[Path], *, rows: str = "all") -> tuple[Reader, list[Manifest]]:
     """Open the caches of several teachers over the same examples; how they become one is set on the reader later.
 
     Errors: a cache whose examples have changed, or are others than those of the first; one cache named twice.
     """
-    manifests = [read_manifest(teacher, "teacher") for teacher in teachers]
-    examples = (teachers[0] / str(manifests[0].config["examples"])).resolve()
+    manifests = [read_manifest(cache, "cache") for cache in caches]
+    examples = (caches[0] / str(manifests[0].config["examples"])).resolve()
     source = read_manifest(examples, "examples")
-    check_made_from(teachers[0], manifests[0], "examples", source.root)
-    for teacher, manifest in zip(teachers[1:], manifests[1:], strict=True):
-        _check_joins(teacher, manifest, teachers[0], manifests[0])
-        _check_classes(teacher, manifest, teachers[0], manifests[0])
+    check_made_from(caches[0], manifests[0], "examples", source.root)
+    for cache, manifest in zip(caches[1:], manifests[1:], strict=True):
+        _check_joins(cache, manifest, caches[0], manifests[0])
+        _check_classes(cache, manifest, caches[0], manifests[0])
     if len({manifest.root for manifest in manifests}) < len(manifests):
-        raise PotstillError(f"one cache is named twice: {', '.join(map(str, teachers))}")
-    caches = tuple(
-        Cache(teacher, tuple(whole_part(teacher, part).name for part in manifest.parts))
-        for teacher, manifest in zip(teachers, manifests, strict=True)
+        raise PotstillError(f"one cache is named twice: {', '.join(map(str, caches))}")
+    opened = tuple(
+        Cache(cache, tuple(whole_part(cache, part).name for part in manifest.parts))
+        for cache, manifest in zip(caches, manifests, strict=True)
     )
     roots = [manifest.root for manifest in manifests]
     root = roots[0] if len(roots) == 1 else store.digest_of(roots)
-    return replace(_open(source, examples, caches, rows=rows, root=root), task=manifests[0].task), manifests
+    return replace(_open(source, examples, opened, rows=rows, root=root), task=manifests[0].task), manifests
 
 
 def open_examples(examples: Path, *, rows: str = "original") -> Reader:
@@ -216,22 +216,22 @@ def open_examples(examples: Path, *, rows: str = "original") -> Reader:
     return _open(source, examples, (), rows=rows, root=source.root)
 
 
-def _check_joins(teacher: Path, manifest: Manifest, first: Path, other: Manifest) -> None:
+def _check_joins(cache: Path, manifest: Manifest, first: Path, other: Manifest) -> None:
     """Refuse a teacher that answered other examples than the first one."""
     here, there = (str(found.made_from.get("examples")) for found in (manifest, other))
     if here != there:
         raise PotstillError(
-            f"{teacher} answers the examples {here[:12]}, {first} the examples {there[:12]}",
+            f"{cache} answers the examples {here[:12]}, {first} the examples {there[:12]}",
             hint="make both caches from one directory of examples: potstill cache EXAMPLES -t TEACHER -o DIR",
             code=STALE,
         )
 
 
-def _check_classes(teacher: Path, manifest: Manifest, first: Path, other: Manifest) -> None:
+def _check_classes(cache: Path, manifest: Manifest, first: Path, other: Manifest) -> None:
     """Refuse a teacher with other classes than the first one: their logits cannot be combined."""
     if manifest.task.labels != other.task.labels:
         raise PotstillError(
-            f"{teacher} answers with {', '.join(manifest.task.labels)}, {first} with {', '.join(other.task.labels)}",
+            f"{cache} answers with {', '.join(manifest.task.labels)}, {first} with {', '.join(other.task.labels)}",
             hint="take teachers of the same classes, or one cache",
         )
 
@@ -242,5 +242,5 @@ def _open(source: Manifest, examples: Path, caches: tuple[Cache, ...], *, rows: 
     parts = tuple(whole_part(examples, part).name for part in source.parts)
     reader = Reader(source.task, examples, parts, caches, rows, root, cut(examples, parts, caches, (rows, "all")))
     if not reader.count:
-        raise PotstillError(f"{reader.teacher or examples} has no {rows} rows to train on", code=BAD_DATA)
+        raise PotstillError(f"{reader.cache or examples} has no {rows} rows to train on", code=BAD_DATA)
     return reader

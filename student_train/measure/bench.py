@@ -111,7 +111,7 @@ def _round(ask: Answer, texts: list[str], pairs: list[str] | None, number: int) 
 
 def _open(directory: Path, task: Task | None) -> tuple[Answer, dict[str, Any]]:
     """How to ask a model (of several seeds the best one), and its sizes."""
-    place = directory if kind_of(directory) == "encoder" else best_student(directory)
+    place = directory if kind_of(directory) == "teacher" else best_student(directory)
     opened = open_model(place, task)
     body, table = count_parameters(opened.model)
     about = {"name": directory.name, "parameters": body, "embedding_parameters": table}

@@ -8,11 +8,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from data import store
 from data.errors import BAD_DATA, NO_INPUT, PotstillError
 from data.guards.model import read_headers
 from data.layout import CONFIG, MANIFEST, TOKENIZER
-from data.manifest import open_sealed, read_manifest
+from data.manifest import open_sealed, read_manifest, seal_of
 from data.tasks.task import Task
 from data.text.encoding import feed_of
 from data.text.families import position_limit
@@ -47,20 +46,19 @@ def places(directory: Path) -> list[Path]:
 
 
 def kind_of(directory: Path) -> str:
-    """What a directory holds: student, students, or encoder (with potstill's manifest or without)."""
-    if not (directory / MANIFEST).is_file():
-        return "encoder"
-    return str(store.read_json(directory / MANIFEST)["kind"])
+    """What a directory holds: student, students, or teacher (any encoder, with potstill's manifest or without)."""
+    seal = seal_of(directory)
+    return "teacher" if seal is None else str(seal["kind"])
 
 
 def open_model(directory: Path, task: Task | None = None) -> Opened:
     """Open one student or encoder. task: what an encoder without potstill's manifest is for."""
-    if kind_of(directory) != "encoder":
+    if kind_of(directory) != "teacher":
         student = Student.load(directory)
         size = int(read_manifest(directory, "student").report["bytes"])
         return Opened(student.model, student.vocabulary, student.task, size)
     if (directory / MANIFEST).is_file():
-        manifest = open_sealed(directory, "encoder")
+        manifest = open_sealed(directory, "teacher")
         return _open_encoder(directory, manifest.task, int(manifest.config["max_length"]))
     if task is None:
         raise PotstillError(f"{directory} is no student and no teacher of potstill's", code=NO_INPUT)

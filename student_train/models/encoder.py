@@ -71,7 +71,7 @@ def open_to_teach(shape: EncoderShape) -> Transformer:
 def _open_pretrained(shape: EncoderShape, say: Callable[[str], None]) -> tuple[Any, Any]:
     """Open a pretrained encoder; refuse a damaged one of potstill's, and rows longer than its positions."""
     if (Path(shape.source) / MANIFEST).is_file():
-        open_sealed(Path(shape.source), "encoder")
+        open_sealed(Path(shape.source), "teacher")
     network, tokenizer = load_to_teach(shape.source, shape.task, say=say)
     longest = position_limit(network.config.to_dict(), tokenizer.model_max_length)
     if longest and shape.longest > longest:

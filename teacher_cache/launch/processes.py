@@ -37,7 +37,7 @@ def fill_by_workers(
     """
     context = multiprocessing.get_context("spawn")  # a fork would inherit threads, locks and CUDA
     workers, open_pipes = [], []
-    progress.start("teacher", total=total, unit="rows")
+    progress.start("cache", total=total, unit="rows")
     for number in range(request.launch.workers):
         receiver, sender = context.Pipe(duplex=False)
         own = replace(request, launch=replace(request.launch, workers=0, share=request.launch.worker(number)))

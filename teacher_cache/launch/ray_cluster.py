@@ -71,7 +71,7 @@ def fill_by_ray(
     ray = _import()
     launch, threads = request.launch, request.config.threads
     own = replace(request, launch=replace(launch, ray="", workers=0))
-    progress.start("teacher", total=total, unit="rows")
+    progress.start("cache", total=total, unit="rows")
     with _cluster(ray, launch, threads):
         gpu, count = _capacity(ray, launch, request.config.device, threads)
         actor = ray.remote(Worker).options(num_cpus=0 if gpu else threads, num_gpus=gpu, max_concurrency=2)

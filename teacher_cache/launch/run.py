@@ -76,7 +76,7 @@ def fill(
         request = replace(request, launch=replace(launch, workers=workers))
         fill_by_workers(request, missing, on_shard, total=total, stop=stop, progress=progress)
         return
-    progress.start("teacher", total=total, unit="rows")
+    progress.start("cache", total=total, unit="rows")
     with cpu_threads(threads):
         compute(open_session(settled, progress), missing, on_shard, stop=stop, on_batch=progress.advance)
     progress.finish()

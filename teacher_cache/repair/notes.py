@@ -55,7 +55,7 @@ def _of_plan(directory: Path) -> Notes | None:
 
 
 def _of_seal(directory: Path) -> Notes:
-    noted = read_manifest(directory, "teacher", parts=False).config
+    noted = read_manifest(directory, "cache", parts=False).config
     config = CacheConfig(
         signals=tuple(noted["signals"]),
         dtype=noted["dtype"],

@@ -32,7 +32,7 @@ def recompute(directory: Path, *, rows: int, teacher: str | None, seed: int, pro
 
     teacher: where it is now, if not where the cache noted it. Errors: a teacher that is not the cache's (STALE).
     """
-    manifest = read_manifest(directory, "teacher")
+    manifest = read_manifest(directory, "cache")
     notes = read_notes(directory)
     examples = notes.place_of("examples")
     job = open_job(notes.config, examples, teacher or str(notes.place_of("teacher")), directory)

@@ -13,13 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data import store
-from data.errors import PotstillError
+from data.errors import STALE, PotstillError
 from data.examples import hash_ids
 from data.layout import CLAIMS, COMMITS, FILES, MANIFEST, PLAN, QUARANTINE, RECORD, SETTINGS, SHARD, STATUS, shard_name
 from data.manifest import Manifest, Part, check_made_from, check_seal, read_manifest
 from data.progress import Progress
 from data.row_groups import read_groups
-from data.schema import Sizes, teacher_schema
+from data.schema import Sizes, cache_schema
 from teacher_cache.shards import plan as plans
 from teacher_cache.shards.commits import Commit, commit_path, list_records, read_commit
 from teacher_cache.shards.student_files import KEPT, kept
@@ -48,7 +48,7 @@ def verify(directory: Path, *, progress: Progress) -> list[Finding]:
     Errors: no cache at all (NO_INPUT); examples that are gone are not an error, their rows are not compared then.
     """
     if not (directory / PLAN).exists() and not (directory / MANIFEST).exists():
-        read_manifest(directory, "teacher")  # says what is not there
+        read_manifest(directory, "cache")  # says what is not there
     findings = [*_check_plan(directory), *_check_seal(directory)]
     manifest = _manifest(directory)
     source = _examples(directory, manifest)
@@ -88,6 +88,8 @@ def _check_plan(directory: Path) -> Iterator[Finding]:
         if plans.read_plan(directory) is None:
             yield Finding("damaged", f"{path} is missing", path)
     except PotstillError as error:
+        if error.code == STALE:  # whole, but of another format: no damage, and not to be set aside
+            raise
         yield Finding("damaged", error.message, path)
 
 
@@ -97,7 +99,7 @@ def _check_seal(directory: Path) -> Iterator[Finding]:
         yield Finding("missing", f"{directory} is not sealed (no {MANIFEST})", path)
         return
     try:
-        manifest = read_manifest(directory, "teacher", parts=False)
+        manifest = read_manifest(directory, "cache", parts=False)
         check_seal(directory)
     except PotstillError as error:
         yield Finding("damaged", error.message, path)
@@ -151,7 +153,7 @@ def check_rows(path: Path) -> tuple[int, str]:
 
 
 def _check_columns(path: Path, manifest: Manifest) -> Iterator[str]:
-    wanted = teacher_schema(manifest.task, tuple(manifest.config["signals"]), Sizes(int(manifest.config["width"])))
+    wanted = cache_schema(manifest.task, tuple(manifest.config["signals"]), Sizes(int(manifest.config["width"])))
     found = pq.read_schema(path)
     if not found.equals(wanted, check_metadata=False):
         yield f"{path} has other columns than its manifest says: {', '.join(found.names)}"
@@ -190,7 +192,7 @@ def _shards(directory: Path, manifest: Manifest | None) -> Iterator[tuple[int, P
 def _manifest(directory: Path) -> Manifest | None:
     """The seal, if it can be read; missing shards do not hinder it here."""
     try:
-        manifest = read_manifest(directory, "teacher", parts=False)
+        manifest = read_manifest(directory, "cache", parts=False)
         check_seal(directory)
     except PotstillError:
         return None

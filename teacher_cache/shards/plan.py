@@ -13,6 +13,7 @@ from typing import Any
 from data import store
 from data.errors import BAD_DATA, STALE, PotstillError
 from data.layout import PLAN, QUARANTINE
+from data.manifest import refuse_other_format
 from data.schema import SCHEMA_VERSION
 from teacher_cache.config import CacheConfig
 from teacher_cache.inference.windows import batching_rule
@@ -70,7 +71,10 @@ def places(examples: Path, teacher: Path, directory: Path) -> dict[str, str]:
 
 
 def read_plan(directory: Path) -> Plan | None:
-    """Read the plan of a cache; None where there is none yet, or its name is only reserved (see `store.add`)."""
+    """Read the plan of a cache; None where there is none yet, or its name is only reserved (see `store.add`).
+
+    Errors: a plan that is damaged or was edited (BAD_DATA); one of an older format or of other rules (STALE).
+    """
     if not (directory / PLAN).exists() or not (directory / PLAN).stat().st_size:
         return None
     values = store.read_record(directory / PLAN, ("digest", "identity", "provenance"), hint=MEND.format(directory))
@@ -86,6 +90,7 @@ def read_plan(directory: Path) -> Plan | None:
         ) from None
     if edited:
         raise PotstillError(f"{directory / PLAN} was edited", hint=MEND.format(directory), code=BAD_DATA)
+    refuse_other_format(directory, identity.get("version"), "teacher")  # what format 1 calls a cache
     refuse_difference(directory, identity, plan.identity)
     return plan
 

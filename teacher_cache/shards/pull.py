@@ -1,4 +1,4 @@
-"""A cache that an object store holds whole -> `DIR/teacher` and `DIR/examples`, every byte compared; seals last.
+"""A cache that an object store holds whole -> `DIR/cache` and `DIR/examples`, every byte compared; seals last.
 
 What a store says is not trusted: names of files must be those that a cache or examples directory has, so nothing is
 written elsewhere. What is there already and right is not fetched again.
@@ -16,7 +16,7 @@ from data.manifest import Manifest, Part, check_made_from, check_part, read_mani
 from data.object_store import ObjectStore, open_store
 from data.progress import Progress
 from data.running.output import refuse_foreign
-from teacher_cache.shards.remote import EXAMPLES, TEACHER, as_file
+from teacher_cache.shards.remote import CACHE, EXAMPLES, as_file, refuse_format_1
 from teacher_cache.shards.student_files import KEPT
 
 TURNS = 4  # files at a time
@@ -26,25 +26,25 @@ def pull(url: str, directory: Path, *, progress: Progress) -> Manifest:
     """Fetch a sealed cache and its examples; return the cache's manifest.
 
     Errors: nothing sealed there (NO_INPUT), a file that is damaged or missing there (BAD_DATA), another cache in
-    `directory` (STALE), no network (TRY_AGAIN: run it again, it goes on where it stopped).
+    `directory` or a store of format 1 (STALE), no network (TRY_AGAIN: run it again, it goes on where it stopped).
     """
-    place = open_store(url)
-    seals = {folder: _seal(place, folder, kind) for folder, kind in ((EXAMPLES, "examples"), (TEACHER, "teacher"))}
-    (source, _), (manifest, _) = seals[EXAMPLES], seals[TEACHER]
-    check_made_from(Path(f"{url}/{TEACHER}"), manifest, "examples", source.root)
+    refuse_format_1(place := open_store(url))
+    seals = {folder: _seal(place, folder, kind) for folder, kind in ((EXAMPLES, "examples"), (CACHE, "cache"))}
+    (source, _), (manifest, _) = seals[EXAMPLES], seals[CACHE]
+    check_made_from(Path(f"{url}/{CACHE}"), manifest, "examples", source.root)
     for folder, (seal, _) in seals.items():
         refuse_foreign(directory / folder, seal.kind, known=[part.name for part in seal.parts])
         _refuse_other(directory / folder, seal)
     progress.start("pull", total=sum(part.bytes for part in (*source.parts, *manifest.parts)), unit="bytes")
     _fetch_parts(place, EXAMPLES, directory, _named(source.parts, PART, url), progress)
-    _fetch_parts(place, TEACHER, directory, _named(manifest.parts, SHARD, url), progress)
+    _fetch_parts(place, CACHE, directory, _named(manifest.parts, SHARD, url), progress)
     records = [record_name(index) for index in range(len(manifest.parts))]
     for name in (PLAN, *records, *(f"{FILES}/{name}" for name in KEPT)):
-        place.download(f"{TEACHER}/{name}", directory / TEACHER / name)
+        place.download(f"{CACHE}/{name}", directory / CACHE / name)
     for folder, (_, content) in seals.items():
         store.write_bytes(directory / folder / MANIFEST, content)
     progress.finish()
-    return read_manifest(directory / TEACHER, "teacher")
+    return read_manifest(directory / CACHE, "cache")
 
 
 def _seal(place: ObjectStore, folder: str, kind: str) -> tuple[Manifest, bytes]:

@@ -1,6 +1,6 @@
 """A cache kept in an object store too, so that machines without a common disk fill one cache together.
 
-The store holds a run directory: `teacher/` with the files of a cache, `examples/` beside it. What counts is there: the
+The store holds a run directory: `cache/` with the files of a cache, `examples/` beside it. What counts is there: the
 plan and each commit record are put only where none is, and a shard goes up whole before its record. A machine computes
 what the store has no record of, in a cache directory of its own; whoever finds all records puts the seal. The local
 directory is sealed only where it happens to hold all shards; `pull.py` fetches the whole.
@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from data import store
 from data.errors import BAD_DATA, TRY_AGAIN, PotstillError
 from data.layout import FILES, MANIFEST, PLAN, record_name
-from data.manifest import Manifest, read_manifest, write_manifest
+from data.manifest import Manifest, read_manifest, refuse_other_format, write_manifest
 from data.object_store import ObjectStore, open_store
 from data.progress import Progress, Silent
 from data.running.claims import Claim
@@ -38,7 +38,7 @@ from teacher_cache.shards.plan import Plan
 from teacher_cache.shards.shelf import Add, Here, Shelf, expected
 from teacher_cache.shards.student_files import KEPT
 
-TEACHER, EXAMPLES = "teacher", "examples"
+CACHE, EXAMPLES = "cache", "examples"
 BESIDE = f"../{EXAMPLES}"  # where the examples of a pulled cache lie
 TURNS = 4  # readers of records at a time
 ANOTHER = "name another prefix of the store"
@@ -57,7 +57,7 @@ class Remote:
 
     @property
     def url(self) -> str:
-        return f"{self.place.url}/{TEACHER}"
+        return f"{self.place.url}/{CACHE}"
 
     @property
     def here(self) -> Here:
@@ -77,7 +77,7 @@ class Remote:
 
     def begin(self, plan: Plan) -> bool:
         elsewhere = replace(plan, provenance=plan.provenance | {"examples": BESIDE})
-        name, content = f"{TEACHER}/{PLAN}", _content(PLAN, lambda at: plans.put_plan(at, elsewhere))
+        name, content = f"{CACHE}/{PLAN}", _content(PLAN, lambda at: plans.put_plan(at, elsewhere))
         if put := self.place.put_new(name, content):
             self.place.check(name, content)
             self.here.begin(plan)
@@ -124,8 +124,8 @@ class Remote:
 
     def has_files(self) -> bool:
         """Those that only the store has are downloaded."""
-        names = {f"{TEACHER}/{FILES}/{name}": self.job.out / FILES / name for name in KEPT}
-        if not self.here.has_files() and names.keys() <= self.place.names(f"{TEACHER}/{FILES}").keys():
+        names = {f"{CACHE}/{FILES}/{name}": self.job.out / FILES / name for name in KEPT}
+        if not self.here.has_files() and names.keys() <= self.place.names(f"{CACHE}/{FILES}").keys():
             for name, path in names.items():
                 self.place.download(name, path)
         return self.here.has_files()
@@ -134,10 +134,10 @@ class Remote:
         """Upload the teacher's files and the examples, and put the seal last. The directory is sealed if it has all."""
         if len(self.here.done(plan, Silent())) == len(manifest.parts):
             self.here.seal(plan, manifest)
-        self._send(self.job.out / FILES, f"{TEACHER}/{FILES}", KEPT)
+        self._send(self.job.out / FILES, f"{CACHE}/{FILES}", KEPT)
         self._send(self.job.examples, EXAMPLES, [*(part.name for part in self.job.source.parts), MANIFEST])
         manifest = replace(manifest, config={**manifest.config, "examples": BESIDE})
-        if self.place.put_new(f"{TEACHER}/{MANIFEST}", _content(MANIFEST, lambda at: write_manifest(at, manifest))):
+        if self.place.put_new(f"{CACHE}/{MANIFEST}", _content(MANIFEST, lambda at: write_manifest(at, manifest))):
             return manifest
         there = self._read_seal()
         if there is None or there.root != manifest.root:
@@ -146,13 +146,13 @@ class Remote:
 
     def look(self, plan: Plan, progress: Progress) -> None:
         """Read all records; one that is faulty, or whose shard is not there whole, is removed with a note."""
-        sizes = self.place.names(TEACHER)
+        sizes = self.place.names(CACHE)
         there = [index for index in range(len(self.job.source.parts)) if _record(index) in sizes]
         with ThreadPoolExecutor(TURNS) as turns:
             found = dict(zip(there, turns.map(lambda index: self._read(index, plan), there), strict=True))
         self.records = {}
         for index, commit in found.items():
-            if isinstance(commit, Commit) and sizes.get(f"{TEACHER}/{commit.part.name}") != commit.part.bytes:
+            if isinstance(commit, Commit) and sizes.get(f"{CACHE}/{commit.part.name}") != commit.part.bytes:
                 commit = Fault(f"{self.url}/{commit.part.name} is not there whole")
             if isinstance(commit, Commit):
                 self.records[index] = commit
@@ -162,7 +162,7 @@ class Remote:
 
     def keep(self, index: int, commit: Commit, plan: Plan) -> None:
         """Send a shard up and then its record; where another machine's record came first, ours is set aside."""
-        name = f"{TEACHER}/{commit.part.name}"
+        name = f"{CACHE}/{commit.part.name}"
         self.place.upload(self.job.out / commit.part.name, name, sha256=commit.part.sha256)
         record = commit_path(self.job.out, index).read_bytes()
         for _ in range(TRIES):
@@ -184,14 +184,14 @@ class Remote:
         return self._open(PLAN, plans.read_plan)
 
     def _read_seal(self) -> Manifest | None:
-        return self._open(MANIFEST, lambda at: read_manifest(at, "teacher", parts=False))
+        return self._open(MANIFEST, lambda at: read_manifest(at, "cache", parts=False))
 
     def _refuse(self, there: Plan, plan: Plan) -> None:
         plans.refuse_difference(self.url, there.identity, plan.identity, hint=ANOTHER)
 
     def _open(self, name: str, read: Callable[[Path], Value]) -> Value | None:
         """Read a file of the store with all the checks of one in a directory; None where there is none."""
-        content = self.place.read(f"{TEACHER}/{name}")
+        content = self.place.read(f"{CACHE}/{name}")
         return None if content is None else as_file(content, name, read, self.url, hint=ANOTHER)
 
     def _send(self, directory: Path, folder: str, names: Any) -> None:
@@ -223,8 +223,20 @@ class Remote:
 
 
 def open_shelf(job: Job, url: str) -> Shelf:
-    """Where a job's cache is kept: in its directory, and in the store that a launch names, if it names one."""
-    return Remote(job, open_store(url)) if url else Here(job)
+    """Where a job's cache is kept: in its directory, and in the store that a launch names, if it names one.
+
+    Errors: a store of format 1 (STALE).
+    """
+    if not url:
+        return Here(job)
+    refuse_format_1(place := open_store(url))
+    return Remote(job, place)
+
+
+def refuse_format_1(place: ObjectStore) -> None:
+    """Refuse (STALE) a store that was filled with format version 1, where the cache lies below `teacher/`."""
+    if place.read(f"teacher/{PLAN}") is not None:
+        refuse_other_format(f"{place.url}/teacher", 1, "teacher")
 
 
 def as_file(content: bytes, name: str, read: Callable[[Path], Value], url: str, *, hint: str = "") -> Value:
@@ -239,7 +251,7 @@ def as_file(content: bytes, name: str, read: Callable[[Path], Value], url: str, 
 
 
 def _record(index: int) -> str:
-    return f"{TEACHER}/{record_name(index)}"
+    return f"{CACHE}/{record_name(index)}"
 
 
 def _content(name: str, write: Callable[[Path], object]) -> bytes:

@@ -32,7 +32,7 @@ def fold_commits(job: Job, plan: Plan, commits: Sequence[Commit], device: str, g
     versions = {name: plan.provenance[name] for name in (*LIBRARIES, "device", "attention")}
     where = {"device": device, "versions": versions, "peak_memory_bytes": peak_memory(device)}
     return Manifest(
-        kind="teacher",
+        kind="cache",
         task=job.task,
         parts=tuple(commit.part for commit in commits),
         made_from={"examples": job.source.root, "teacher": job.files.digest},

@@ -76,7 +76,7 @@ class Here:
         if self.plan() is None or not (out / MANIFEST).exists():
             return None
         try:
-            manifest = read_manifest(out, "teacher")
+            manifest = read_manifest(out, "cache")
             check_seal(out)
             if kept(out):
                 sweep(out)
@@ -168,7 +168,7 @@ def _reordered(job: Job, there: Plan) -> str:
 def _refuse_other_seal(job: Job) -> None:
     """Where the plan is lost, the seal alone tells whether a cache is this one; a torn one is made again."""
     try:
-        manifest = read_manifest(job.out, "teacher", parts=False)
+        manifest = read_manifest(job.out, "cache", parts=False)
     except PotstillError:
         return
     for role, root in (("examples", job.source.root), ("teacher", job.files.digest)):

@@ -1,4 +1,4 @@
-"""`status.json`: how far a cache is, for whoever looks from outside (`watch cat runs/x/teacher/status.json`).
+"""`status.json`: how far a cache is, for whoever looks from outside (`watch cat runs/x/cache/status.json`).
 
 Written at the start, after every shard and at the end. Nothing reads it back: what is done says `commits/`.
 """

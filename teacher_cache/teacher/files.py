@@ -79,10 +79,12 @@ def refuse_damaged(path: Path, files: dict[str, dict[str, Any]]) -> None:
     """Refuse a teacher of `potstill teach` of which a file is another than when it was sealed."""
     if (path / MANIFEST).is_file():
         try:
-            open_sealed(path, "encoder", known={name: about["sha256"] for name, about in files.items()})
+            open_sealed(path, "teacher", known={name: about["sha256"] for name, about in files.items()})
         except PotstillError as error:
+            if error.code != BAD_DATA:
+                raise
             again = f"run `potstill teach` again, or, if the change is meant, remove {path / MANIFEST}"
-            raise PotstillError(error.message, hint=again, code=error.code) from None
+            raise PotstillError(error.message, hint=again, code=BAD_DATA) from None
 
 
 def read_labels(config: dict[str, Any]) -> tuple[tuple[str, ...] | None, int]:

@@ -3,6 +3,7 @@
 import itertools
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from data.errors import BAD_DATA, NO_INPUT, STALE, USAGE, PotstillError
 from data.example import Example
 from data.examples import write_parts
 from data.layout import MANIFEST
-from data.manifest import Manifest, check_files, check_made_from, check_part, read_manifest, write_manifest
+from data.manifest import Manifest, check_files, check_made_from, check_part, read_manifest, seal_of, write_manifest
 from data.progress import Silent
 from data.tasks.task import Task
 
@@ -49,7 +50,7 @@ def test_the_root_speaks_of_the_content_only() -> None:
     manifest = Manifest("examples", TASK, made_from={"train": "a"})
     assert replace(manifest, config={"workers": 2}, report={"seconds": 9}).root == manifest.root
     changed = [
-        replace(manifest, kind="teacher"),
+        replace(manifest, kind="cache"),
         replace(manifest, task=Task("classify", ("pos", "neg"))),
         replace(manifest, made_from={"train": "b"}),
     ]
@@ -104,13 +105,13 @@ def test_an_unfinished_directory_is_no_input_and_the_command_is_named(sealed: Pa
     error = refused(sealed)
     assert (error.code, "not a finished examples directory" in error.message) == (NO_INPUT, True)
     assert "potstill augment" in error.hint
-    assert refused(sealed / "none", "teacher").code == NO_INPUT
-    assert "potstill cache" in refused(sealed / "none", "teacher").hint
+    assert refused(sealed / "none", "cache").code == NO_INPUT
+    assert "potstill cache" in refused(sealed / "none", "cache").hint
 
 
 def test_a_directory_of_another_kind_is_refused(sealed: Path) -> None:
-    error = refused(sealed, "teacher")
-    assert "holds examples, not teacher" in error.message
+    error = refused(sealed, "cache")
+    assert "holds examples, not cache" in error.message
     assert error.code == USAGE
 
 
@@ -127,7 +128,7 @@ def test_another_format_version_is_stale(sealed: Path, hashed: bool) -> None:
 def test_a_flipped_bit_is_damage_whatever_the_seal_says_then(sealed: Path) -> None:
     """Its kind and its version are no other kind and version because a bit of them is."""
     content = (sealed / MANIFEST).read_bytes()
-    for field in (b'"kind": "examples"', b'"version": 1'):
+    for field in (b'"kind": "examples"', b'"version": 2'):
         start = content.index(field)
         for place, bit in itertools.product(range(start, start + len(field)), range(8)):
             (sealed / MANIFEST).write_bytes(content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1 :])
@@ -138,6 +139,26 @@ def test_a_flipped_bit_is_damage_whatever_the_seal_says_then(sealed: Path) -> No
 def test_half_of_a_surrogate_pair_is_damage(sealed: Path) -> None:
     edit(sealed, report={"device": "\ud800"})
     assert "was edited" in check_files(sealed, "examples", progress=Silent())[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "hint"),
+    [
+        ("examples", "potstill augment"),
+        ("teacher", "make the cache again: potstill cache"),
+        ("encoder", "move its MANIFEST.json away"),
+        ("student", "potstill train"),
+    ],
+)
+def test_a_directory_of_format_1_is_refused_with_what_to_do(sealed: Path, kind: str, hint: str) -> None:
+    """Its kind `teacher` was a cache and its `encoder` a teacher: neither may be taken for what the word means now."""
+    values = json.loads((sealed / MANIFEST).read_text()) | {"version": 1, "kind": kind}
+    del values[store.CHECK]
+    (sealed / MANIFEST).write_bytes(store.to_record(values))
+    for read in (seal_of, partial(read_manifest, kind="cache"), partial(read_manifest, kind="teacher")):
+        with pytest.raises(PotstillError, match="format version 1, this potstill reads 2") as error:
+            read(sealed)
+        assert error.value.code == STALE and hint in error.value.hint
 
 
 def test_a_changed_input_makes_its_output_stale(sealed: Path) -> None:

@@ -1,4 +1,4 @@
-"""The columns of a teacher shard: their names, their types, how many numbers a row has."""
+"""The columns of a shard of a cache: their names, their types, how many numbers a row has."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from data.errors import PotstillError
-from data.schema import SIGNALS, Sizes, count_numbers, signal_columns, teacher_schema, width_of
+from data.schema import SIGNALS, Sizes, cache_schema, count_numbers, signal_columns, width_of
 from data.tasks import KINDS
 from data.tasks.task import Task
 
@@ -50,7 +50,7 @@ def test_numbers_of_a_row_follow_its_sub_words() -> None:
 
 
 def test_columns_of_sub_words_are_ragged() -> None:
-    schema = teacher_schema(TASK, ("logits", "input_ids", "hidden.3", "q.1"), GROUPED)
+    schema = cache_schema(TASK, ("logits", "input_ids", "hidden.3", "q.1"), GROUPED)
     assert schema.field("input_ids").type.value_type == pa.int32()
     assert schema.field("hidden.3").type == schema.field("q.1").type == pa.large_binary()
     assert schema.field("hidden.3").metadata[b"shape"] == b"[T, 384]"
@@ -59,6 +59,6 @@ def test_columns_of_sub_words_are_ragged() -> None:
 
 def test_a_kind_that_speaks_of_words_has_scores_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(KINDS, "tag", dataclasses.replace(KINDS["classify"], name="tag", unit="word"))
-    logits = teacher_schema(Task("tag", ("O", "B", "I")), ("logits",), Sizes(8)).field("logits")
+    logits = cache_schema(Task("tag", ("O", "B", "I")), ("logits",), Sizes(8)).field("logits")
     assert pa.types.is_list(logits.type) and logits.type.value_type.list_size == 3
     assert not logits.nullable

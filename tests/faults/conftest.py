@@ -58,7 +58,7 @@ def world(make_teacher: Any, server: Server, tmp_path_factory: pytest.TempPathFa
     world = World(examples, make_teacher())
     end = server.run(world, folder / "undisturbed")
     assert end.code == 0, end.message
-    assert end.root == read_manifest(folder / "undisturbed", "teacher").root
+    assert end.root == read_manifest(folder / "undisturbed", "cache").root
     return replace(world, root=end.root, undisturbed=folder / "undisturbed", steps=end.steps)
 
 

@@ -36,7 +36,7 @@ class School:
 
     @property
     def cache(self) -> Path:
-        return self.folder / "teacher"
+        return self.folder / "cache"
 
 
 def make(task: dict[str, Any], out: Path, heard: Any) -> Any:
@@ -69,7 +69,7 @@ def _train(school: School, out: Path, seeds: tuple[int, ...], heard: Any) -> Any
     from student_train.train import train
 
     config = TrainConfig(**TRAINING, seeds=seeds)
-    return train(config, school.cache, Source(school.files[1]), out, progress=heard)
+    return train(config, [school.cache], Source(school.files[1]), out, progress=heard)
 
 
 def _run(school: School, out: Path) -> None:

@@ -62,7 +62,7 @@ def check_survived(
 def check_whole(world: World, out: Path) -> None:
     findings = verify(out, progress=Silent())
     assert not findings, [finding.what for finding in findings]
-    root = read_manifest(out, "teacher").root
+    root = read_manifest(out, "cache").root
     assert root == world.root, f"root {root[:12]}, undisturbed {world.root[:12]}"
 
 

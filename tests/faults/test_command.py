@@ -60,7 +60,7 @@ def check_rerun(world: World, examples: Path, out: Path) -> None:
     code, told = Command(world, examples, out).end()
     assert code == OK and told["sealed"] and told["rows"] == PARTS, told
     assert whole <= whole_shards(out) and verify(out, progress=Silent()) == []
-    assert read_manifest(out, "teacher").root == told["root"]
+    assert read_manifest(out, "cache").root == told["root"]
 
 
 @pytest.mark.parametrize(("name", "times"), [("SIGTERM", 1), ("SIGINT", 1), ("SIGUSR1", 1), ("SIGTERM", 2)])

@@ -216,7 +216,7 @@ def test_a_seal_cannot_name_files_outside(server: Server, world: World, tries: T
         precious.write_text("nobody may move this")
         out = copy_of(world, f"outside{len(name)}")
         with tries.of("a seal that names a file outside", name):
-            manifest = read_manifest(out, "teacher")
+            manifest = read_manifest(out, "cache")
             lie = Part(name, 3, 20, store.sha256_file(precious), manifest.parts[0].ids)
             write_manifest(out, replace(manifest, parts=(lie, *manifest.parts[1:])))
             assert verify(out, progress=Silent()), "not found"

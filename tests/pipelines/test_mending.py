@@ -34,11 +34,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     more.write_text("one more film\nand a play\n")
     words = ["--text", "review", "-q"]
     commands: list[list[object]] = [
-        ["teach", train, "--dev", dev, "-m", "scratch:1x16", "--exclude", dev, "-o", root / "encoder", *TEACH, *words],
+        ["teach", train, "--dev", dev, "-m", "scratch:1x16", "--exclude", dev, "-o", root / "teacher", *TEACH, *words],
         ["augment", train, "--unlabelled", more, "--exclude", dev, "-o", root / "examples", "--n-iter", "2", *words],
-        ["cache", root / "examples", "-t", root / "encoder", "-o", root / "teacher", "--device", "cpu", "-q"],
-        ["train", root / "teacher", "--dev", dev, "-o", root / "student", *TRAIN, *words],
-        ["train", root / "teacher", "--dev", dev, "-o", root / "students", *TRAIN, *words, "--seeds", "0,1"],
+        ["cache", root / "examples", "-t", root / "teacher", "-o", root / "cache", "--device", "cpu", "-q"],
+        ["train", root / "cache", "--dev", dev, "-o", root / "student", *TRAIN, *words],
+        ["train", root / "cache", "--dev", dev, "-o", root / "students", *TRAIN, *words, "--seeds", "0,1"],
     ]
     for command in commands:
         assert cli.run(list(map(str, command))) == OK
@@ -84,7 +84,7 @@ def no_object(path: Path) -> None:
     path.write_text("[]")
 
 
-ALL = ("examples", "encoder", "teacher", "student", "students")
+ALL = ("examples", "teacher", "cache", "student", "students")
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,8 @@ ALL = ("examples", "encoder", "teacher", "student", "students")
         (*place, damage)
         for place in (
             *(("examples", name) for name in (MANIFEST, "part-00000.parquet")),
-            *(("encoder", name) for name in (MANIFEST, "model.safetensors", "tokenizer.json")),
-            *(("teacher", name) for name in (MANIFEST, "part-00000-*.parquet", "PLAN.json", "files/tokenizer.json")),
+            *(("teacher", name) for name in (MANIFEST, "model.safetensors", "tokenizer.json")),
+            *(("cache", name) for name in (MANIFEST, "part-00000-*.parquet", "PLAN.json", "files/tokenizer.json")),
             *(("student", name) for name in (MANIFEST, "model.safetensors", "config.json")),
             *(("students", name) for name in (MANIFEST, "seed-1/model.safetensors", "seed-0/MANIFEST.json")),
         )
@@ -105,7 +105,7 @@ ALL = ("examples", "encoder", "teacher", "student", "students")
 def test_the_command_that_verify_names_mends_what_it_found(
     made: Path, potstill: Potstill, kind: str, name: str, damage: Callable[[Path], object]
 ) -> None:
-    if damage is Path.unlink and name == MANIFEST and kind != "teacher":
+    if damage is Path.unlink and name == MANIFEST and kind != "cache":
         return  # without a seal a directory is unfinished, and nobody says that it was more
     out = made / f"a copy of {kind}"
     shutil.copytree(made / kind, out)

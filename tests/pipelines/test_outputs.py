@@ -41,7 +41,7 @@ def teach_to(out: Path) -> Any:
 def train_to(out: Path) -> Any:
     from student_train.train import train
 
-    return train(TrainConfig(), out, Source(NOWHERE), out, progress=Silent())
+    return train(TrainConfig(), [out], Source(NOWHERE), out, progress=Silent())
 
 
 def run_to(out: Path) -> Any:
@@ -51,8 +51,8 @@ def run_to(out: Path) -> Any:
 
 PHASES: dict[str, Callable[[Path], Any]] = {
     "examples": augment_to,
-    "teacher": cache_to,
-    "encoder": teach_to,
+    "cache": cache_to,
+    "teacher": teach_to,
     "student": train_to,
     "run": run_to,
 }
@@ -63,7 +63,7 @@ def tree(root: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("kind", PHASES)
-@pytest.mark.parametrize("there", ["examples", "teacher", "encoder", "student", "students"])
+@pytest.mark.parametrize("there", ["examples", "cache", "teacher", "student", "students"])
 def test_no_phase_writes_into_what_another_sealed(tmp_path: Path, kind: str, there: str) -> None:
     if there.removesuffix("s") == kind.removesuffix("s"):
         return  # its own: whether it is this one, the phase tells

@@ -50,17 +50,17 @@ class Rooms:
         return manifest
 
     def teach(self, *, config: Any, files: Any, model: str, out: Path, progress: Any) -> Manifest:
-        return self.seal("encoder", out, [model, config.epochs])
+        return self.seal("teacher", out, [model, config.epochs])
 
     def augment(self, *, config: Any, files: Any, out: Path, progress: Any) -> Manifest:
         return self.seal("examples", out, [config.n_iter, Path(files.train.path).read_text()])
 
     def cache(self, *, config: Any, examples: Path, teacher: str, out: Path, progress: Any) -> Manifest:
-        return self.seal("teacher", out, [config.signals, (examples / "MANIFEST.json").read_text()])
+        return self.seal("cache", out, [config.signals, (examples / "MANIFEST.json").read_text()])
 
-    def train(self, *, config: Any, teacher: Path, dev: Any, out: Path, also: Any = (), progress: Any) -> Manifest:
-        caches = [(place / "MANIFEST.json").read_text() for place in (teacher, *also)]
-        return self.seal("student", out, [config.epochs, *caches])
+    def train(self, *, config: Any, caches: Any, dev: Any, out: Path, progress: Any) -> Manifest:
+        held = [(cache / "MANIFEST.json").read_text() for cache in caches]
+        return self.seal("student", out, [config.epochs, *held])
 
     def evaluate(self, *, models: Mapping[str, Path], sources: Mapping[str, Any], **_: Any) -> dict:
         self.calls.append("evaluate")
@@ -120,7 +120,7 @@ def words(made: recipe.Recipe) -> dict[str, str]:
     return {step.name: state.word for step, state in plan_of(made)}
 
 
-ALL = ["encoder", "examples", "teacher", "student-labels", "student-distilled", "evaluate", "rivals", "bench"]
+ALL = ["teacher", "examples", "cache", "student-labels", "student-distilled", "evaluate", "rivals", "bench"]
 
 
 def test_all_phases_run_in_order_once_and_a_second_run_does_nothing(rooms: Rooms, files: Path) -> None:
@@ -140,7 +140,7 @@ def test_a_dry_run_shows_the_plan_and_makes_nothing(
 ) -> None:
     show_plan(loaded(files), Console())
     out = capsys.readouterr().out
-    assert all(name in out for name in ("augment", "train distilled", "missing", "after encoder"))
+    assert all(name in out for name in ("augment", "train distilled", "missing", "after teacher"))
     assert rooms.calls == []
     assert not (files / "run").exists()
 
@@ -168,9 +168,9 @@ def test_force_moves_stale_outputs_aside_and_makes_them_and_what_follows_again(r
     run(loaded(files))
     run(loaded(files, augment={"n_iter": 3}), force=True)
     assert rooms.calls == [*ALL, *ALL[1:]]
-    for name in ("examples", "teacher", "student-labels", "student-distilled", "evaluate.json"):
+    for name in ("examples", "cache", "student-labels", "student-distilled", "evaluate.json"):
         assert (files / "run" / f"{name}.stale-1").exists(), name
-    assert not (files / "run" / "encoder.stale-1").exists()
+    assert not (files / "run" / "teacher.stale-1").exists()
     run(loaded(files, augment={"n_iter": 4}), force=True)
     assert (files / "run" / "examples.stale-2").exists()
 
@@ -189,7 +189,7 @@ def test_of_several_teachers_each_has_a_cache_and_a_student_is_stale_when_one_of
     (files / "large" / "weights").write_text("1")
     several = {"teachers": {"large": str(files / "large")}}
     run(loaded(files, **several))
-    assert rooms.calls == ["encoder", "examples", "teacher", "teacher-large", *ALL[3:]]
+    assert rooms.calls == ["teacher", "examples", "cache", "cache-large", *ALL[3:]]
     assert set(words(loaded(files, **several)).values()) == {"done"}
     (files / "large" / "weights").write_text("2")
     found = words(loaded(files, **several))
@@ -255,20 +255,20 @@ def test_an_input_under_another_name_is_the_same_input(rooms: Rooms, files: Path
 
 
 def test_an_interrupted_run_goes_on_with_the_phase_it_was_in(rooms: Rooms, files: Path) -> None:
-    rooms.fail = "teacher"
+    rooms.fail = "cache"
     with pytest.raises(KeyboardInterrupt):
         run(loaded(files))
     rooms.fail = None
     assert words(loaded(files))["augment"] == "done"
     run(loaded(files))
-    assert rooms.calls == ["encoder", "examples", "teacher", *ALL[2:]]
+    assert rooms.calls == ["teacher", "examples", "cache", *ALL[2:]]
 
 
 def test_a_phase_begun_with_another_config_is_stale_too(rooms: Rooms, files: Path) -> None:
-    rooms.fail = "teacher"
+    rooms.fail = "cache"
     with pytest.raises(KeyboardInterrupt):
         run(loaded(files))
-    (files / "run" / "teacher").mkdir()  # what the interrupted phase left
+    (files / "run" / "cache").mkdir()  # what the interrupted phase left
     with pytest.raises(PotstillError, match="max_length was 128, is 64"):
         run(loaded(files, cache={"max_length": 64}))
 

@@ -26,7 +26,7 @@ from data.manifest import Manifest, write_manifest
 from data.progress import Progress, Silent
 from data.readers.source import Source
 from data.row_groups import parquet_writer
-from data.schema import Sizes, examples_schema, split_signal, teacher_schema
+from data.schema import Sizes, cache_schema, examples_schema, split_signal
 from data.tasks.task import Task
 from student_train.config import TeachConfig, TrainConfig
 from student_train.measure.evaluate import evaluate_all
@@ -104,7 +104,7 @@ class Rows:
 
 @pytest.fixture(scope="session")
 def make_cache(tokenizer: Tokenizer) -> Callable[..., Path]:
-    """Write examples and a sealed cache over them: `make_cache(directory, rows)` -> directory / "teacher".
+    """Write examples and a sealed cache over them: `make_cache(directory, rows)` -> directory / "cache".
 
     piece_rows: rows of the cache's row groups within each of the examples'.
     signals: further columns, name -> [N, D] or a list of N arrays [T, D], of packed numbers, or of ids.
@@ -116,7 +116,7 @@ def make_cache(tokenizer: Tokenizer) -> Callable[..., Path]:
         *,
         group_rows: int = 64,
         part_rows: int = 256,
-        name: str = "teacher",
+        name: str = "cache",
         piece_rows: int = 0,
         signals: dict[str, Any] | None = None,
     ) -> Path:
@@ -130,7 +130,7 @@ def make_cache(tokenizer: Tokenizer) -> Callable[..., Path]:
         shards = [_write_shard(out, i, rows, cut[i], sizes, more) for i in range(len(cut))]
         config = {"signals": ["logits", *more], "examples": "../examples"}
         origins = {"examples": source.root, "teacher": store.digest_of(name)}
-        write_manifest(out, Manifest("teacher", rows.task, tuple(shards), origins, config))
+        write_manifest(out, Manifest("cache", rows.task, tuple(shards), origins, config))
         _write_files(out / "files", tokenizer)
         return out
 
@@ -146,7 +146,7 @@ def _write_part(directory: Path, index: int, rows: Rows, at: slice, group_rows: 
 def signal_field(name: str, task: Task, values: Any) -> pa.Field:
     """The field of a signal's column, as the schema says it; the width is that of the values."""
     width = values[0].shape[-1] if name != "input_ids" else 0
-    return teacher_schema(task, (name,), Sizes(width, heads=1, key_heads=1, head_size=width)).field(name)
+    return cache_schema(task, (name,), Sizes(width, heads=1, key_heads=1, head_size=width)).field(name)
 
 
 def signal_array(name: str, values: Any, field: pa.Field) -> pa.Array:
@@ -163,7 +163,7 @@ def _write_shard(
 
     group_rows, piece_rows = sizes
 
-    schema, digest = teacher_schema(rows.task, ("logits",), Sizes(0)), hashlib.sha256()
+    schema, digest = cache_schema(rows.task, ("logits",), Sizes(0)), hashlib.sha256()
     fields = {name: signal_field(name, rows.task, values) for name, values in signals.items()}
     schema = pa.schema([*schema, *fields.values()])
     ids, logits = [example.id for example in rows.examples[at]], rows.logits[at].astype(np.float32)
@@ -280,11 +280,11 @@ def write_source() -> Callable[..., Source]:
 @pytest.fixture(scope="session")
 def sentiment(
     tmp_path_factory: pytest.TempPathFactory, make_cache: Any, sentiment_rows: Any, write_source: Any
-) -> tuple[Path, Source]:
+) -> tuple[list[Path], Source]:
     """A cache of 240 one-text rows in 4 row groups of 2 parts, and a dev file of other rows. Only to be read."""
     directory = tmp_path_factory.mktemp("sentiment")
-    teacher = make_cache(directory, sentiment_rows(240), group_rows=64, part_rows=128)
-    return teacher, write_source(directory / "dev.tsv", sentiment_rows(60, seed=1))
+    cache = make_cache(directory, sentiment_rows(240), group_rows=64, part_rows=128)
+    return [cache], write_source(directory / "dev.tsv", sentiment_rows(60, seed=1))
 
 
 @pytest.fixture(scope="session")
@@ -307,10 +307,10 @@ def small() -> TrainConfig:
 
 @dataclass(frozen=True)
 class Trained:
-    """A directory that a run made, with the cache it was made from and its dev file."""
+    """A directory that a run made, with what it was made from (a cache, a model) and its dev file."""
 
     out: Path
-    teacher: Path
+    start: Path
     dev: Source
     manifest: Manifest
 
@@ -322,11 +322,14 @@ def evaluate(directory: Path, source: Source, *, progress: Progress) -> dict[str
 
 
 @pytest.fixture(scope="session")
-def trained(sentiment: tuple[Path, Source], small: TrainConfig, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def trained(
+    sentiment: tuple[list[Path], Source], small: TrainConfig, tmp_path_factory: pytest.TempPathFactory
+) -> Trained:
     """A student of one text that has learnt its task. Only to be read."""
-    teacher, dev = sentiment
+    caches, dev = sentiment
     out = tmp_path_factory.mktemp("trained") / "student"
-    return Trained(out, teacher, dev, train(dataclasses.replace(small, epochs=8), teacher, dev, out, progress=Silent()))
+    manifest = train(dataclasses.replace(small, epochs=8), caches, dev, out, progress=Silent())
+    return Trained(out, caches[0], dev, manifest)
 
 
 @pytest.fixture(scope="session")

@@ -38,17 +38,17 @@ def test_what_the_losses_can_learn_from(losses: dict[str, float], used: str) -> 
 
 
 def test_labels_alone_take_the_steps_of_the_labelled_rows(
-    small: TrainConfig, sentiment: tuple[Path, Source], tmp_path: Path
+    small: TrainConfig, sentiment: tuple[list[Path], Source], tmp_path: Path
 ) -> None:
     """240 rows, every third without a label: 160 rows in batches of 32 are 5 or 6 steps an epoch, not 8."""
     manifest = train(dataclasses.replace(small, losses={"ce": {}}), *sentiment, tmp_path / "s", progress=Silent())
-    reader = open_caches([sentiment[0]], rows="all")[0].with_labels("labelled")
+    reader = open_caches(sentiment[0], rows="all")[0].with_labels("labelled")
     assert reader.count == 160
     assert manifest.report["steps"] == 2 * 6  # blocks of 2 row groups: 85 and 75 labelled rows, 3 + 3 batches
 
 
-def test_only_labelled_rows_stand_in_the_batches(sentiment: tuple[Path, Source]) -> None:
-    reader = open_caches([sentiment[0]], rows="all")[0]
+def test_only_labelled_rows_stand_in_the_batches(sentiment: tuple[list[Path], Source]) -> None:
+    reader = open_caches(sentiment[0], rows="all")[0]
     for which, count in (("labelled", 160), ("unlabelled", 80), ("all", 240)):
         stream = Stream(reader.with_labels(which), build_words(["a film"], min_count=1, longest=9), 32, 2, 0)
         labels = np.concatenate([batch.label.numpy() for batch in stream.batches(0)])
@@ -64,12 +64,12 @@ def test_a_cache_without_labels_is_refused_for_losses_on_labels(
     cache, dev = make_cache(tmp_path, bare), write_source(tmp_path / "dev.tsv", rows)
     config = dataclasses.replace(small, losses={"ce": {}})
     with pytest.raises(PotstillError, match="has no labelled row among its all rows") as caught:
-        train(config, cache, dev, tmp_path / "s", progress=Silent())
+        train(config, [cache], dev, tmp_path / "s", progress=Silent())
     assert caught.value.code == BAD_DATA
 
 
-def test_balanced_weights_let_every_class_count_the_same(sentiment: tuple[Path, Source]) -> None:
-    reader = open_caches([sentiment[0]], rows="all")[0].with_labels("labelled")
+def test_balanced_weights_let_every_class_count_the_same(sentiment: tuple[list[Path], Source]) -> None:
+    reader = open_caches(sentiment[0], rows="all")[0].with_labels("labelled")
     balanced = reader.class_weights("balanced")
     labels = np.concatenate([reader.read([n]).label for n in range(len(reader.groups))])
     counts = np.bincount(labels)
@@ -91,7 +91,7 @@ def test_balanced_weights_let_every_class_count_the_same(sentiment: tuple[Path, 
     ],
 )
 def test_what_cannot_be_chosen_is_refused(
-    changes: dict[str, Any], said: str, small: TrainConfig, sentiment: tuple[Path, Source], tmp_path: Path
+    changes: dict[str, Any], said: str, small: TrainConfig, sentiment: tuple[list[Path], Source], tmp_path: Path
 ) -> None:
     config = dataclasses.replace(small, **({"losses": {"ce": {}}} | changes))
     with pytest.raises(PotstillError, match=said):
@@ -106,7 +106,7 @@ def test_a_weight_below_zero_is_refused() -> None:
 
 @pytest.mark.parametrize("metric", ["accuracy", "macro_f1", "f1", "f1:neg", "mcc", "loss"])
 def test_the_best_step_is_the_one_with_the_best_of_the_metric_asked_for(
-    metric: str, small: TrainConfig, sentiment: tuple[Path, Source], tmp_path: Path
+    metric: str, small: TrainConfig, sentiment: tuple[list[Path], Source], tmp_path: Path
 ) -> None:
     config = dataclasses.replace(small, best_by=metric, evaluations=4, lr=0.02)
     manifest = train(config, *sentiment, tmp_path / "s", progress=Silent())
@@ -119,7 +119,7 @@ def test_the_best_step_is_the_one_with_the_best_of_the_metric_asked_for(
 
 
 def test_the_best_seed_is_so_by_the_metric_asked_for(
-    small: TrainConfig, sentiment: tuple[Path, Source], tmp_path: Path
+    small: TrainConfig, sentiment: tuple[list[Path], Source], tmp_path: Path
 ) -> None:
     config = dataclasses.replace(small, best_by="loss", seeds=(0, 1), max_steps=4)
     manifest = train(config, *sentiment, tmp_path / "s", progress=Silent())
@@ -146,7 +146,7 @@ def test_the_positive_class_is_the_second_of_two_or_the_one_named() -> None:
 
 
 def test_a_student_that_gives_one_answer_says_so(
-    small: TrainConfig, sentiment: tuple[Path, Source], tmp_path: Path
+    small: TrainConfig, sentiment: tuple[list[Path], Source], tmp_path: Path
 ) -> None:
     notes: list[str] = []
 

@@ -114,7 +114,7 @@ def test_mean_and_sample_deviation_by_hand() -> None:
 
 
 @pytest.fixture(scope="module")
-def seeds(small: TrainConfig, sentiment: tuple[Path, Source], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def seeds(small: TrainConfig, sentiment: tuple[list[Path], Source], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three students stopped early, so that they differ."""
     out = tmp_path_factory.mktemp("seeds") / "s"
     train(dataclasses.replace(small, seeds=(3, 1, 2), max_steps=6), *sentiment, out, progress=Silent())
@@ -142,7 +142,7 @@ def test_what_is_no_student_is_refused(tmp_path: Path, taught: Any, trained: Any
     with pytest.raises(PotstillError, match=r"is not there(?s:.)*potstill train") as caught:
         Student.load(tmp_path)
     assert caught.value.code == NO_INPUT
-    with pytest.raises(PotstillError, match="holds encoder, not student"):
+    with pytest.raises(PotstillError, match="holds teacher, not student"):
         Student.load(taught.out)
     shutil.copytree(trained.out, tmp_path / "cut")
     with (tmp_path / "cut" / "model.safetensors").open("ab") as file:

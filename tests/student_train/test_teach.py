@@ -185,10 +185,10 @@ def test_a_finished_teacher_is_returned_and_another_s_directory_refused(
     source = Source(taught.out.parent / "train.tsv")
     config = dataclasses.replace(QUICK, epochs=6, batch_size=16, lr=2e-3)
     monkeypatch.delattr("student_train.teach.write_parts")
-    again = teach(config, ONE, source, taught.dev, str(taught.teacher), taught.out, progress=Silent())
-    assert again == taught.manifest == read_manifest(taught.out, "encoder")
+    again = teach(config, ONE, source, taught.dev, str(taught.start), taught.out, progress=Silent())
+    assert again == taught.manifest == read_manifest(taught.out, "teacher")
     renamed = shutil.copy(source.path, tmp_path / "renamed.tsv")
-    start = str(shutil.copytree(taught.teacher, tmp_path / "bert"))
+    start = str(shutil.copytree(taught.start, tmp_path / "bert"))
     assert teach(config, ONE, Source(renamed), taught.dev, start, taught.out, progress=Silent()) == again
     tokenizer = Path(start) / "tokenizer_config.json"
     tokenizer.write_text(tokenizer.read_text() + " ")
@@ -196,7 +196,7 @@ def test_a_finished_teacher_is_returned_and_another_s_directory_refused(
         teach(config, ONE, source, taught.dev, start, taught.out, progress=Silent())
     assert caught.value.code == STALE
     with pytest.raises(PotstillError, match="holds a teacher of another run: batch_size") as caught:
-        teach(QUICK, ONE, source, taught.dev, str(taught.teacher), taught.out, progress=Silent())
+        teach(QUICK, ONE, source, taught.dev, str(taught.start), taught.out, progress=Silent())
     assert caught.value.code == STALE
 
 

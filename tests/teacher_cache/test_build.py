@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from data.errors import BAD_DATA, STALE, TRY_AGAIN, PotstillError
+from data.layout import MANIFEST
 from data.manifest import read_manifest
 from data.row_groups import read_groups
 from data.tasks.task import Task
@@ -164,7 +166,7 @@ def test_a_finished_cache_loads_neither_teacher_nor_torch(teacher, examples, hea
     )
     paths = [str(path) for path in (examples, teacher, tmp_path / "out")]
     done = subprocess.run([sys.executable, "-c", script, *paths], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [read_manifest(tmp_path / "out", "teacher").root, "False"]
+    assert done.stdout.split() == [read_manifest(tmp_path / "out", "cache").root, "False"]
 
 
 def test_a_broken_off_run_computes_only_the_missing_shards(
@@ -231,6 +233,19 @@ def test_a_missing_shard_breaks_the_seal_and_is_computed_again(teacher, examples
     heard.rows = 0
     assert build(PLAIN, examples, teacher, tmp_path / "out", progress=heard).root == root
     assert heard.rows == 2
+
+
+def test_a_teacher_of_format_1_is_refused_and_works_as_a_plain_model_without_its_manifest(
+    teacher: Path, examples: Path, tmp_path: Path, heard: Any
+) -> None:
+    taught = Path(shutil.copytree(teacher, tmp_path / "encoder"))
+    values = {"version": 1, "kind": "encoder", "root": "0" * 64, "rows": 0}
+    (taught / MANIFEST).write_text(json.dumps(values))
+    with pytest.raises(PotstillError, match="format version 1") as error:
+        build(PLAIN, examples, taught, tmp_path / "out", progress=heard)
+    assert error.value.hint.startswith("move its MANIFEST.json away")
+    (taught / MANIFEST).rename(tmp_path / "aside.json")
+    assert build(PLAIN, examples, taught, tmp_path / "out", progress=heard) is not None
 
 
 def test_another_plan_in_the_same_directory_is_refused_field_by_field(

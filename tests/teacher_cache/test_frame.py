@@ -27,8 +27,8 @@ OPS = [None, "mask", "pos+ngram", "mask", None, None]
 @pytest.fixture
 def cache(teacher: Path, make_examples, heard, tmp_path: Path) -> Path:
     examples = make_examples(TEXTS, labels=LABELS, ops=OPS, part_rows=4)
-    build(CONFIG, examples, teacher, tmp_path / "teacher", progress=heard)
-    return tmp_path / "teacher"
+    build(CONFIG, examples, teacher, tmp_path / "cache", progress=heard)
+    return tmp_path / "cache"
 
 
 def stored(cache: Path, name: str) -> list[Any]:
@@ -106,12 +106,12 @@ def test_a_regression_has_score_and_error(make_teacher, make_examples, heard, tm
     task = Task("regress", pair=True)
     examples = make_examples(["good", "bad"], pairs=["great", "film"], labels=[4.5, None], task=task)
     teacher = make_teacher(labels=("LABEL_0",))
-    build(CacheConfig(dtype="float32", device="cpu"), examples, teacher, tmp_path / "teacher", progress=heard)
-    frame = open_frame(tmp_path / "teacher").collect()
-    scores = [logits[0] for logits in stored(tmp_path / "teacher", "logits")]
+    build(CacheConfig(dtype="float32", device="cpu"), examples, teacher, tmp_path / "cache", progress=heard)
+    frame = open_frame(tmp_path / "cache").collect()
+    scores = [logits[0] for logits in stored(tmp_path / "cache", "logits")]
     assert frame["score"].to_list() == pytest.approx(scores)
     assert frame["error"].to_list() == [pytest.approx(scores[0] - 4.5), None]
-    tables = summary(open_frame(tmp_path / "teacher"), task)
+    tables = summary(open_frame(tmp_path / "cache"), task)
     assert tables["largest errors"][0]["pair"] == "great" and len(tables["largest errors"]) == 1
 
 
@@ -144,7 +144,7 @@ def test_changed_examples_are_refused(cache: Path, make_examples, tmp_path: Path
 
 
 def test_the_summary_counts_every_row_once(cache: Path) -> None:
-    tables = summary(open_frame(cache), read_manifest(cache, "teacher").task)
+    tables = summary(open_frame(cache), read_manifest(cache, "cache").task)
     rows = tables["rows by split and operation"]
     assert {row["op"]: row["rows"] for row in rows} == {"original": 3, "mask": 2, "ngram+pos": 1}
     assert tables["status"] == [{"status": "ok", "rows": 5}, {"status": "rejected:empty", "rows": 1}]
@@ -155,7 +155,7 @@ def test_the_summary_counts_every_row_once(cache: Path) -> None:
 
 def test_mistakes_are_sorted_by_confidence_and_carry_their_text(cache: Path) -> None:
     frame = open_frame(cache).collect()
-    tables = summary(open_frame(cache), read_manifest(cache, "teacher").task)
+    tables = summary(open_frame(cache), read_manifest(cache, "cache").task)
     wrong = frame.filter(pl.col("agrees").not_()).sort("margin", descending=True)
     assert [row["text"] for row in tables["most confident mistakes"]] == wrong["text"].to_list()
     assert all(row["label"] != row["prediction"] for row in tables["most confident mistakes"])

@@ -17,7 +17,7 @@ def gc(
 ) -> None:
     """List (or with --delete remove) quarantined files, leftovers of interrupted writers and shards without a record.
 
-    Example: potstill gc runs/x/teacher
+    Example: potstill gc runs/x/cache
     """
     from pipelines import upkeep
 

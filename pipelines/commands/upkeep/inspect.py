@@ -9,9 +9,9 @@ from pipelines.options import Common
 from pipelines.screen.console import Console
 
 NEXT = {
-    "encoder": "potstill cache EXAMPLES -t {} -o DIR",
+    "teacher": "potstill cache EXAMPLES -t {} -o DIR",
     "examples": "potstill cache {} -t TEACHER -o DIR",
-    "teacher": "potstill train {} --dev DEV -o DIR",
+    "cache": "potstill train {} --dev DEV -o DIR",
     "student": "potstill predict {} FILE",
     "students": "potstill predict {} FILE",
 }
@@ -24,7 +24,7 @@ def inspect(
 ) -> None:
     """Show what a directory holds; for a cache also agreement with the labels, entropy and confident mistakes.
 
-    Example: potstill inspect runs/x/teacher
+    Example: potstill inspect runs/x/cache
     """
     from pipelines import upkeep
     from pipelines.screen.show import show_files, show_manifest

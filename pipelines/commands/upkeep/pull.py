@@ -11,7 +11,7 @@ from pipelines.screen.console import Console
 
 def pull(
     url: Annotated[str, typer.Argument(metavar="URL", help="What `potstill cache --store` was given.")],
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Directory to write `teacher` and `examples` in.")],
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Directory to write `cache` and `examples` in.")],
     common: Common,
     console: Console,
 ) -> None:
@@ -23,7 +23,7 @@ def pull(
     from pipelines.screen.show import show_manifest
 
     manifest = upkeep.pull(url, directory, progress=console.progress)
-    out = directory / "teacher"
+    out = directory / "cache"
     show_manifest(console, out, manifest)
     following = f"potstill train {out} --dev DEV -o {directory / 'student'}"
     console.done("pull", {"out": out, "rows": manifest.rows, "root": manifest.root}, following=following)

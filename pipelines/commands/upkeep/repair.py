@@ -21,7 +21,7 @@ def repair(
 ) -> None:
     """Set damage aside in quarantine/, adopt stray shards that check out, compute the rest, seal.
 
-    Example: potstill repair runs/x/teacher
+    Example: potstill repair runs/x/cache
     """
     from pipelines import upkeep
 

@@ -22,7 +22,7 @@ def verify(
 ) -> None:
     """Compare every byte of a directory with its records; exit code 65 and a list where something is wrong.
 
-    Example: potstill verify runs/x/teacher --against-teacher 100
+    Example: potstill verify runs/x/cache --against-teacher 100
     """
     from pipelines import upkeep
     from pipelines.again import command_for

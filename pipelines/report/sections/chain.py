@@ -62,7 +62,7 @@ def links_of(run: Run) -> list[Link]:
 
 def _files(run: Run) -> Iterator[Link]:
     """Input files, where the run noted their places and they are still there to look at."""
-    for step, made in (("teach", "encoder"), ("augment", "examples")):
+    for step, made in (("teach", "teacher"), ("augment", "examples")):
         for role, place in _inputs(run, step).items():
             if Path(place["path"]).is_file():
                 yield Link(
@@ -72,14 +72,14 @@ def _files(run: Run) -> Iterator[Link]:
 
 def _cache(run: Run) -> Iterator[Link]:
     """Every cache and the examples it was made of, wherever these lie in the run; the report's own cache first."""
-    caches = run.sealed.of("teacher")
+    caches = run.sealed.of("cache")
     for path, manifest in sorted(caches.items(), key=lambda item: item[0] != run.cache_path):
         noted = manifest.made_from
         yield Link(_name(run, path), "examples", noted.get("examples", ""), _examples(run, path, manifest))
         if path == run.cache_path:
-            encoder = run.encoder_path.name
-            where = encoder if run.encoder_path.parent == run.path else f"encoder {run.encoder_path.resolve().name}"
-            yield Link(_name(run, path), where, noted.get("teacher", ""), _encoder(run), needed=False)
+            teacher = run.teacher_path.name
+            where = teacher if run.teacher_path.parent == run.path else f"teacher {run.teacher_path.resolve().name}"
+            yield Link(_name(run, path), where, noted.get("teacher", ""), _teacher(run), needed=False)
 
 
 def _examples(run: Run, cache: Path, manifest: Manifest) -> str:
@@ -95,31 +95,31 @@ def _name(run: Run, path: Path) -> str:
     return str(path.relative_to(run.path))
 
 
-def _encoder(run: Run) -> str:
+def _teacher(run: Run) -> str:
     """The hash of the teacher's files as the cache notes it; "" where they are no more (no student needs them)."""
     from teacher_cache.teacher.files import inspect_teacher
 
     try:
-        return inspect_teacher(run.encoder_path).digest if run.encoder_path.is_dir() else ""
+        return inspect_teacher(run.teacher_path).digest if run.teacher_path.is_dir() else ""
     except PotstillError:
         return ""
 
 
 def _students(run: Run) -> Iterator[Link]:
     for arm in run.arms:
-        noted = {name: seed.made_from.get("teacher", "") for name, seed in arm.seeds.items()}
+        noted = {name: seed.made_from.get("cache", "") for name, seed in arm.seeds.items()}
         if len(set(noted.values())) == 1:
             noted = {"": next(iter(noted.values()))}
         for name, root in noted.items():
             yield _learned(run, f"{_name(run, arm.path)}/{name}".rstrip("/"), root)
         first = next(iter(arm.seeds.values()), None)
-        further = [root for role, root in first.made_from.items() if role.startswith("teacher_")] if first else []
+        further = [root for role, root in first.made_from.items() if role.startswith("cache_")] if first else []
         yield from (_learned(run, _name(run, arm.path), root) for root in further)
 
 
 def _learned(run: Run, student: str, root: str) -> Link:
     """A student and the cache it learned from; the main cache if none has the noted root."""
-    place = run.sealed.with_root("teacher", root)
+    place = run.sealed.with_root("cache", root)
     if place is not None:
         return Link(student, _name(run, place), root, root, needed=False)
     now = run.cache.root if run.cache is not None else ""

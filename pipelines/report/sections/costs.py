@@ -46,7 +46,7 @@ def _recorded(run: Run) -> list[dict[str, Any]]:
 
 
 def _noted(run: Run) -> list[dict[str, Any]]:
-    held = {"teach": run.encoder, "augment": run.examples, "cache": run.cache}
+    held = {"teach": run.teacher, "augment": run.examples, "cache": run.cache}
     held |= {
         f"train {arm.name} {name.removeprefix(SEED) if len(arm.seeds) > 1 else ''}".strip(): seed
         for arm in run.arms

@@ -16,7 +16,7 @@ def section(run: Run) -> Section | None:
     blocks: list[Block] = []
     if arms:
         blocks.append(_dev(run, arms))
-    if run.encoder_curve:
+    if run.teacher_curve:
         blocks.append(_encoder(run))
     if arms:
         blocks += [_loss(run, arms), _best(run, arms)]
@@ -33,7 +33,7 @@ def _dev(run: Run, arms: list[Arm]) -> Picture:
     metric = run.metric
     drawn = {arm.name: _lines(run, arm, lambda line: 100 * line["dev"][metric]) for arm in arms}
     ends = [max(max(line.x) for line in lines) for lines in drawn.values()]
-    level = ("teacher", 100 * run.encoder.report["dev"][metric]) if run.encoder is not None else None
+    level = ("teacher", 100 * run.teacher.report["dev"][metric]) if run.teacher is not None else None
     apart = max(ends) > FAR * min(ends)
     if apart:
         panels = [pictures.Panel(f"dev {metric} %: {name}", lines, level) for name, lines in drawn.items()]
@@ -57,9 +57,9 @@ def _loss(run: Run, arms: list[Arm]) -> Picture:
 
 
 def _encoder(run: Run) -> Picture:
-    steps = [line["step"] for line in run.encoder_curve]
-    dev = [100 * line["dev"][run.metric] for line in run.encoder_curve]
-    loss = [line["loss"] for line in run.encoder_curve]
+    steps = [line["step"] for line in run.teacher_curve]
+    dev = [100 * line["dev"][run.metric] for line in run.teacher_curve]
+    loss = [line["loss"] for line in run.teacher_curve]
     panels = [
         pictures.Panel(f"dev {run.metric} %", [pictures.Line("teacher", 0, steps, dev)]),
         pictures.Panel("loss", [pictures.Line("teacher", 0, steps, loss)]),

@@ -20,8 +20,8 @@ def rows_of(run: Run) -> list[Row]:
     """One row a model, teacher first; a student that is not in the final table comes with its dev score."""
     rows = [dict(row) for row in run.results.get("rows", [])]
     named = {row["model"] for row in rows}
-    if TEACHER not in named and run.encoder is not None:
-        rows.insert(0, _from_encoder(run.encoder, run.metric))
+    if TEACHER not in named and run.teacher is not None:
+        rows.insert(0, _from_teacher(run.teacher, run.metric))
     return rows + [_from_manifests(arm, run.metric) for arm in run.arms if arm.seeds and arm.name not in named]
 
 
@@ -121,11 +121,11 @@ def all_parameters(row: Row) -> float:
     return float(row.get("all_parameters") or (row.get("parameters") or 0) + (row.get("embedding_parameters") or 0))
 
 
-def _from_encoder(encoder: Manifest, metric: str) -> Row:
+def _from_teacher(teacher: Manifest, metric: str) -> Row:
     """The teacher's row before anything was measured: of its parameters only the total is known."""
-    size = sum(part.bytes for part in encoder.parts) / 1e6
-    row: Row = {"model": TEACHER, "seeds": 1, "dev": dev(encoder, metric), "megabytes": size or None}
-    return row | {"all_parameters": encoder.report.get("parameters")}
+    size = sum(part.bytes for part in teacher.parts) / 1e6
+    row: Row = {"model": TEACHER, "seeds": 1, "dev": dev(teacher, metric), "megabytes": size or None}
+    return row | {"all_parameters": teacher.report.get("parameters")}
 
 
 def _from_manifests(arm: Arm, metric: str) -> Row:

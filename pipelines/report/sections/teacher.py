@@ -144,6 +144,6 @@ def _cut(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _seen(run: Run) -> bool:
     """Whether the teacher learned from the file that the examples come from."""
-    if run.encoder is None or run.examples is None:
+    if run.teacher is None or run.examples is None:
         return False
-    return run.encoder.made_from.get("train") in run.examples.made_from.values()
+    return run.teacher.made_from.get("train") in run.examples.made_from.values()

@@ -63,7 +63,7 @@ def test_a_model_is_the_bytes_of_its_files_sealed_or_not(tmp_path: Path, sealed:
     for file in ("config.json", "model.safetensors", "tokenizer.json"):
         write(model / file, "{}")
     if sealed:
-        write_manifest(model, Manifest("encoder", TASK))
+        write_manifest(model, Manifest("teacher", TASK))
     copy = shutil.copytree(model, tmp_path / "other name")
     assert of_model(model) == fingerprint(model) == fingerprint(copy)
     write(model / "README.md", "a card is not the model")

@@ -7,7 +7,7 @@ import pytest
 from data.errors import PotstillError
 from data.example import Example
 from data.examples import to_table
-from data.schema import Sizes, examples_schema, signal_columns, split_signal, teacher_schema
+from data.schema import Sizes, cache_schema, examples_schema, signal_columns, split_signal
 from data.tasks import KINDS
 from data.tasks.task import Task
 
@@ -107,7 +107,7 @@ def test_an_unknown_signal_lists_the_known_ones(column: str) -> None:
 
 
 def test_teacher_columns_have_fixed_widths() -> None:
-    schema = teacher_schema(BINARY, ("logits", "cls.6"), Sizes(384))
+    schema = cache_schema(BINARY, ("logits", "cls.6"), Sizes(384))
     assert schema.names == ["id", "n_tokens", "status", "logits", "cls.6"]
     assert schema.field("logits").type.list_size == 2
     assert schema.field("cls.6").type.byte_width == 768

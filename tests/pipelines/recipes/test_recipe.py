@@ -125,13 +125,13 @@ def test_a_finished_teacher_takes_the_place_of_teaching_one() -> None:
 def test_further_teachers_have_caches_of_their_own_and_every_student_learns_from_all() -> None:
     made = recipe.from_tables(TABLES | {"teachers": {"large": "org/large"}}, name="mine", out=Path("here"))
     assert made.others == {"large": "org/large"}
-    assert (made.cache_dir(), made.cache_dir("large")) == (Path("here/teacher"), Path("here/teacher-large"))
+    assert (made.cache_dir(), made.cache_dir("large")) == (Path("here/cache"), Path("here/cache-large"))
     assert recipe.from_tables(made.tables(), name="mine") == made
 
 
 def test_a_taught_teacher_lies_in_the_run() -> None:
     made = recipe.from_tables(TABLES, name="mine", out=Path("here"))
-    assert made.teacher_dir == "here/encoder"
+    assert made.teacher_dir == "here/teacher"
     assert made.teach is not None and made.teach.epochs == 2
 
 

@@ -25,7 +25,7 @@ from data.examples import describe, hash_ids, write_parts
 from data.manifest import Manifest, read_manifest, write_manifest
 from data.readers.identity import fingerprint
 from data.row_groups import parquet_writer
-from data.schema import Sizes, teacher_schema
+from data.schema import Sizes, cache_schema
 from data.tasks.task import Task
 from pipelines.report.pages import pictures
 from pipelines.report.write import write_report
@@ -96,7 +96,7 @@ def make_examples(out: Path, task: Task) -> list[Example]:
 
 def make_cache(out: Path, examples: Path, rows: list[Example], task: Task) -> np.ndarray:
     logits = answers(rows, task).astype(np.float32)
-    schema = teacher_schema(task, ("logits",), Sizes(4))
+    schema = cache_schema(task, ("logits",), Sizes(4))
     path, ids = out / "part-00000.parquet", pa.chunked_array([[row.id for row in rows]])
     table = pa.table(
         [
@@ -111,11 +111,11 @@ def make_cache(out: Path, examples: Path, rows: list[Example], task: Task) -> np
         writer.write_table(table)
     digest = hashlib.sha256()
     hash_ids(digest, ids)
-    config = {"examples": "../examples", "teacher": "../encoder", "signals": ["logits"], "width": 4, "dtype": "float32"}
+    config = {"examples": "../examples", "teacher": "../teacher", "signals": ["logits"], "width": 4, "dtype": "float32"}
     report = {"rows": len(rows), "seconds": 2.0, "rows_per_second": 9.0, "status": {"ok": len(rows)}, "device": "cpu"}
     origins = {"examples": read_manifest(examples, "examples").root, "teacher": "t" * 64}
     part = describe(path, len(rows), digest.hexdigest())
-    write_manifest(out, Manifest("teacher", task, (part,), origins, config, report))
+    write_manifest(out, Manifest("cache", task, (part,), origins, config, report))
     return logits
 
 
@@ -128,7 +128,7 @@ def curve(metric: str, last: float) -> str:
 
 
 def make_student(out: Path, cache: Path, *, loss: str, dev: float, seeds: int) -> None:
-    manifest = read_manifest(cache, "teacher")
+    manifest = read_manifest(cache, "cache")
     metric = manifest.task.rules.main_metric
     places = [out] if seeds == 1 else [out / f"seed-{seed}" for seed in range(seeds)]
     made = []
@@ -136,7 +136,7 @@ def make_student(out: Path, cache: Path, *, loss: str, dev: float, seeds: int) -
         store.write_text(place / "metrics.jsonl", curve(metric, dev + seed / 100))
         report = {"dev": {metric: dev + seed / 100}, "best_step": 30, "steps": 30, "seconds": 4.0, "bytes": 2_000_000}
         report |= {"parameters": 700_000, "embedding_parameters": 100_000, "rows_per_second": 50.0}
-        origins = {"teacher": manifest.root, "dev": "d" * 64}
+        origins = {"cache": manifest.root, "dev": "d" * 64}
         made.append(
             Manifest(
                 "student", manifest.task, (), origins, {"losses": {loss: {"weight": 1.0}}, "seeds": [seed]}, report
@@ -195,9 +195,9 @@ def measure(run: Path, task: Task) -> None:
 def make_run(run: Path, task: Task) -> dict[str, list[float]]:
     """Make a run with two arms; return what the teacher says of each text."""
     rows = make_examples(run / "examples", task)
-    logits = make_cache(run / "teacher", run / "examples", rows, task)
-    make_student(run / "student-labels", run / "teacher", loss="ce", dev=0.80, seeds=1)
-    make_student(run / "student-distilled", run / "teacher", loss="logit_mse", dev=0.87, seeds=2)
+    logits = make_cache(run / "cache", run / "examples", rows, task)
+    make_student(run / "student-labels", run / "cache", loss="ce", dev=0.80, seeds=1)
+    make_student(run / "student-distilled", run / "cache", loss="logit_mse", dev=0.87, seeds=2)
     measure(run, task)
     return {row.text: list(map(float, row_logits)) for row, row_logits in zip(rows, logits, strict=True)}
 

@@ -20,7 +20,7 @@ from pipelines.scores.measured import Scores, Speed, read_answers, read_scores, 
 
 
 def scores_of(run: Path, model: str, score: float, *, split: str = "test", file: str = "test.tsv") -> Scores:
-    place = run / {"teacher": "encoder"}.get(model, f"student-{model}")
+    place = run / ("teacher" if model == "teacher" else f"student-{model}")
     numbers = {"accuracy": score}
     spread = {"accuracy": {"mean": score, "std": 0.0}}
     return Scores(model, roots_of(place), file, store.digest_of(file), split, {"one": numbers, "all": spread})
@@ -75,8 +75,8 @@ def test_two_sets_of_examples_in_a_folder_are_not_stale(run: Path, retrained: Ca
 
 
 def test_a_student_of_another_cache_in_the_folder_is_not_stale(run: Path, retrained: Callable[[Path], None]) -> None:
-    shutil.copytree(run / "teacher", run / "cache of before")
-    retrained(run / "teacher")
+    shutil.copytree(run / "cache", run / "cache of before")
+    retrained(run / "cache")
     stale = [link.made for link in links_of(gather(run)) if link.state == STALE]
     assert not any(made.startswith("student") for made in stale)
 
@@ -127,7 +127,7 @@ def test_rivals_are_rows_and_a_student_below_them_is_not_praised(run: Path, tmp_
     test.write_text("text\tlabel\na fine day\tbad\nnot good at all\tgood\ndull\tbad\n")
     source = Source(test)
     phases.rivals(
-        examples=run / "examples", cache=run / "teacher", sources={"test": source}, keep_in=run, progress=Silent()
+        examples=run / "examples", cache=run / "cache", sources={"test": source}, keep_in=run, progress=Silent()
     )
     found = gather(run)
     rows = {row["model"]: row for row in rows_of(found)}

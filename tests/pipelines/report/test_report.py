@@ -98,15 +98,15 @@ def test_a_run_measured_before_there_was_agreement_still_has_its_report(run: Pat
 
 
 def test_the_caches_of_further_teachers_stand_in_the_chain(run: Path) -> None:
-    shutil.copytree(run / "teacher", run / "teacher-large")
-    large = read_manifest(run / "teacher-large", "teacher")
-    write_manifest(run / "teacher-large", replace(large, made_from=large.made_from | {"teacher": "u" * 64}))
+    shutil.copytree(run / "cache", run / "cache-large")
+    large = read_manifest(run / "cache-large", "cache")
+    write_manifest(run / "cache-large", replace(large, made_from=large.made_from | {"teacher": "u" * 64}))
     student = read_manifest(run / "student-labels", "student")
-    root = read_manifest(run / "teacher-large", "teacher").root
-    write_manifest(run / "student-labels", replace(student, made_from=student.made_from | {"teacher_2": root}))
+    root = read_manifest(run / "cache-large", "cache").root
+    write_manifest(run / "student-labels", replace(student, made_from=student.made_from | {"cache_2": root}))
     chain = text_of(write_report(run).with_suffix(".md")).partition("### Made from")[2]
-    assert "| teacher-large | examples | ✓ whole |" in chain
-    assert f"| student-labels | teacher-large | ✓ whole | {root[:12]} |" in chain
+    assert "| cache-large | examples | ✓ whole |" in chain
+    assert f"| student-labels | cache-large | ✓ whole | {root[:12]} |" in chain
 
 
 def test_a_student_that_lost_is_not_praised(run: Path) -> None:
@@ -169,11 +169,11 @@ def test_the_page_is_well_formed_with_one_h1_named_pictures_and_ids_of_their_own
 def test_a_stale_link_is_named(run: Path, retrained: Callable[[Path], None]) -> None:
     noted = gather(run).cache
     assert noted is not None
-    retrained(run / "teacher")
+    retrained(run / "cache")
     text = text_of(write_report(run))
-    assert f"Stale: student-distilled was made from teacher {noted.root[:12]}" in text
+    assert f"Stale: student-distilled was made from cache {noted.root[:12]}" in text
     assert "✗ STALE" in text
-    assert "✓ whole" in text  # examples → teacher still holds
+    assert "✓ whole" in text  # examples → cache still holds
 
 
 def test_results_of_a_student_that_was_trained_again_are_stale(run: Path, retrained: Callable[[Path], None]) -> None:
@@ -184,7 +184,7 @@ def test_results_of_a_student_that_was_trained_again_are_stale(run: Path, retrai
 def test_a_cache_of_other_examples_is_not_shown_beside_them(run: Path, retrained: Callable[[Path], None]) -> None:
     retrained(run / "examples")
     text = text_of(write_report(run))
-    assert "Stale: teacher was made from examples" in text
+    assert "Stale: cache was made from examples" in text
     assert "The cache cannot be read beside its examples" in text
     assert "Accuracy against latency" in text
 
@@ -192,11 +192,11 @@ def test_a_cache_of_other_examples_is_not_shown_beside_them(run: Path, retrained
 @pytest.mark.parametrize(
     ("gone", "sections"),
     [
-        (["teacher", "student*", "*.json"], ["Augmentation", "What it cost"]),
+        (["cache", "student*", "*.json"], ["Augmentation", "What it cost"]),
         (["student*", "*.json"], ["Augmentation", "The teacher", "What it cost", "The chain"]),
         (["examples"], SECTIONS[:2] + SECTIONS[3:]),
         (["*.json"], SECTIONS),
-        (["examples", "teacher", "*.json"], ["Result", "Learning curves", "What it cost", "The chain"]),
+        (["examples", "cache", "*.json"], ["Result", "Learning curves", "What it cost", "The chain"]),
     ],
 )
 def test_whatever_is_there_is_reported(run: Path, gone: list[str], sections: list[str]) -> None:
@@ -228,10 +228,10 @@ def test_what_a_run_moved_aside_is_no_part_of_it(run: Path) -> None:
 
 
 def test_another_thing_where_the_cache_should_be_is_named(run: Path) -> None:
-    shutil.rmtree(run / "teacher")
-    shutil.copytree(run / "examples", run / "teacher")
+    shutil.rmtree(run / "cache")
+    shutil.copytree(run / "examples", run / "cache")
     text = text_of(write_report(run))
-    assert "teacher holds examples, not teacher." in text
+    assert "cache holds examples, not cache." in text
     assert "Accuracy against latency" in text
 
 
@@ -262,9 +262,9 @@ def test_agreement_kept_of_another_cache_is_not_used(run: Path, student: Any) ->
 
 
 def test_a_sample_takes_originals_and_augmented_rows_evenly(finished: Path) -> None:
-    few = agreement.take(finished / "teacher", rows=6)
+    few = agreement.take(finished / "cache", rows=6)
     assert (int(few.original.sum()), len(few.texts), few.pairs) == (3, 6, None)
-    many = agreement.take(finished / "teacher", rows=16)
+    many = agreement.take(finished / "cache", rows=16)
     assert (int(many.original.sum()), len(many.texts)) == (6, 16)  # there are 6 originals: the rest are augmented
 
 

@@ -47,9 +47,9 @@ def test_with_json_only_the_object_is_written(capsys: pytest.CaptureFixture[str]
 def test_the_next_command_is_the_last_line(capsys: pytest.CaptureFixture[str]) -> None:
     console = Console()
     console.say("done")
-    console.done("cache", {}, following="potstill train runs/x/teacher --dev DEV -o runs/x/student")
+    console.done("cache", {}, following="potstill train runs/x/cache --dev DEV -o runs/x/student")
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last == "next: potstill train runs/x/teacher --dev DEV -o runs/x/student"
+    assert last == "next: potstill train runs/x/cache --dev DEV -o runs/x/student"
 
 
 @pytest.mark.parametrize(

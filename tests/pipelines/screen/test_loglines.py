@@ -27,14 +27,14 @@ def logged(clock: Clock) -> tuple[LogLines, list[str]]:
 
 def test_a_line_is_due_every_ten_seconds_and_tells_rate_and_time_left(clock: Clock) -> None:
     log, lines = logged(clock)
-    log.start("teacher", total=1000, unit="rows")
+    log.start("cache", total=1000, unit="rows")
     for _ in range(22):  # 10 rows a second
         clock.now += 1
         log.advance(10)
     assert lines == [
-        "teacher: 1,000 rows",
-        "teacher: 100/1,000 rows (10%), 10.0 rows/s, 1 min 30 s left",
-        "teacher: 200/1,000 rows (20%), 10.0 rows/s, 1 min 20 s left",
+        "cache: 1,000 rows",
+        "cache: 100/1,000 rows (10%), 10.0 rows/s, 1 min 30 s left",
+        "cache: 200/1,000 rows (20%), 10.0 rows/s, 1 min 20 s left",
     ]
 
 

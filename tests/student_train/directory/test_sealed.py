@@ -24,7 +24,7 @@ from teacher_cache.teacher.files import inspect_teacher
 from tests.student_train.conftest import evaluate
 from tests.student_train.test_teach import QUICK
 
-Cache = tuple[Path, Source]
+Cache = tuple[list[Path], Source]
 STUDENT = ("model.safetensors", "config.json", "vocabulary.json", "tokenizer.json", MANIFEST)
 TEACHER = ("model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", MANIFEST)
 
@@ -44,7 +44,7 @@ def copied(trained: Any, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def encoder(taught: Any, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(taught.out, tmp_path / "encoder"))
+    return Path(shutil.copytree(taught.out, tmp_path / "teacher"))
 
 
 def flip(path: Path) -> None:
@@ -134,8 +134,8 @@ def test_a_changed_teacher_is_used_once_its_seal_is_removed(encoder: Path) -> No
 def test_a_student_does_not_start_from_files_that_are_not_those_of_the_cache(
     small: TrainConfig, sentiment: Cache, tmp_path: Path, name: str, change: Callable[[Path], None]
 ) -> None:
-    cache = Path(shutil.copytree(sentiment[0].parent, tmp_path / "copy")) / "teacher"
-    manifest = read_manifest(cache, "teacher")
+    cache = Path(shutil.copytree(sentiment[0][0].parent, tmp_path / "copy")) / "cache"
+    manifest = read_manifest(cache, "cache")
     from data import store
 
     names = ("tokenizer.json", "tokenizer_config.json", "word_embeddings.safetensors")
@@ -143,11 +143,11 @@ def test_a_student_does_not_start_from_files_that_are_not_those_of_the_cache(
     write_manifest(cache, dataclasses.replace(manifest, config=manifest.config | {"files": files}))
     change(cache / "files" / name)
     refused(
-        lambda: train(small, cache, sentiment[1], tmp_path / "s", progress=Silent()),
+        lambda: train(small, [cache], sentiment[1], tmp_path / "s", progress=Silent()),
         rf"{name} is (damaged|missing)(?s:.)*potstill repair",
     )
     words = dataclasses.replace(small, vocabulary="words", max_steps=1)
-    assert train(words, cache, sentiment[1], tmp_path / "s", progress=Silent())  # which needs none of them
+    assert train(words, [cache], sentiment[1], tmp_path / "s", progress=Silent())  # which needs none of them
 
 
 @pytest.mark.parametrize("name", STUDENT)
@@ -190,6 +190,6 @@ def test_training_again_mends_one_seed_and_the_manifest_over_all(
 def test_teaching_again_mends_a_damaged_teacher(taught: Any, encoder: Path) -> None:
     config = dataclasses.replace(QUICK, epochs=6, batch_size=16, lr=2e-3)
     flip(encoder / "model.safetensors")
-    files = (Source(taught.out.parent / "train.tsv"), taught.dev, str(taught.teacher))
+    files = (Source(taught.out.parent / "train.tsv"), taught.dev, str(taught.start))
     assert teach(config, taught.manifest.task, *files, encoder, progress=Silent()).root == taught.manifest.root
     assert open_model(encoder)

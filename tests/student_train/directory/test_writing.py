@@ -26,7 +26,7 @@ from student_train.train import train
 from tests.student_train.conftest import SENTIMENT
 from tests.student_train.test_teach import QUICK, sources
 
-Cache = tuple[Path, Source]
+Cache = tuple[list[Path], Source]
 
 
 class Killed(BaseException):

@@ -51,8 +51,8 @@ def said(rows: Any, tokenizer: Tokenizer) -> dict[str, Any]:
 @pytest.fixture
 def reader(rows: Any, said: dict[str, Any], make_cache: Any, tmp_path: Path) -> Reader:
     """All columns, in row groups of 8, of which the cache makes pieces of 3."""
-    teacher = make_cache(tmp_path, rows, group_rows=8, piece_rows=3, signals=said)
-    return open_caches([teacher])[0].with_columns(tuple(said))
+    cache = make_cache(tmp_path, rows, group_rows=8, piece_rows=3, signals=said)
+    return open_caches([cache])[0].with_columns(tuple(said))
 
 
 def test_a_signal_without_a_layer_is_all_its_layers() -> None:
@@ -129,8 +129,8 @@ def test_a_student_with_other_sub_words_is_refused_by_the_rows_themselves(reader
 def test_equal_counts_of_other_ids_are_refused_too(
     rows: Any, said: dict[str, Any], make_cache: Any, tmp_path: Path, tokenizer: Tokenizer
 ) -> None:
-    teacher = make_cache(tmp_path, rows, signals={"input_ids": [ids + 1 for ids in said["input_ids"]]})
-    reader = dataclasses.replace(open_caches([teacher])[0], columns=("input_ids",))
+    cache = make_cache(tmp_path, rows, signals={"input_ids": [ids + 1 for ids in said["input_ids"]]})
+    reader = dataclasses.replace(open_caches([cache])[0], columns=("input_ids",))
     with pytest.raises(PotstillError, match="which 'input_ids' is about"):
         next(Stream(reader, Joint(Feed(cutting(tokenizer, 64))), 8, 1, 0).batches(0))
 
@@ -159,16 +159,16 @@ def test_a_loss_that_names_a_signal_gets_it_in_training(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setitem(LOSSES, "cls_mean", needing("cls"))
-    teacher = make_cache(tmp_path, rows, signals={name: said[name] for name in ("cls.0", "cls.2")})
+    cache = make_cache(tmp_path, rows, signals={name: said[name] for name in ("cls.0", "cls.2")})
     config = dataclasses.replace(small, losses={"cls_mean": {}, "ce": {}})
-    manifest = train(config, teacher, sentiment[1], tmp_path / "s", progress=Silent())
+    manifest = train(config, [cache], sentiment[1], tmp_path / "s", progress=Silent())
     assert manifest.report["steps"] > 0
     plain = make_cache(tmp_path / "plain", rows)
     with pytest.raises(PotstillError, match=r"cache has no signal 'cls' \(has: logits\)"):
-        train(config, plain, sentiment[1], tmp_path / "t", progress=Silent())
+        train(config, [plain], sentiment[1], tmp_path / "t", progress=Silent())
     second = make_cache(tmp_path, rows, name="second")
     with pytest.raises(PotstillError, match=r"need cls\.0, cls\.2, and of several teachers only logits"):
-        train(config, teacher, sentiment[1], tmp_path / "t", also=[second], progress=Silent())
+        train(config, [cache, second], sentiment[1], tmp_path / "t", progress=Silent())
 
 
 def test_a_student_that_reads_other_sub_words_is_refused_before_it_trains(
@@ -176,10 +176,10 @@ def test_a_student_that_reads_other_sub_words_is_refused_before_it_trains(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setitem(LOSSES, "states", needing("hidden"))
-    teacher = make_cache(tmp_path, rows, signals={"hidden.2": said["hidden.2"]})
+    cache = make_cache(tmp_path, rows, signals={"hidden.2": said["hidden.2"]})
     config = dataclasses.replace(small, losses={"states": {}}, vocabulary="teacher")
     with pytest.raises(PotstillError, match=r"hidden\.2 speak of the teacher's sub-words.*which a bilstm with"):
-        train(config, teacher, sentiment[1], tmp_path / "s", progress=Silent())
+        train(config, [cache], sentiment[1], tmp_path / "s", progress=Silent())
     assert not (tmp_path / "s").exists()
 
 

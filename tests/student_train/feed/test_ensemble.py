@@ -149,7 +149,7 @@ def test_the_mean_of_probabilities_is_refused_at_a_temperature_that_moves(
     losses = {"kl": {"temperature": {"start": 8, "end": 1}}}
     config = dataclasses.replace(small, combine="mean_probabilities", losses=losses)
     with pytest.raises(PotstillError, match="taken at one temperature, and that of the kl loss moves"):
-        train(config, two[0], sentiment[1], tmp_path / "s", also=[two[1]], progress=Silent())
+        train(config, two[:2], sentiment[1], tmp_path / "s", progress=Silent())
 
 
 @pytest.mark.parametrize("rule", COMBINE)
@@ -157,12 +157,12 @@ def test_a_student_learns_from_two_teachers_and_names_both(
     rule: str, two: tuple[Path, Path, Any], small: TrainConfig, sentiment: Any, tmp_path: Path
 ) -> None:
     config = dataclasses.replace(small, combine=rule, weights=(1.0, 3.0), losses={"kl": {"temperature": 2.0}})
-    manifest = train(config, two[0], sentiment[1], tmp_path / "s", also=[two[1]], progress=Silent())
-    roots = [read_manifest(cache, "teacher").root for cache in two[:2]]
-    assert [manifest.made_from[role] for role in ("teacher", "teacher_2")] == roots
+    manifest = train(config, two[:2], sentiment[1], tmp_path / "s", progress=Silent())
+    roots = [read_manifest(cache, "cache").root for cache in two[:2]]
+    assert [manifest.made_from[role] for role in ("cache", "cache_2")] == roots
     assert (manifest.config["combine"], manifest.config["weights"]) == (rule, [0.25, 0.75])
     with pytest.raises(PotstillError, match="student of another run") as caught:
-        train(dataclasses.replace(small, epochs=2), two[0], sentiment[1], tmp_path / "s", progress=Silent())
+        train(dataclasses.replace(small, epochs=2), two[:1], sentiment[1], tmp_path / "s", progress=Silent())
     assert caught.value.code == STALE
 
 

@@ -46,8 +46,8 @@ def test_train_says_how_many_dev_texts_it_trains_on(
     seen = {example.text for example in rows.examples}
     others = [example for example in labelled(dev) if example.text not in seen]
     mixed = dataclasses.replace(dev, examples=[*others, *labelled(rows)[:4]])
-    teacher = make_cache(tmp_path, rows)
-    train(small, teacher, write_source(tmp_path / "dev.tsv", mixed), tmp_path / "s", progress=notes)
+    cache = make_cache(tmp_path, rows)
+    train(small, [cache], write_source(tmp_path / "dev.tsv", mixed), tmp_path / "s", progress=notes)
     assert said(notes).startswith(f"4 of {len(others) + 4} dev texts stand among the training rows (potstill augment")
 
 

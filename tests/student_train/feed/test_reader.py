@@ -54,12 +54,12 @@ def test_pairs_and_scores_are_read_too(tmp_path: Path, make_cache: Any, pair_row
 
 def test_rows_can_be_the_original_or_the_augmented_ones(tmp_path: Path, make_cache: Any, sentiment_rows: Any) -> None:
     rows = sentiment_rows(90)
-    teacher = make_cache(tmp_path, rows, group_rows=20)
-    made = {name: whole(open_caches([teacher], rows=name)[0]).texts for name in ("all", "original", "augmented")}
+    cache = make_cache(tmp_path, rows, group_rows=20)
+    made = {name: whole(open_caches([cache], rows=name)[0]).texts for name in ("all", "original", "augmented")}
     assert made["original"] == [e.text for e in rows.examples if e.op is None]
     assert made["augmented"] == [e.text for e in rows.examples if e.op is not None]
     assert len(made["all"]) == 90
-    assert open_caches([teacher], rows="augmented")[0].count == 30
+    assert open_caches([cache], rows="augmented")[0].count == 30
 
 
 def test_a_row_group_without_a_chosen_row_is_never_opened(tmp_path: Path, make_cache: Any, sentiment_rows: Any) -> None:
@@ -93,29 +93,29 @@ def test_bare_examples_have_no_teacher(tmp_path: Path, make_cache: Any, sentimen
 
 
 def test_choices_that_leave_nothing_are_refused(tmp_path: Path, make_cache: Any, sentiment_rows: Any) -> None:
-    teacher = make_cache(tmp_path, sentiment_rows(2))
+    cache = make_cache(tmp_path, sentiment_rows(2))
     with pytest.raises(PotstillError, match=r"no rows 'some'(?s:.)*all, original, augmented"):
-        open_caches([teacher], rows="some")
+        open_caches([cache], rows="some")
     with pytest.raises(PotstillError, match="has no augmented rows to train on") as caught:
-        open_caches([teacher], rows="augmented")
+        open_caches([cache], rows="augmented")
     assert caught.value.code == BAD_DATA
 
 
 def test_an_unfinished_cache_is_refused(tmp_path: Path, make_cache: Any, sentiment_rows: Any) -> None:
-    teacher = make_cache(tmp_path, sentiment_rows(4))
-    (teacher / MANIFEST).unlink()
-    with pytest.raises(PotstillError, match=r"not a finished teacher directory(?s:.)*potstill cache") as caught:
-        open_caches([teacher])
+    cache = make_cache(tmp_path, sentiment_rows(4))
+    (cache / MANIFEST).unlink()
+    with pytest.raises(PotstillError, match=r"not a finished cache directory(?s:.)*potstill cache") as caught:
+        open_caches([cache])
     assert caught.value.code == NO_INPUT
 
 
 def test_examples_that_changed_since_are_refused(tmp_path: Path, make_cache: Any, sentiment_rows: Any) -> None:
-    teacher = make_cache(tmp_path, sentiment_rows(30))
+    cache = make_cache(tmp_path, sentiment_rows(30))
     make_cache(tmp_path / "other", sentiment_rows(30, seed=5))
     for path in (tmp_path / "other" / "examples").iterdir():
         path.replace(tmp_path / "examples" / path.name)
     with pytest.raises(PotstillError, match="was made from examples") as caught:
-        open_caches([teacher])
+        open_caches([cache])
     assert caught.value.code == STALE == 78
 
 
@@ -137,12 +137,12 @@ def test_answers_to_other_texts_are_refused_by_the_shard_s_name(
     tmp_path: Path, make_cache: Any, sentiment_rows: Any
 ) -> None:
     rows = sentiment_rows(60)
-    teacher = make_cache(tmp_path, rows, group_rows=20, part_rows=30)
+    cache = make_cache(tmp_path, rows, group_rows=20, part_rows=30)
     swapped = dataclasses.replace(rows, examples=[rows.examples[1], rows.examples[0], *rows.examples[2:]])
     make_cache(tmp_path / "other", swapped, group_rows=20, part_rows=30)
-    (tmp_path / "other" / "teacher" / "part-00000.parquet").replace(teacher / "part-00000.parquet")
-    reseal(teacher, "teacher")
-    reader, _ = open_caches([teacher])
+    (tmp_path / "other" / "cache" / "part-00000.parquet").replace(cache / "part-00000.parquet")
+    reseal(cache, "cache")
+    reader, _ = open_caches([cache])
     assert len(reader.read([1, 2, 3])) == 40  # all other row groups are sound
     with pytest.raises(PotstillError, match=r"row group 0 of .*part-00000\.parquet does not hold the ids") as caught:
         reader.read([0])
@@ -150,38 +150,38 @@ def test_answers_to_other_texts_are_refused_by_the_shard_s_name(
 
 
 def test_a_shard_with_fewer_row_groups_is_refused(tmp_path: Path, make_cache: Any, sentiment_rows: Any) -> None:
-    teacher = make_cache(tmp_path, sentiment_rows(40), group_rows=20)
-    path = teacher / "part-00000.parquet"
+    cache = make_cache(tmp_path, sentiment_rows(40), group_rows=20)
+    path = cache / "part-00000.parquet"
     pq.write_table(pq.read_table(path), path, row_group_size=40)
-    reseal(teacher, "teacher")
+    reseal(cache, "cache")
     with pytest.raises(PotstillError) as caught:
-        whole(open_caches([teacher])[0])
+        whole(open_caches([cache])[0])
     assert caught.value.code == BAD_DATA
 
 
 def test_a_flipped_bit_is_found_and_not_trained_on(tmp_path: Path, make_cache: Any, sentiment_rows: Any) -> None:
-    teacher = make_cache(tmp_path, sentiment_rows(60))
-    path = teacher / "part-00000.parquet"
+    cache = make_cache(tmp_path, sentiment_rows(60))
+    path = cache / "part-00000.parquet"
     column = pq.ParquetFile(path).metadata.row_group(0).column(3)
     assert column.path_in_schema.startswith("logits")
     content = bytearray(path.read_bytes())
     content[column.data_page_offset + column.total_compressed_size // 2] ^= 0x40
     path.write_bytes(bytes(content))
     with pytest.raises(PotstillError, match=r"part-00000\.parquet is damaged") as caught:
-        whole(open_caches([teacher])[0])
+        whole(open_caches([cache])[0])
     assert caught.value.code == BAD_DATA
 
 
 def test_a_shard_that_is_no_parquet_file_is_refused(tmp_path: Path, make_cache: Any, sentiment_rows: Any) -> None:
-    teacher = make_cache(tmp_path, sentiment_rows(60))
-    path = teacher / "part-00000.parquet"
+    cache = make_cache(tmp_path, sentiment_rows(60))
+    path = cache / "part-00000.parquet"
     path.write_bytes(b"x" * path.stat().st_size)
     with pytest.raises(PotstillError, match=r"part-00000\.parquet is damaged") as caught:
-        open_caches([teacher])
+        open_caches([cache])
     assert caught.value.code == BAD_DATA
 
 
 def test_the_manifest_comes_with_the_reader(tmp_path: Path, make_cache: Any, sentiment_rows: Any) -> None:
-    teacher = make_cache(tmp_path, sentiment_rows(30))
-    reader, (manifest,) = open_caches([teacher])
-    assert manifest.root == reader.root == read_manifest(teacher, "teacher").root
+    cache = make_cache(tmp_path, sentiment_rows(30))
+    reader, (manifest,) = open_caches([cache])
+    assert manifest.root == reader.root == read_manifest(cache, "cache").root

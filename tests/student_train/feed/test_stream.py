@@ -31,9 +31,9 @@ def stream(tmp_path_factory: pytest.TempPathFactory, make_cache: Any, sentiment_
     rows = sentiment_rows(157)
     texts = [replace(example, text=f"{i} " + "film " * (i % 7)) for i, example in enumerate(rows.examples)]
     logits = np.stack([np.arange(157.0), -np.arange(157.0)], axis=1)
-    teacher = make_cache(tmp_path_factory.mktemp("s"), replace(rows, examples=texts, logits=logits), group_rows=10)
+    cache = make_cache(tmp_path_factory.mktemp("s"), replace(rows, examples=texts, logits=logits), group_rows=10)
     words = build_words([example.text for example in texts], min_count=1, longest=20)
-    return Stream(open_caches([teacher])[0], words, batch_size=8, block_groups=4, seed=0)
+    return Stream(open_caches([cache])[0], words, batch_size=8, block_groups=4, seed=0)
 
 
 def numbers(batch: Batch) -> list[int]:
@@ -186,8 +186,8 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path, make_cache: Any, sen
         texts = [f"film {number:06d} " * 20 for number in range(count)]  # 240 characters: 8x is 28 MB more of text
         examples = [Example(f"{number:032x}", text, label=0) for number, text in enumerate(texts)]
         rows = kind(examples, np.zeros((count, 2)))
-        teacher = make_cache(tmp_path / str(times), rows, group_rows=1024, part_rows=32_768)
-        done = subprocess.run([sys.executable, "-c", MEASURE, str(teacher)], capture_output=True, text=True, check=True)
+        cache = make_cache(tmp_path / str(times), rows, group_rows=1024, part_rows=32_768)
+        done = subprocess.run([sys.executable, "-c", MEASURE, str(cache)], capture_output=True, text=True, check=True)
         peaks.append([int(value) for value in done.stdout.split()])
     (start, once), (_, eight) = peaks
     assert eight <= 1.1 * once + 4_096, f"KiB at the start {start}, peak of 1x {once}, of 8x {eight}"

@@ -20,7 +20,7 @@ from student_train.config import TrainConfig
 from student_train.loop import run as fit
 from student_train.train import train
 
-Cache = tuple[Path, Source]
+Cache = tuple[list[Path], Source]
 STEPS = 16  # of the whole run: 2 epochs of 8; the dev set is measured at 4, 8, 12 and 16
 
 

@@ -49,33 +49,33 @@ def test_a_loss_that_is_not_finite_ends_the_run() -> None:
         assert caught.value.code == BAD_DATA
 
 
-def run(config: TrainConfig, cache: tuple[Path, Source], out: Path, **changes: Any) -> list[dict[str, Any]]:
+def run(config: TrainConfig, cache: tuple[list[Path], Source], out: Path, **changes: Any) -> list[dict[str, Any]]:
     train(dataclasses.replace(config, **changes), *cache, out, progress=Silent())
     return [json.loads(line) for line in (out / METRICS).read_text().splitlines()]
 
 
 def test_patience_ends_a_run_that_gets_no_better(
-    small: TrainConfig, sentiment: tuple[Path, Source], tmp_path: Path
+    small: TrainConfig, sentiment: tuple[list[Path], Source], tmp_path: Path
 ) -> None:
     lines = run(small, sentiment, tmp_path / "s", lr=1e-12, patience=2, evaluations=4)
     assert [line["step"] for line in lines] == [2, 4, 6]  # the first is the best, two more are not better
     assert [line["best"] for line in lines] == [True, False, False]
 
 
-def test_max_steps_ends_a_run(small: TrainConfig, sentiment: tuple[Path, Source], tmp_path: Path) -> None:
+def test_max_steps_ends_a_run(small: TrainConfig, sentiment: tuple[list[Path], Source], tmp_path: Path) -> None:
     lines = run(small, sentiment, tmp_path / "s", max_steps=5, evaluations=1)
     assert [line["step"] for line in lines] == [5]
 
 
 def test_the_rate_falls_over_all_steps_of_all_epochs(
-    small: TrainConfig, sentiment: tuple[Path, Source], tmp_path: Path
+    small: TrainConfig, sentiment: tuple[list[Path], Source], tmp_path: Path
 ) -> None:
     lines = run(small, sentiment, tmp_path / "s", evaluations=1, warmup=0.0, lr=0.8)
     assert [(line["step"], line["epoch"]) for line in lines] == [(8, 1), (16, 2)]
     assert [line["lr"] for line in lines] == pytest.approx([0.8 * (1 - 7 / 16), 0.8 * (1 - 15 / 16)])
 
 
-def test_a_run_that_diverges_is_ended(small: TrainConfig, sentiment: tuple[Path, Source], tmp_path: Path) -> None:
+def test_a_run_that_diverges_is_ended(small: TrainConfig, sentiment: tuple[list[Path], Source], tmp_path: Path) -> None:
     with pytest.raises(PotstillError, match=r"the loss is (nan|inf)"):
         run(small, sentiment, tmp_path / "s", lr=1e30, clip=0.0)
 

@@ -160,15 +160,15 @@ def vocabulary_of(config: TrainConfig, reader: Reader) -> Words | Subwords:
         ({"vocabulary": "words", "dimensions": 7}, 7),
     ],
 )
-def test_a_config_says_where_the_table_starts(sentiment: tuple[Path, object], settings: dict, width: int) -> None:
-    reader, _ = open_caches([sentiment[0]])
+def test_a_config_says_where_the_table_starts(sentiment: tuple[list[Path], object], settings: dict, width: int) -> None:
+    reader, _ = open_caches(sentiment[0])
     config = TrainConfig(**settings)
     vocabulary = vocabulary_of(config, reader)
     assert starting_table(config, vocabulary, reader.files, seed=0).shape == (vocabulary.size, width)
 
 
-def test_the_vocabulary_is_that_of_the_chosen_rows(sentiment: tuple[Path, object]) -> None:
-    reader, _ = open_caches([sentiment[0]])
+def test_the_vocabulary_is_that_of_the_chosen_rows(sentiment: tuple[list[Path], object]) -> None:
+    reader, _ = open_caches(sentiment[0])
     met = vocabulary_of(TrainConfig(vocabulary="teacher", min_count=1), reader)
     assert isinstance(met, Subwords)
     assert met.size == 14 + 1 + 2  # the words, the mask token, padding and unknown
@@ -177,8 +177,8 @@ def test_the_vocabulary_is_that_of_the_chosen_rows(sentiment: tuple[Path, object
     assert len(words.words) == 14
 
 
-def test_vocabularies_and_vectors_that_do_not_fit_are_refused(sentiment: tuple[Path, object]) -> None:
-    reader, _ = open_caches([sentiment[0]])
+def test_vocabularies_and_vectors_that_do_not_fit_are_refused(sentiment: tuple[list[Path], object]) -> None:
+    reader, _ = open_caches(sentiment[0])
     with pytest.raises(PotstillError, match=r"no vocabulary 'chars'(?s:.)*teacher, subwords, words"):
         vocabulary_of(TrainConfig(vocabulary="chars"), reader)
     config = TrainConfig(vocabulary="teacher", vectors="v.txt")

@@ -18,7 +18,7 @@ from transformers import (
 )
 
 from data.errors import PotstillError
-from data.schema import Sizes, teacher_schema
+from data.schema import Sizes, cache_schema
 from data.tasks import KINDS
 from data.tasks.task import Task
 from data.text.encoding import Feed, prepare
@@ -130,7 +130,7 @@ def test_a_tagger_s_cached_scores_are_those_of_a_plain_forward_pass(
     tokens, words = tokenise_words(prepare(tokenizer, 64, types=family == "bert"), texts, names)
     columns, filler = {"logits": 3, "hidden.1": 16}, tokenizer.pad_token_id
     answers = answer(model, tokens, columns, filler=filler, budget=10_000, words=words)
-    schema = teacher_schema(tag_task, tuple(columns), Sizes(16))
+    schema = cache_schema(tag_task, tuple(columns), Sizes(16))
     ids = pa.array([f"{row}" for row in range(4)])
     write_shard(tmp_path / "x.parquet", schema, ids, [answers], [3, 1])
     stored = pq.read_table(tmp_path / "x.parquet")["logits"].to_pylist()

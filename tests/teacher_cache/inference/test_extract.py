@@ -29,7 +29,7 @@ def test_all_signals_of_a_cache_are_the_teacher_s(
     wanted = ("logits", "input_ids", "hidden.0", "cls.2", "hidden.3", "q.2", "k.2", "v.2", "gram.1")
     assert tuple(manifest.config["signals"]) == wanted
     loaded = load_teacher(teacher, task=SENTIMENT)
-    files = [out / part.name for part in read_manifest(out, "teacher").parts]
+    files = [out / part.name for part in read_manifest(out, "cache").parts]
     assert pq.ParquetFile(files[0]).metadata.num_row_groups > 1
     rows = [row for file in files for row in pq.read_table(file).to_pylist()]
     for text, row in zip(TEXTS, rows, strict=True):

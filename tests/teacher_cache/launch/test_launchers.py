@@ -44,7 +44,7 @@ def alone(teacher: Path, examples: Path, tmp_path: Path) -> Path:
 
 
 def assert_same(out: Path, alone: Path) -> None:
-    assert read_manifest(out, "teacher").root == read_manifest(alone, "teacher").root
+    assert read_manifest(out, "cache").root == read_manifest(alone, "cache").root
     assert shards_of(out) == shards_of(alone)
 
 

@@ -58,7 +58,7 @@ def test_an_undisturbed_cache_is_clean(cache: Path) -> None:
     ["flip", "cut", "empty", "gone", "record", "record gone", "torn record", "seal", "seal gone", "plan", "foreign"],
 )
 def test_damage_is_found_and_mended_to_the_same_root(cache: Path, damage: str) -> None:
-    root, shard = read_manifest(cache, "teacher").root, shard_of(cache, 1)
+    root, shard = read_manifest(cache, "cache").root, shard_of(cache, 1)
     record = cache / "commits" / "00001.json"
     if damage == "flip":
         flip(shard)
@@ -144,7 +144,7 @@ def test_another_teacher_cannot_vouch_for_a_cache(cache: Path, make_teacher) -> 
 
 
 def test_shares_make_the_cache_of_one_process(cache: Path, teacher, examples, tmp_path: Path) -> None:
-    root, out = read_manifest(cache, "teacher").root, tmp_path / "shared"
+    root, out = read_manifest(cache, "cache").root, tmp_path / "shared"
     ends = [
         build(PLAIN, examples, teacher, out, launch=Launch(share=Share(index, 3)), progress=Silent())
         for index in (2, 0, 1)
@@ -239,6 +239,31 @@ def test_a_plan_of_an_older_format_is_refused_with_what_it_lacks(cache, teacher,
     with pytest.raises(PotstillError, match="reuse: nothing there") as caught:
         build(PLAIN, examples, teacher, cache, progress=Silent())
     assert caught.value.code == STALE
+
+
+def test_an_unfinished_cache_of_format_1_is_refused_and_stays_as_it_is(
+    cache, teacher, examples, tmp_path: Path
+) -> None:
+    from data import store
+
+    values = json.loads((cache / "PLAN.json").read_text())
+    del values["check"]
+    values["identity"]["version"] = 1
+    values["digest"] = store.digest_of(values["identity"])
+    (cache / "PLAN.json").write_text(json.dumps(values))
+    (cache / "MANIFEST.json").unlink()
+    before = sorted(cache.rglob("*"))
+    launch = Launch(reuse=(str(cache),))
+    for step in (
+        lambda: build(PLAIN, examples, teacher, cache, progress=Silent()),
+        lambda: build(PLAIN, examples, teacher, tmp_path / "new", launch=launch, progress=Silent()),
+        lambda: verify(cache, progress=Silent()),
+        lambda: repair(cache, progress=Silent()),
+    ):
+        with pytest.raises(PotstillError, match="format version 1, this potstill reads 2") as caught:
+            step()
+        assert caught.value.code == STALE and "potstill cache EXAMPLES -t TEACHER -o NEW" in caught.value.hint
+    assert sorted(cache.rglob("*")) == before
 
 
 def test_garbage_is_listed_first_and_removed_on_request(cache: Path) -> None:

@@ -69,7 +69,7 @@ def change(store: ObjectStore, name: str, content: bytes) -> None:
 
 
 def shard_in(store: ObjectStore, index: int) -> str:
-    (name,) = (name for name in store.names("teacher") if name.startswith(f"teacher/part-{index:05d}-"))
+    (name,) = (name for name in store.names("cache") if name.startswith(f"cache/part-{index:05d}-"))
     return name
 
 
@@ -172,11 +172,11 @@ def alone(teacher: Path, examples: Path, tmp_path: Path) -> Any:
 
 def test_one_machine_keeps_its_cache_in_the_store(s3, alone, teacher, examples, tmp_path: Path) -> None:
     manifest = run(s3, examples, teacher, tmp_path / "out")
-    assert manifest.root == alone.root == read_manifest(tmp_path / "out", "teacher").root
+    assert manifest.root == alone.root == read_manifest(tmp_path / "out", "cache").root
     assert pull(s3.url, tmp_path / "got", progress=Silent()).root == alone.root
-    assert verify(tmp_path / "got" / "teacher", progress=Silent()) == []
+    assert verify(tmp_path / "got" / "cache", progress=Silent()) == []
     for path in (tmp_path / "out").glob("part-*.parquet"):
-        assert (tmp_path / "got" / "teacher" / path.name).read_bytes() == path.read_bytes()
+        assert (tmp_path / "got" / "cache" / path.name).read_bytes() == path.read_bytes()
     assert read_manifest(tmp_path / "got" / "examples", "examples").root == manifest.made_from["examples"]
 
 
@@ -235,6 +235,18 @@ def test_another_plan_in_the_store_is_refused(s3, teacher, examples, tmp_path: P
         run(s3, examples, teacher, tmp_path / "second", max_length=64)
 
 
+def test_a_store_of_format_1_is_refused(s3, teacher, examples, tmp_path: Path) -> None:
+    s3.put_new("teacher/PLAN.json", b"{}")
+    for step in (
+        lambda: run(s3, examples, teacher, tmp_path / "out"),
+        lambda: pull(s3.url, tmp_path / "got", progress=Silent()),
+    ):
+        with pytest.raises(PotstillError, match="teacher has format version 1, this potstill reads 2") as caught:
+            step()
+        assert caught.value.code == STALE and "make the cache again" in caught.value.hint
+    assert set(s3.names()) == {"teacher/PLAN.json"} and not (tmp_path / "got").exists()
+
+
 @pytest.mark.slow
 def test_what_auto_means_is_what_the_first_machine_found(s3, teacher, examples, tmp_path: Path) -> None:
     run(s3, examples, teacher, tmp_path / "first", share=Share(0, 2), token_budget=512)
@@ -254,7 +266,7 @@ def test_a_crash_between_shard_and_record_loses_nothing(s3, alone, teacher, exam
         patch.setattr(ObjectStore, "put_new", crash)
         with pytest.raises(KeyboardInterrupt):
             run(s3, examples, teacher, tmp_path / "first")
-    assert shard_in(s3, 1) and "teacher/commits/00001.json" not in s3.names()
+    assert shard_in(s3, 1) and "cache/commits/00001.json" not in s3.names()
     assert run(s3, examples, teacher, tmp_path / "second").root == alone.root  # another machine
     assert run(s3, examples, teacher, tmp_path / "first").root == alone.root
 
@@ -262,7 +274,7 @@ def test_a_crash_between_shard_and_record_loses_nothing(s3, alone, teacher, exam
 @pytest.mark.slow
 def test_the_record_that_was_put_first_counts(s3, teacher, examples, tmp_path: Path, monkeypatch) -> None:
     first = run(s3, examples, teacher, tmp_path / "first")
-    for name in ("teacher/MANIFEST.json", "teacher/commits/00001.json"):
+    for name in ("cache/MANIFEST.json", "cache/commits/00001.json"):
         s3.remove(name)
     keep, theirs = Remote.keep, (tmp_path / "first" / "commits" / "00001.json").read_bytes()
 
@@ -275,13 +287,13 @@ def test_the_record_that_was_put_first_counts(s3, teacher, examples, tmp_path: P
         path.rename(path.with_name(other.name))
         record = self.job.out / "commits" / f"{index:05d}.json"
         record.write_bytes(record.read_bytes().replace(commit.part.name.encode(), other.name.encode()))
-        s3.put_new("teacher/commits/00001.json", theirs)
+        s3.put_new("cache/commits/00001.json", theirs)
         keep(self, index, replace(commit, part=other), plan)
 
     monkeypatch.setattr(Remote, "keep", late)
     assert run(s3, examples, teacher, tmp_path / "second").root == first.root
     assert list((tmp_path / "second").glob("part-*.parquet")) == []
-    assert len([name for name in s3.names("teacher") if "part-00001" in name]) == 1
+    assert len([name for name in s3.names("cache") if "part-00001" in name]) == 1
 
 
 @pytest.mark.slow
@@ -290,7 +302,7 @@ def test_a_fault_in_the_store_is_computed_again(damage, s3, alone, teacher, exam
     run(s3, examples, teacher, tmp_path / "first", share=Share(1, 2))
     name = shard_in(s3, 1)
     if damage == "record":
-        change(s3, "teacher/commits/00001.json", b'{"name": "half')
+        change(s3, "cache/commits/00001.json", b'{"name": "half')
     elif damage == "shard gone":
         s3.remove(name)
     else:
@@ -303,7 +315,7 @@ def test_a_fault_in_the_store_is_computed_again(damage, s3, alone, teacher, exam
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["shard", "examples/part-00000.parquet", "teacher/files/tokenizer.json"])
+@pytest.mark.parametrize("name", ["shard", "examples/part-00000.parquet", "cache/files/tokenizer.json"])
 def test_a_damaged_upload_is_found_by_pull(name, s3, teacher, examples, tmp_path: Path) -> None:
     run(s3, examples, teacher, tmp_path / "out")
     name = shard_in(s3, 0) if name == "shard" else name
@@ -313,7 +325,7 @@ def test_a_damaged_upload_is_found_by_pull(name, s3, teacher, examples, tmp_path
     s3.client.put_object(Bucket=s3.bucket, Key=s3.key(name), Body=bytes(content), Metadata=about)
     with pytest.raises(PotstillError, match="is damaged") as caught:
         pull(s3.url, tmp_path / "got", progress=Silent())
-    assert caught.value.code == BAD_DATA and not (tmp_path / "got" / "teacher" / "MANIFEST.json").exists()
+    assert caught.value.code == BAD_DATA and not (tmp_path / "got" / "cache" / "MANIFEST.json").exists()
     content[len(content) // 2] ^= 1
     change(s3, name, bytes(content))
     pull(s3.url, tmp_path / "got", progress=Silent())  # goes on where it stopped
@@ -326,7 +338,7 @@ def test_only_a_sealed_cache_is_pulled_and_only_over_itself(s3, make_teacher, te
         pull(s3.url, tmp_path / "got", progress=Silent())
     assert caught.value.code == NO_INPUT
     run(s3, examples, teacher, tmp_path / "first")
-    build(PLAIN, examples, make_teacher(seed=4), tmp_path / "got" / "teacher", progress=Silent())
+    build(PLAIN, examples, make_teacher(seed=4), tmp_path / "got" / "cache", progress=Silent())
     with pytest.raises(PotstillError, match="holds something else") as caught:
         pull(s3.url, tmp_path / "got", progress=Silent())
     assert caught.value.code == STALE
@@ -340,7 +352,7 @@ def test_a_store_cannot_make_pull_write_elsewhere(s3, teacher, examples, tmp_pat
     evil = replace(manifest, parts=(replace(manifest.parts[0], name="../../evil.parquet"), *manifest.parts[1:]))
     (tmp_path / "evil").mkdir()
     write_manifest(tmp_path / "evil", evil)
-    change(s3, "teacher/MANIFEST.json", (tmp_path / "evil" / "MANIFEST.json").read_bytes())
+    change(s3, "cache/MANIFEST.json", (tmp_path / "evil" / "MANIFEST.json").read_bytes())
     with pytest.raises(PotstillError) as caught:
         pull(s3.url, tmp_path / "a" / "got", progress=Silent())
     assert caught.value.code == BAD_DATA and not (tmp_path / "evil.parquet").exists()

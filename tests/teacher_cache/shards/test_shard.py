@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from data.errors import BAD_DATA, PotstillError
-from data.schema import Sizes, teacher_schema
+from data.schema import Sizes, cache_schema
 from data.tasks.task import Task
 from data.text.encoding import Tokens, prepare, tokenise
 from teacher_cache.inference import windows
@@ -144,7 +144,7 @@ def test_every_signal_is_read_back_as_it_was_said(loaded: Any, tmp_path: Path) -
     texts = [TEXTS[0], "", *TEXTS[1:]]
     tokens = tokenise(prepare(loaded.tokenizer, 64), texts)
     answers = answer(loaded.model, tokens, ALL, filler=0, budget=10_000)
-    schema = teacher_schema(SENTIMENT, tuple(ALL), SIZES)
+    schema = cache_schema(SENTIMENT, tuple(ALL), SIZES)
     tally = write_shard(tmp_path / "x.parquet", schema, ids_of(4), [answers], [3, 1])
     assert (tally.status, tally.tokens) == ({"ok": 3, "rejected:empty": 1}, int(tokens.starts[-1]))
     table = pq.read_table(tmp_path / "x.parquet")
@@ -169,7 +169,7 @@ def test_every_signal_is_read_back_as_it_was_said(loaded: Any, tmp_path: Path) -
 
 
 def test_the_metadata_says_how_to_unpack_a_column() -> None:
-    schema = teacher_schema(SENTIMENT, ("logits", "q.1", "k.2", "gram.0", "cls.1"), Sizes(8, 4, 2, 3, (5, 0)))
+    schema = cache_schema(SENTIMENT, ("logits", "q.1", "k.2", "gram.0", "cls.1"), Sizes(8, 4, 2, 3, (5, 0)))
     about = {name: schema.field(name).metadata for name in schema.names[4:]}
     assert about["q.1"] == {
         b"dtype": b"float16",
@@ -213,7 +213,7 @@ def test_windows_are_written_as_they_come_and_row_groups_end_with_them(
 ) -> None:
     texts = ["a good movie", "bad", "the film was very dull", "", "great", "not good !"]
     tokens = tokenise(prepare(loaded.tokenizer, 64), texts)
-    schema, groups = teacher_schema(SENTIMENT, tuple(ALL), SIZES), [4, 2]
+    schema, groups = cache_schema(SENTIMENT, tuple(ALL), SIZES), [4, 2]
     whole = answer(loaded.model, tokens, ALL, filler=0, budget=10_000)
     write_shard(tmp_path / "whole.parquet", schema, ids_of(6), [whole], groups)
     monkeypatch.setattr(windows, "WINDOW_BYTES", 2000)
@@ -237,7 +237,7 @@ def test_the_same_windows_again_are_the_same_bytes(
     loaded: Any, tokens: Tokens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(windows, "WINDOW_BYTES", 2000)
-    schema = teacher_schema(SENTIMENT, tuple(ALL), SIZES)
+    schema = cache_schema(SENTIMENT, tuple(ALL), SIZES)
     for name in "ab":
         pieces = answer_windows(loaded.model, tokens, ALL, [3], filler=0, budget=20)
         write_shard(tmp_path / name, schema, ids_of(3), pieces, [3])
@@ -247,7 +247,7 @@ def test_the_same_windows_again_are_the_same_bytes(
 def test_per_text_windows_keep_the_row_groups_of_the_examples(loaded: Any, tokens: Tokens, tmp_path: Path) -> None:
     columns = {"logits": 2, "cls.3": 16}
     pieces = answer_windows(loaded.model, tokens, columns, [2, 1], filler=0, budget=100)
-    write_shard(tmp_path / "x.parquet", teacher_schema(SENTIMENT, tuple(columns), Sizes(16)), ids_of(3), pieces, [2, 1])
+    write_shard(tmp_path / "x.parquet", cache_schema(SENTIMENT, tuple(columns), Sizes(16)), ids_of(3), pieces, [2, 1])
     with pq.ParquetFile(tmp_path / "x.parquet") as file:
         assert [file.metadata.row_group(place).num_rows for place in range(file.num_row_groups)] == [2, 1]
 
@@ -257,7 +257,7 @@ def test_an_error_of_the_teacher_leaves_no_file(loaded: Any, tokens: Tokens, tmp
         yield answer(loaded.model, tokens, {"logits": 2}, filler=0, budget=100)
         raise ZeroDivisionError
 
-    schema = teacher_schema(SENTIMENT, ("logits",), Sizes(16))
+    schema = cache_schema(SENTIMENT, ("logits",), Sizes(16))
     with pytest.raises(ZeroDivisionError):
         write_shard(tmp_path / "x.parquet", schema, ids_of(6), broken(), [3, 3])
     assert not list(tmp_path.iterdir())
