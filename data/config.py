@@ -1,4 +1,4 @@
-"""Strict configs: a frozen dataclass beside its consumer, built from TOML tables, defaults and `--set key=value`.
+"""Configs with strict keys: a frozen dataclass, built from defaults, TOML tables and `--set key=value`.
 
 An unknown key or a value of the wrong type is refused with the list of known keys; nothing is silently ignored.
 """
@@ -72,7 +72,7 @@ def described(cls: type[Any]) -> dict[str, str]:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file into nested tables; one of megabytes, or of a hundred tables in each other, is no recipe."""
+    """Read a TOML file into nested tables. Errors: missing, no TOML, larger or deeper than any recipe."""
     if not path.exists():
         raise PotstillError(f"recipe {path} is not there", code=NO_INPUT)
     with os.fdopen(open_regular(path), "rb") as stream:
@@ -100,7 +100,7 @@ def apply_settings(table: Mapping[str, Any], settings: list[str]) -> dict[str, A
             raise PotstillError(f"--set {setting!r} is not key=value", hint="e.g. --set augment.n_iter=10")
         *parents, last = key.strip().split(".")
         if len(parents) > MAX_DEPTH:
-            raise PotstillError(f"--set {key[:40]}…: a key of {len(parents) + 1} parts")
+            raise PotstillError(f"--set {key[:40]}…: the key has {len(parents) + 1} parts, {MAX_DEPTH} are the most")
         target = result
         for name in parents:
             target = target.setdefault(name, {})
@@ -172,7 +172,7 @@ def _convert_union(value: Any, options: tuple[Any, ...], where: str) -> Any:
 
 
 def _shown(value: Any) -> str:
-    """A value for an error; Python itself writes no int of 5,000 digits, and no list of a thousand lists."""
+    """Write a value for an error message; repr itself fails on an int of 5,000 digits and on very deep lists."""
     try:
         text = repr(value)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""The one error a user can cause, and the exit codes a batch job can act on.
+"""The one exception for everything a user can cause, and the exit codes a batch job can act on.
 
 The codes are those of sysexits.h, so cron wrappers and schedulers can tell "try again" from "mend the input".
 """
@@ -15,7 +15,7 @@ STALE = 78  # an output was made from other inputs or another config than those 
 
 
 class PotstillError(Exception):
-    """Say what happened with its values, what would be valid, and what to type next.
+    """An error with what happened (with values), what would be valid, and as `hint` the command to type next.
 
     `code` is the process's exit code (one of the constants of this module).
     """

@@ -1,6 +1,6 @@
-"""A directory of examples: Parquet parts of fixed row groups, sealed by a manifest.
+"""A directory of examples: Parquet parts with row groups of fixed size, sealed by a manifest.
 
-Every later phase keeps these parts and row groups: shard i of a cache answers part i, row group by row group, so a
+A cache keeps these parts and row groups: its shard i holds the answers to part i, row group by row group, so a
 reader joins them one row group at a time and checks the ids of each.
 """
 
@@ -37,13 +37,13 @@ def write_parts(directory: Path, examples: Iterable[Example], task: Task, *, par
 
 
 def write_part(path: Path, examples: Iterable[Example], task: Task) -> Part:
-    """Write one part, row group by row group, and describe it."""
+    """Write one part, row group by row group; return its manifest entry."""
     schema = examples_schema(task)
     return write_groups(path, (to_table(group, schema) for group in chunks(examples, GROUP_ROWS)), schema)
 
 
 def write_groups(path: Path, groups: Iterable[pa.Table], schema: pa.Schema) -> Part:
-    """Write one part of ready-made row groups (GROUP_ROWS rows each but for the last), and describe it."""
+    """Write one part from given row groups (GROUP_ROWS rows each but for the last); return its manifest entry."""
     ids, rows = hashlib.sha256(), 0
     with parquet_writer(path, schema) as writer:
         for table in groups:
@@ -54,7 +54,7 @@ def write_groups(path: Path, groups: Iterable[pa.Table], schema: pa.Schema) -> P
 
 
 def describe(path: Path, rows: int, ids: str) -> Part:
-    """Make the manifest's entry of a written file."""
+    """Make the manifest entry of a written file."""
     return Part(path.name, rows, path.stat().st_size, store.sha256_file(path), ids)
 
 

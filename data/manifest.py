@@ -1,7 +1,7 @@
-"""The seal of a directory: what it holds, what it was made from, and one hash over both.
+"""The manifest of a directory (`MANIFEST.json`): what it holds, what it was made from, and `root`, a hash over both.
 
-`MANIFEST.json` is written last. A directory without it is unfinished; one whose root differs from the root a later
-phase noted is another dataset. The chain examples -> cache -> student is a chain of these roots.
+It is written last ("the directory is sealed"): a directory without it is unfinished. Each phase records the roots of
+its inputs, so examples -> cache -> student is a chain; an input with another root than the recorded one was changed.
 """
 
 from collections.abc import Mapping
@@ -33,11 +33,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a sealed directory says of itself.
+    """The content of a `MANIFEST.json`.
 
     kind       examples, cache, student, students (of several seeds) or teacher (fine-tuned here)
-    task       what the rows are for
-    parts      its data files in row order
+    task       the task of the rows or of the model
+    parts      the data files in row order
     made_from  role -> root of the manifest (or hash of the file) it was made from
     config     the resolved config that made it
     report     counts and measurements; not part of the root, so that a slower run is the same dataset
@@ -56,7 +56,7 @@ class Manifest:
 
     @property
     def root(self) -> str:
-        """Hash of everything that makes the content: kind, schema, task, parts, origins. Not config, not report."""
+        """Hash over format version, kind, task, parts and made_from. Config and report are left out."""
         return store.digest_of({"version": SCHEMA_VERSION, **self._content()})
 
     def _content(self) -> dict[str, Any]:
@@ -69,7 +69,7 @@ class Manifest:
 
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:
-    """Seal a directory."""
+    """Write the manifest of a directory, which seals it."""
     content = manifest._content() | {"config": manifest.config, "report": manifest.report}
     values = {"version": SCHEMA_VERSION, "root": manifest.root, "rows": manifest.rows, **content}
     store.write_bytes(directory / MANIFEST, store.to_record(values))
@@ -100,12 +100,12 @@ def _is_damaged(path: Path, values: dict[str, Any]) -> bool:
 
 
 def check_seal(directory: Path) -> None:
-    """Refuse (BAD_DATA) a seal of which anything was changed, config and report too, which the root leaves out."""
+    """Refuse (BAD_DATA) a manifest that was changed anywhere, also in config and report, which are not in the root."""
     store.read_record(directory / MANIFEST, FIELDS)
 
 
 def read_manifest(directory: Path, kind: str, *, parts: bool = True) -> Manifest:
-    """Open a sealed directory: its kind, its own hash and (`parts`) the sizes of its files are checked."""
+    """Read the manifest of a sealed directory; check its kind, its root and (`parts`) the sizes of its files."""
     if not directory.is_dir():
         raise PotstillError(f"{directory} is not a directory", hint=HINTS.get(kind, ""), code=NO_INPUT)
     if not (directory / MANIFEST).exists():
@@ -133,9 +133,9 @@ def read_manifest(directory: Path, kind: str, *, parts: bool = True) -> Manifest
 
 
 def open_sealed(directory: Path, kind: str, *, known: Mapping[str, str] | None = None) -> Manifest:
-    """Open a directory of which nothing was changed since it was sealed: the manifest and every byte of its files.
+    """Read the manifest of a sealed directory and compare it and every byte of its files with their hashes.
 
-    known: name -> sha256 of files that were hashed already. Errors: BAD_DATA with the name of what was changed.
+    known: name -> sha256 of files that were hashed already. Errors: BAD_DATA with the name of the changed file.
     """
     manifest = read_manifest(directory, kind, parts=False)
     check_seal(directory)
@@ -148,7 +148,7 @@ def open_sealed(directory: Path, kind: str, *, known: Mapping[str, str] | None =
 
 
 def check_part(directory: Path, part: Part, *, whole: bool = False) -> None:
-    """Check that a part's file is there with its size, and with `whole` every byte of it."""
+    """Check that a part's file exists with its size; with `whole`, compare its hash."""
     path = directory / part.name
     size = path.stat().st_size if path.is_file() else None
     if size != part.bytes:
@@ -167,9 +167,9 @@ def _damaged(path: Path) -> PotstillError:
 
 
 def whole_part(directory: Path, part: Part) -> Path:
-    """Where a part lies, once its bytes are known to be those of its record: before a library opens it.
+    """Compare a part with its hash and return its path. To be called before a library opens the file.
 
-    A damaged footer may end the process that reads it. Hashed once a process, about 1 s a GB.
+    A damaged Parquet footer may crash the process that reads it. Hashed once a process, about 1 s a GB.
     """
     check_part(directory, part)
     path = directory / part.name
@@ -181,7 +181,7 @@ def whole_part(directory: Path, part: Part) -> Path:
 def check_files(directory: Path, kind: str, *, progress: Progress) -> list[str]:
     """Compare every byte of a sealed directory with its manifest; return what is wrong, one sentence each.
 
-    Of several students each one's directory is looked at too.
+    For several seeds the directory of each student is checked too.
     """
     wrong = []
     try:
@@ -211,7 +211,7 @@ def check_files(directory: Path, kind: str, *, progress: Progress) -> list[str]:
 
 
 def check_made_from(directory: Path, manifest: Manifest, role: str, root: str) -> None:
-    """Refuse a directory whose input has changed since it was made."""
+    """Refuse (STALE) a directory that was made from another `role` than the one with this root."""
     noted = manifest.made_from.get(role)
     if noted != root:
         raise PotstillError(
@@ -275,14 +275,14 @@ def _from_values(directory: Path, values: Any) -> Manifest:
 
 
 def _part(*, name: str, rows: int, bytes: int, sha256: str, ids: str) -> Part:
-    """A part as a seal names it; one that lies elsewhere than in the directory is none."""
+    """Make a part from its manifest entry. Errors: ValueError for a name with a path."""
     if not name or Path(_of(str, name)).name != name:
         raise ValueError(f"{name!r} is no file of the directory")
     return Part(name, _of(int, rows), _of(int, bytes), _of(str, sha256), _of(str, ids))
 
 
 def _of(kind: type[Any], value: Any) -> Any:
-    """Refuse a value of another type."""
+    """Return a value if it has the type `kind`; else TypeError."""
     if type(value) is not kind:
         raise TypeError(f"{value!r} is not {kind.__name__}")
     return value

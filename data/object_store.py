@@ -1,7 +1,7 @@
-"""A directory of files in an object store that speaks S3: `s3://bucket/prefix`. Library: boto3, loaded when asked for.
+"""Files below a prefix of an S3 object store: `s3://bucket/prefix`. Uses boto3, imported on first use.
 
-Three promises carry everything built on it: an object is there whole or not at all, `put_new` writes only where nothing
-is (If-None-Match), and a listing sees every finished write. Amazon S3 keeps them; others are asked once (`check`).
+Callers rely on three guarantees: an object is complete or absent, `put_new` writes only if no object has the name
+(If-None-Match), and a listing shows every finished write. Amazon S3 gives them; other stores are tested once (`check`).
 Every wait is bounded: a dead network is an error with code TRY_AGAIN after some retries, never a process that hangs.
 """
 
@@ -20,8 +20,8 @@ from data.errors import BAD_DATA, IO_ERROR, NO_INPUT, NO_PERMISSION, TRY_AGAIN, 
 
 ATTEMPTS = 5  # tries of a request, with growing pauses, some 10 seconds together
 CONNECT, READ = 10, 60  # seconds without an answer
-SINGLE = 4 << 30  # bytes up to which a file goes up in one request, which the server checks as a whole; S3's end: 5 GiB
-CONFLICTS = 8  # tries of a conditional put that meets another one in flight (409)
+SINGLE = 4 << 30  # bytes uploaded in one request, whose hash the server checks; S3 allows 5 GiB
+CONFLICTS = 8  # tries of a conditional put while another one is in flight (409)
 
 DENIED = ("401", "403", "AccessDenied", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken")
 BUSY = ("500", "502", "503", "504", "SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "Throttling")
@@ -29,7 +29,7 @@ BUSY = ("500", "502", "503", "504", "SlowDown", "InternalError", "ServiceUnavail
 
 @dataclass(frozen=True)
 class ObjectStore:
-    """Files below `prefix` of a bucket. Names are relative: `cache/PLAN.json`."""
+    """The objects below `prefix` of a bucket. Names are relative to it: `cache/PLAN.json`."""
 
     bucket: str
     prefix: str
@@ -43,7 +43,7 @@ class ObjectStore:
 
     @cached_property
     def client(self) -> Any:
-        """The connection: credentials, region and endpoint come from where the AWS tools find theirs."""
+        """The boto3 client; credentials, region and endpoint are found as by the AWS tools."""
         boto3, config = _boto()
         with _explained(self.url):
             return boto3.Session().client("s3", config=config)
@@ -72,7 +72,7 @@ class ObjectStore:
         return bytes(content)
 
     def put_new(self, name: str, content: bytes) -> bool:
-        """Write a whole small file only where none is. False: there is one already, and it is untouched."""
+        """Write a small file only if there is none of this name. Return False if there is one; it stays as it is."""
         sha256 = hashlib.sha256(content).hexdigest()
         for attempt in range(CONFLICTS):
             with _explained(f"{self.url}/{name}"):
@@ -93,10 +93,10 @@ class ObjectStore:
                     if code not in ("409", "ConditionalRequestConflict"):
                         raise
             time.sleep(0.1 * 2**attempt)
-        raise PotstillError(f"{self.url}/{name}: other writers were always faster", code=TRY_AGAIN)
+        raise PotstillError(f"{self.url}/{name}: {CONFLICTS} writes in a row met another writer's", code=TRY_AGAIN)
 
     def check(self, name: str, content: bytes) -> None:
-        """Refuse a store that writes over a file it was asked to put only where none is. name: a file just put."""
+        """Refuse a store that ignores If-None-Match. name, content: a file that was just put, and is put again."""
         if self.put_new(name, content):
             raise PotstillError(
                 f"the store behind {self.url} ignores If-None-Match: two writers would not be safe in it",
@@ -104,7 +104,7 @@ class ObjectStore:
             )
 
     def upload(self, path: Path, name: str, *, sha256: str = "") -> None:
-        """Keep a finished file, over one of the same name; its hash goes along and is checked by the server."""
+        """Upload a file, replacing one of the same name; its hash is sent along and checked by the server."""
         sha256 = sha256 or store.sha256_file(path)
         about = {"Bucket": self.bucket, "Key": self.key(name)}
         with _explained(f"{self.url}/{name}"), path.open("rb") as stream:
@@ -116,7 +116,7 @@ class ObjectStore:
             self.client.upload_fileobj(stream, *about.values(), ExtraArgs=extra)
 
     def download(self, name: str, path: Path, *, sha256: str = "") -> None:
-        """Fetch a file, whole or not at all, and compare its hash: with `sha256`, else with the one that went along."""
+        """Download a file, complete or not at all; compare its hash with `sha256`, else with the one stored with it."""
         digest = hashlib.sha256()
         with _explained(f"{self.url}/{name}"), store.replacing(path) as tmp:
             try:
@@ -142,7 +142,7 @@ class ObjectStore:
 
 
 def open_store(url: str) -> ObjectStore:
-    """Take a URL apart; nothing is asked of the network yet."""
+    """Parse a URL `s3://bucket/prefix`; the network is not used yet."""
     scheme, _, rest = url.partition("://")
     bucket, _, prefix = rest.partition("/")
     steps = prefix.strip("/").split("/")
@@ -165,7 +165,7 @@ def _boto() -> tuple[Any, Any]:
 
 @contextmanager
 def _explained(what: str) -> Iterator[None]:
-    """Turn whatever boto3 raises into one error: no permission, nothing there, or try again."""
+    """Turn every error of boto3 into a PotstillError: no permission, missing, or try again."""
     _boto()
     from botocore import exceptions as boto
 

@@ -1,4 +1,4 @@
-"""How a phase tells whoever runs it how far it is. The rooms never print: they are handed one of these."""
+"""Progress reports of a phase. Phases never print: the caller hands them one of these."""
 
 import time
 from typing import Protocol
@@ -7,7 +7,7 @@ LATE = 5.0  # seconds
 
 
 class Progress(Protocol):
-    """A named piece of work with a known or unknown total. `pipelines/screen/console.py` draws it."""
+    """Shows pieces of work, each with a name and a known or unknown total. `pipelines/screen/console.py` draws them."""
 
     def start(self, name: str, *, total: int | None, unit: str) -> None:
         """Begin a piece of work; `total` in `unit`s, None when unknown."""
@@ -19,7 +19,7 @@ class Progress(Protocol):
         """End the piece of work begun last."""
 
     def note(self, message: str) -> None:
-        """Say one line that is worth keeping in a log."""
+        """Show one line that belongs into a log."""
 
 
 class Late:
@@ -39,13 +39,13 @@ class Late:
             self._progress.advance(amount)
 
     def finish(self) -> None:
-        """End it, where it was shown."""
+        """End the piece of work, if it was shown."""
         if self._shown:
             self._progress.finish()
 
 
 class Silent:
-    """A progress that shows nothing: for tests and for callers of the Python API."""
+    """A `Progress` that shows nothing, for tests and the Python API."""
 
     def start(self, name: str, *, total: int | None, unit: str) -> None: ...
 

@@ -46,7 +46,7 @@ def read_groups(path: Path, columns: list[str] | None = None) -> Iterator[pa.Tab
 
 
 def take_rows(path: Path, rows: np.ndarray, columns: list[str]) -> pa.Table:
-    """Read some rows of a Parquet file, in the order of their numbers given, and only row groups that hold one."""
+    """Read the rows with these numbers, in this order, from a Parquet file; only row groups that hold one are read."""
     tables, where, start = [], np.zeros(len(rows), np.int64), 0
     with opened(path) as file:
         ends = np.cumsum([file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)])
@@ -65,11 +65,11 @@ def take_rows(path: Path, rows: np.ndarray, columns: list[str]) -> pa.Table:
 
 @contextmanager
 def parquet_writer(path: Path, schema: pa.Schema, *, vectors: tuple[str, ...] = ()) -> Iterator[pq.ParquetWriter]:
-    """Open a Parquet writer whose file appears at `path` only when the block ends well.
+    """Open a Parquet writer whose file appears at `path` only if the block ends without an exception.
 
-    Texts and ids are zstd with a dictionary where it pays; `vectors` names wide binary columns, stored as they are:
-    measured, zstd gains 7.5 % on them and costs 4x in reads. Page checksums on: without them 9 of 10 flipped bits
-    are read as silently wrong numbers.
+    Texts and ids are compressed by zstd, with a dictionary where it helps; `vectors` names wide binary columns, which
+    are stored uncompressed: zstd saves 7.5 % of them and makes reads 4x slower. Page checksums are on: without them
+    9 of 10 flipped bits are read as wrong numbers without an error.
     """
     compression = {_leaf(schema, name): "NONE" if name in vectors else "ZSTD" for name in schema.names}
     plain = [name for name in schema.names if name not in vectors and pa.types.is_string(schema.field(name).type)]
@@ -88,5 +88,5 @@ def parquet_writer(path: Path, schema: pa.Schema, *, vectors: tuple[str, ...] = 
 
 
 def _leaf(schema: pa.Schema, name: str) -> str:
-    """The name that Parquet stores a column's values under; pyarrow's options ignore a list by its own name."""
+    """Return the name of a column's values in Parquet: pyarrow's options ignore a list column's own name."""
     return f"{name}.list.element" if pa.types.is_list(schema.field(name).type) else name

@@ -1,4 +1,4 @@
-"""The columns on disk: what the examples hold and what a teacher can say of one of them.
+"""The columns on disk: those of examples, and the signals (a teacher's outputs) of a cache.
 
 `SIGNALS` is the contract of the cache: docs/CACHE_FORMAT.md explains it, teacher_cache/inference/extract.py fills it,
 `student_train` reads it. Shapes: C classes, D hidden width, H heads, T sub-words and W words of a row.
@@ -19,7 +19,7 @@ ALIASES = {"embedding": ("hidden.0",), "qkv": ("q", "k", "v")}
 
 @dataclass(frozen=True)
 class Signal:
-    """One kind of teacher answer.
+    """One kind of output that a cache can store.
 
     per      "text": `width` numbers a row; "token": [T, width]; "pair": a number for each two sub-words, [T(T+1)/2]
     layered  named `name.<layer>` (Hugging Face index: 0 is the embedding output, l the output of layer l)
@@ -54,7 +54,7 @@ SIGNALS: dict[str, Signal] = {
 
 @dataclass(frozen=True)
 class Sizes:
-    """What decides how wide a teacher's columns are.
+    """Sizes of a teacher, which decide the width of its columns.
 
     hidden     D
     heads      heads H of the queries; key_heads: of the keys and values (fewer where heads are grouped)
@@ -107,7 +107,7 @@ def cache_schema(task: Task, signals: tuple[str, ...], sizes: Sizes) -> pa.Schem
 
 
 def logits_type(task: Task) -> pa.DataType:
-    """C numbers of a row; of a kind that speaks of words, a list of C numbers for each word."""
+    """Arrow type of `logits`: C numbers a row; for kinds whose unit is the word, a list of C numbers for each word."""
     scores = pa.list_(pa.field("item", pa.float32(), nullable=False), task.width)
     return scores if task.rules.unit == "text" else pa.list_(pa.field("element", scores, nullable=False))
 
@@ -142,7 +142,7 @@ def split_signal(column: str) -> tuple[Signal, int | None]:
 
 
 def signal_columns(signals: tuple[str, ...], layers: tuple[int, ...], *, depth: int) -> tuple[str, ...]:
-    """Spell out asked signals: `("logits", "cls")` with layers (2, 6) -> ("logits", "cls.2", "cls.6").
+    """Turn signal names into columns: `("logits", "cls")` with layers (2, 6) -> ("logits", "cls.2", "cls.6").
 
     A layered name without a layer takes `layers`, or the teacher's last layer (`depth`) where none are given.
     """
@@ -165,7 +165,7 @@ def signal_columns(signals: tuple[str, ...], layers: tuple[int, ...], *, depth: 
 
 
 def _plain_names(asked: str) -> list[str]:
-    """Write out an alias: `qkv.3` -> q.3, k.3, v.3."""
+    """Expand an alias: `qkv.3` -> q.3, k.3, v.3."""
     name, dot, layer = asked.partition(".")
     if name not in ALIASES or (dot and name == "embedding"):
         return [asked]

@@ -1,8 +1,8 @@
-"""Every file potstill writes goes through here: whole or not at all.
+"""Atomic file writing: every file of potstill appears complete or not at all.
 
-A file is written beside its place under a temporary name, flushed to the disk, renamed (`replacing`) or linked
-(`put`, `add`: only where nothing is yet), and the directory is flushed. So a reader never meets half a file, of two
-writers one wins, and a crash leaves only `*.tmp-*` names that `sweep` removes.
+A file is written under a temporary name in the same folder, flushed to the disk, renamed (`replacing`) or linked
+(`put`, `add`: only if the name is free), and the folder is flushed. So a reader never sees half a file, of two
+writers one wins, and a crash leaves only `*.tmp-*` files, which `sweep` removes.
 """
 
 import errno
@@ -37,7 +37,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write readable JSON atomically (sorted keys, so equal values are equal bytes)."""
+    """Write indented JSON atomically (sorted keys, so equal values give equal bytes)."""
     write_bytes(path, to_json(value))
 
 
@@ -52,15 +52,15 @@ def read_json(path: Path, *, hint: str = "") -> Any:
 
 
 def to_record(values: dict[str, Any]) -> bytes:
-    """Spell values as JSON that holds its own hash, so that every changed byte shows."""
+    """Write values as JSON with a hash over them in `check`, by which any later change is found."""
     plain = json.loads(to_json(values))  # as a reader gets it: keys are texts there
     return to_json({**plain, CHECK: digest_of(plain)})
 
 
 def read_record(path: Path, names: Iterable[str], *, hint: str = "") -> dict[str, Any]:
-    """Read a record of these fields; one that is torn, damaged or edited is a clear error (BAD_DATA).
+    """Read a record with exactly these fields. Errors: torn, damaged or edited (BAD_DATA).
 
-    One without a hash, of before there was one, is read where it has these fields and no other.
+    An old record without a hash is accepted if it has these fields and no other.
     """
     values = read_json(path, hint=hint)
     if not isinstance(values, dict):
@@ -73,7 +73,7 @@ def read_record(path: Path, names: Iterable[str], *, hint: str = "") -> dict[str
 
 
 def check_record(path: Path, values: dict[str, Any], *, hint: str = "") -> None:
-    """Refuse (BAD_DATA) a record that is not what its own hash says; one without a hash is taken at its word."""
+    """Refuse (BAD_DATA) a record that does not match its hash; one without a hash is accepted."""
     plain = {name: value for name, value in values.items() if name != CHECK}
     try:
         whole = plain == values or path.read_bytes() == to_json(values) == to_record(plain)
@@ -84,27 +84,27 @@ def check_record(path: Path, values: dict[str, Any], *, hint: str = "") -> None:
 
 
 def put(path: Path, content: bytes) -> bool:
-    """Write a whole file only where none is. False: there is one already, and it is untouched."""
+    """Write a file only if there is none of this name. Return False if there is one; it stays as it is."""
     with temporary(path) as tmp:
         tmp.write_bytes(content)
         return add(tmp, path)
 
 
 def put_json(path: Path, value: Any) -> bool:
-    """Write readable JSON only where no file is."""
+    """Write indented JSON only if there is no file of this name; else return False."""
     return put(path, to_json(value))
 
 
 def to_json(value: Any) -> bytes:
-    """Spell a value as the JSON files do: readable, sorted keys, so equal values are equal bytes."""
+    """Write a value as indented JSON with sorted keys, so that equal values give equal bytes."""
     return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8")
 
 
 def add(tmp: Path, path: Path) -> bool:
-    """Give a finished temporary file its name, unless the name is taken: then False, and nothing has changed.
+    """Link a finished temporary file to `path`, if the name is free; else return False and change nothing.
 
-    Of any number of writers, on any number of machines, exactly one gets True. Where a file system has no hard links
-    (EPERM, ENOTSUP) the name is reserved by an empty file first; a crash just then leaves a torn file, which every
+    Of any number of writers, on any number of machines, exactly one gets True. On a file system without hard links
+    (EPERM, ENOTSUP) an empty file reserves the name first; a crash at that moment leaves a torn file, which every
     reader refuses.
     """
     flush(tmp)
@@ -132,7 +132,7 @@ def _reserve(path: Path) -> bool:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path; on success it is flushed and becomes `path`, on any exception it is removed."""
+    """Yield a temporary path; after the block the file is flushed and renamed to `path`, on an exception removed."""
     with temporary(path) as tmp:
         yield tmp
         flush(tmp)
@@ -142,7 +142,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def temporary(path: Path) -> Iterator[Path]:
-    """Yield a name beside `path` that no other process has, on any machine; what is left under it is removed."""
+    """Yield a path in the same folder that no other process on any machine uses; a file left there is removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     tmp = path.with_name(f"{path.name}.tmp-{os.getpid()}-{secrets.token_hex(4)}")
     try:
@@ -152,14 +152,14 @@ def temporary(path: Path) -> Iterator[Path]:
 
 
 def follow_umask(path: Path) -> None:
-    """Give a file that a library wrote (safetensors: 0600) the mode that any new file gets here."""
+    """Give a file that a library wrote with its own mode (safetensors: 0600) the mode of any new file."""
     with temporary(path) as tmp:
         tmp.touch()
         path.chmod(tmp.stat().st_mode & 0o777)
 
 
 def move(path: Path, folder: Path) -> Path | None:
-    """Move a file aside, under a name that is free there; None where another process moved it before."""
+    """Move a file into a folder under a free name and return it; None where another process moved it first."""
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{path.name}.{secrets.token_hex(4)}"
     try:
@@ -172,9 +172,9 @@ def move(path: Path, folder: Path) -> Path | None:
 
 
 def sweep(directory: Path) -> int:
-    """Remove what interrupted writers left, in folders below too; return how many files went.
+    """Remove the temporary files of interrupted writers, in subfolders too; return how many.
 
-    Only for who is alone in the directory (see `data/running/claims.py`): a running writer's files look the same.
+    Only to be called while no other process works in the directory (see `data/running/claims.py`).
     """
     left = leftovers(directory)
     for path in left:
@@ -183,12 +183,12 @@ def sweep(directory: Path) -> int:
 
 
 def leftovers(directory: Path) -> list[Path]:
-    """Name the files that a sweep removes."""
+    """List the files that `sweep` removes."""
     return [path for path in directory.rglob("*.tmp-*") if LEFT.fullmatch(path.name) and path.is_file()]
 
 
 def is_being_written(left: Path) -> bool:
-    """Whether a process of this machine that a temporary file names lives, and is not this one."""
+    """Tell whether the process whose id a temporary file's name holds runs on this machine, and is not this one."""
     match = LEFT.fullmatch(left.name)
     process = int(match[1]) if match else 0
     try:
@@ -219,7 +219,7 @@ def sha256_file(path: Path) -> str:
 
 
 def hash_file(path: Path) -> str:
-    """Hash a file's bytes once a process, as long as the file stays what it is (inode, size, times of change)."""
+    """Hash a file's bytes; the hash is kept while inode, size and modification times stay the same."""
     about = path.stat()
     return _hashed(path.resolve(), about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
 

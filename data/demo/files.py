@@ -1,4 +1,4 @@
-"""The data and the teacher that `potstill demo` runs on, without any download: paths of both."""
+"""Paths of the data and the teacher that `potstill demo` uses; both are installed, nothing is downloaded."""
 
 from importlib.util import find_spec
 from pathlib import Path

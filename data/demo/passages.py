@@ -55,7 +55,7 @@ def passages(sentences: list[str]) -> list[str]:
 
 
 def labelled(found: Documents, labels: dict[str, str]) -> dict[str, list[str]]:
-    """Lay the labels on the passages: split → its lines of text and label."""
+    """Join passages and labels: split → its lines `text<tab>label`."""
     lines: dict[str, list[str]] = {split: [] for split in dict.fromkeys(TURN)}
     for split, name in _turns(found, labels):
         for number, text in enumerate(passages(found[name]), 1):
@@ -65,7 +65,7 @@ def labelled(found: Documents, labels: dict[str, str]) -> dict[str, list[str]]:
 
 
 def unlabelled(found: Documents, labels: dict[str, str]) -> list[str]:
-    """The passages and sentences of all documents outside test and dev, none twice and none that stands there."""
+    """List the passages and sentences of documents outside test and dev, without repeats and held-out texts."""
     held = {name for split, name in _turns(found, labels) if split != "train"}
     seen = {normalised(text) for name in held for text in [*found[name], *passages(found[name])]}
     kept: dict[str, str] = {}
@@ -77,7 +77,7 @@ def unlabelled(found: Documents, labels: dict[str, str]) -> list[str]:
 
 
 def write(treebank: Path, folder: Path = FOLDER) -> None:
-    """Make train.tsv, dev.tsv, test.tsv and unlabelled.txt anew."""
+    """Write train.tsv, dev.tsv, test.tsv and unlabelled.txt again."""
     labels = dict(line.split("\t") for line in (folder / "labels.tsv").read_text("utf-8").splitlines()[1:])
     found = documents(treebank)
     for split, lines in labelled(found, labels).items():

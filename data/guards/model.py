@@ -1,8 +1,7 @@
-"""A Hugging Face model directory that nobody trusts: which files a library may open there, and what its JSON may claim.
+"""Check an untrusted Hugging Face model directory before a library opens it: directory → its config, or an error.
 
-Checked here, with the standard library alone, so that nothing of a directory is run or allocated before: regular files
-within the directory, JSON of bounded size and depth, no code and no kernel of its own, and a config whose sizes are
-those of the weights.
+Checked with the standard library alone, so that nothing is run or allocated before: regular files within the directory,
+JSON of bounded size and depth, no code and no kernel from elsewhere, and a config whose sizes match the weights.
 """
 
 import os
@@ -15,17 +14,17 @@ from data.guards.sizes import check_sizes, read_headers, walk
 from data.guards.untrusted import read_json
 from data.layout import CONFIG, SPECIAL_TOKENS, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS
 
-# What a fast tokenizer may be read from, besides `*.model` (SentencePiece).
+# Files that a fast tokenizer may be read from, besides `*.model` (SentencePiece).
 TOKENIZER_FILES = (
     *(TOKENIZER, TOKENIZER_CONFIG, SPECIAL_TOKENS, "added_tokens.json"),
     *("vocab.txt", "vocab.json", "merges.txt"),
 )
-# Never opened by us nor, under `use_safetensors`, by transformers. Everything else in the directory may be.
+# Files that neither potstill nor transformers (with `use_safetensors`) opens. All others may be opened.
 UNREAD = (
     *(".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".h5", ".msgpack", ".onnx", ".gguf", ".tflite", ".ot"),
     *(".py", ".md", ".npz", ".npy", ".joblib"),
 )
-# What transformers may read settings from; other *config.json are somebody's notes, and may be of any form.
+# Files that transformers may read settings from; other *config.json are not read, and may have any form.
 CONFIGS = (
     *(CONFIG, TOKENIZER_CONFIG, "processor_config.json", "preprocessor_config.json", "generation_config.json"),
     *("video_preprocessor_config.json", "image_processor_config.json"),
@@ -85,14 +84,14 @@ def check_files(path: Path) -> None:
 
 
 def root_of(path: Path) -> Path:
-    """The directory that links may lead into: the model's own, or its repository in the hub's cache of blobs."""
+    """Return the directory that links may point into: the model's own, or its repository in the hub's cache."""
     real = path.resolve()
     in_hub = real.parent.name == "snapshots" and real.parent.parent.name.startswith("models--")
     return real.parent.parent if in_hub else real
 
 
 def refuse_code(path: Path, config: dict[str, Any]) -> None:
-    """Refuse a directory that asks for code of its own, for a kernel of the hub's, or for another model's files."""
+    """Refuse a directory that needs its own code, an attention kernel from the hub, or files of another model."""
     for name in (file for file in CONFIGS if (path / file).exists()):
         values = config if name == CONFIG else read_json(path / name)
         for key, value in walk(values):
@@ -115,7 +114,7 @@ def refuse_code(path: Path, config: dict[str, Any]) -> None:
 
 
 def _entries(path: Path) -> Iterator["os.DirEntry[str]"]:
-    """Files of the directory, and of the only folder in it that transformers looks into."""
+    """Yield the files of the directory and of the one subfolder that transformers reads."""
     for folder in (path, path / "additional_chat_templates"):
         if folder.is_dir():
             with os.scandir(folder) as entries:
@@ -151,7 +150,7 @@ def _refuse_kernels(path: Path, config: dict[str, Any]) -> None:
 
 
 def _refuse_other_files(path: Path, values: dict[str, Any]) -> None:
-    """Names of files in tokenizer_config.json: leftovers of the machine it was saved on, or paths to be read."""
+    """Refuse a tokenizer_config.json that names files outside the directory; paths that lead nowhere are ignored."""
     versions = values.get("fast_tokenizer_files") or []
     if not isinstance(versions, list) or any(name != TOKENIZER for name in versions):
         raise PotstillError(f"{path / TOKENIZER_CONFIG} names other fast_tokenizer_files", code=BAD_DATA)

@@ -1,8 +1,8 @@
-"""A Parquet file that nobody trusts: what its pages really hold, measured before they are decoded, and flat reading.
+"""Read an untrusted Parquet file in bounded memory: page sizes are measured before anything is decoded.
 
-Parquet's own numbers can lie: a file of 1 kB may claim a billion rows, a page of 200 kB may unpack to 2 GB, and one
-text of 1 MB in a dictionary may stand in every row. The footer's sizes are the writer's word, so the headers of the
-pages are read too (a few microseconds each), and texts in dictionaries are decoded a slice at a time.
+A file may be made to exhaust memory: 1 kB may claim a billion rows, a page of 200 kB may unpack to 2 GB, and a text of
+1 MB in a dictionary may be repeated in every row. The sizes in the footer may be wrong, so the headers of the pages
+are read too (a few microseconds each), and texts in dictionaries are decoded a slice at a time.
 """
 
 import mmap
@@ -26,8 +26,8 @@ MAX_PAGE = 256 << 20  # bytes of one page, unpacked; writers make pages of 1 MB,
 MAX_GROUP_ROWS = 1 << 17  # rows of a row group in potstill's own directories, which are written with 8,192
 MAX_GROUP = 1 << 30  # bytes of the chosen columns of such a row group, decoded
 MAX_VALUES = 1 << 27  # list elements of a row group
-# Hidden states of long texts are larger than these limits, and stored as they are: what is as large on the disk is no
-# bomb, but a file that somebody had the space for.
+# Hidden states of long texts exceed these limits, but are stored uncompressed: data that is as large on disk as in
+# memory is no attack.
 HONEST = 4
 SLICE_ROWS = 256
 DICTIONARY_PAGE = 2
@@ -38,8 +38,8 @@ PATH, VALUES, SIZE, DATA, DICTIONARY = 3, 5, 7, 9, 11
 
 @dataclass(frozen=True)
 class Chunk:
-    """One column of one row group, from its page headers: bytes unpacked and as stored, and unpacked those of its
-    dictionary (0: none).
+    """Sizes of one column of one row group, from its page headers: bytes decompressed, bytes as stored, and bytes of
+    its dictionary, decompressed (0: none).
     """
 
     bytes: int
@@ -48,7 +48,7 @@ class Chunk:
 
 
 class Stored(NamedTuple):
-    """One column of one row group, by the footer's word: its name, how many values, where it begins, bytes."""
+    """One column of one row group, as the footer claims: name, number of values, offset, bytes."""
 
     name: str
     values: int
@@ -58,7 +58,7 @@ class Stored(NamedTuple):
 
 @contextmanager
 def opened(path: Path, **options: Any) -> Iterator[pq.ParquetFile]:
-    """Open a Parquet file; whatever in it is damaged, now or while it is read, is BAD_DATA with its name."""
+    """Open a Parquet file for a block; damage found while it is opened or read is BAD_DATA with the file's name."""
     os.close(open_regular(path))
     try:
         with pq.ParquetFile(
@@ -86,9 +86,9 @@ def measure(path: Path, file: pq.ParquetFile, group: int, columns: list[str] | N
 
 
 def stored_columns(path: Path) -> list[list[Stored]]:
-    """Where the columns of each row group lie, by the footer.
+    """Read from the footer where the columns of each row group lie.
 
-    Read here and not by pyarrow, which has no way out where a column contradicts the schema: it ends the process.
+    Not by pyarrow: it crashes the process where a column contradicts the schema.
     """
     about = path.stat()
     return _stored(path.resolve(), about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
@@ -96,7 +96,7 @@ def stored_columns(path: Path) -> list[list[Stored]]:
 
 @lru_cache(maxsize=1024)
 def _stored(path: Path, *about: int) -> list[list[Stored]]:
-    """Read the footer once a process: of five columns and eight row groups some 3 ms."""
+    """Read the footer, once a process: some 3 ms for five columns and eight row groups."""
     with path.open("rb") as stream:
         stream.seek(max(0, about[1] - 8))
         length = int.from_bytes(stream.read(4), "little")

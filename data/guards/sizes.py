@@ -1,7 +1,7 @@
-"""Sizes that a model's config claims, against those of its weights, before anything is allocated by them.
+"""Compare the sizes in a model's config with its weight files before anything is allocated.
 
-Directory, config -> refused or not; and a `Budget` for what only the model's own code knows: it is built without memory
-first, and what it registers is counted.
+Directory, config -> an error or nothing; and `Budget` for sizes that only the model's code computes: the model is built
+on the meta device first, and the parameters and buffers that it registers are counted.
 """
 
 import math
@@ -17,18 +17,18 @@ from data.guards.weights import count_numbers, read_header
 from data.layout import CONFIG, WEIGHTS
 
 INDEX = f"{WEIGHTS}.index.json"
-# The same two numbers under the names that model families gave them.
+# Names of the same two sizes in different model families.
 WIDTHS = ("hidden_size", "dim", "d_model", "n_embd", "emb_dim")
 DEPTHS = ("num_hidden_layers", "n_layers", "num_layers", "n_layer", "encoder_layers")
 MAX_DEPTH = 1_024  # layers that share their weights (ALBERT) are more than the file has tensors
 MAX_OUTPUTS = 1 << 20  # transformers makes a name for each
-SLACK = 1 << 24  # numbers a model may have beyond its file: a head, a pooler, masks
+SLACK = 1 << 24  # numbers a model may have that are not in its files: a head, a pooler, masks
 PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 
 
 @dataclass
 class Budget:
-    """What a model may register while it is built without memory; see `budget_of`. Counts down and refuses below 0.
+    """How much a model may register while it is built on the meta device (see `budget_of`). Raises when it is used up.
 
     tensors, numbers   parameters and buffers, and the numbers in them
     """
@@ -38,7 +38,7 @@ class Budget:
     numbers: int
 
     def spend(self, module: Any, name: str, tensor: Any) -> None:
-        """Count one tensor: a hook of torch's registration of parameters and buffers."""
+        """Count one tensor; called by torch whenever a parameter or buffer is registered."""
         if tensor is None or not tensor.is_meta:
             return
         self.tensors -= 1
@@ -53,7 +53,7 @@ class Budget:
 
 
 def read_headers(path: Path) -> dict[str, dict[str, Any]]:
-    """Read the headers of all safetensors files, as one table; what an index names must be here."""
+    """Read the headers of all safetensors files into one table; every tensor and file of an index must exist."""
     entries: dict[str, dict[str, Any]] = {}
     files = sorted(file.name for file in path.glob("*.safetensors"))
     if not files:
@@ -72,7 +72,7 @@ def read_headers(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def check_sizes(path: Path, config: dict[str, Any], entries: dict[str, dict[str, Any]]) -> None:
-    """Refuse a config whose sizes are not those of the tensors, before anything is allocated by it."""
+    """Refuse a config whose sizes do not match the tensors, before anything is allocated by it."""
     for key, value in walk(config):
         if isinstance(value, float) and not math.isfinite(value):
             raise _bad(path, key, value, "a finite number")
@@ -89,7 +89,7 @@ def check_sizes(path: Path, config: dict[str, Any], entries: dict[str, dict[str,
 
 
 def budget_of(path: Path) -> Budget:
-    """What a model of this directory may register: four times its file (tied weights), and some small change."""
+    """Return the limit for a model of this directory: four times its files (tied weights), plus `SLACK`."""
     entries = read_headers(path)
     return Budget(path, 4 * len(entries) + 1_000, 4 * count_numbers(entries) + SLACK)
 
@@ -109,7 +109,7 @@ def watching(budget: Budget, registry: Any) -> Iterator[None]:
 
 
 def walk(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value in a JSON value, with the name of the closest field; a loop, for depth is not ours to choose."""
+    """Yield every value inside a JSON value with the name of its field; a loop, since recursion has a limit."""
     waiting = [(key, value)]
     while waiting:
         name, item = waiting.pop()

@@ -1,7 +1,7 @@
-"""Thrift's compact protocol, as much as Parquet's footer and page headers need. Bytes -> field number -> value.
+"""Decode Thrift's compact protocol as far as Parquet's footer and page headers use it: bytes -> field number -> value.
 
-Nothing of what is read is believed: every length is compared with the bytes that are there. pyarrow reads the same
-structures, but shows page headers to nobody, and ends the whole process where a footer contradicts itself.
+The bytes are not trusted: every length is compared with what is left. pyarrow reads the same structures, but does not
+expose page headers, and crashes the process where a footer contradicts itself.
 https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
 """
 
@@ -16,10 +16,10 @@ NUMBERS = (4, 5, 6)  # of 16, 32 and 64 bits
 
 
 def read_struct(content: Content, at: int, depth: int = 0) -> tuple[dict[int, Any], int]:
-    """Read a struct at a place; return its fields, by number, and where it ends.
+    """Read the struct at an offset; return field number -> value, and the offset of its end.
 
-    Numbers are int, texts bytes, lists list, structs dict; a double is passed over. Errors: ValueError, IndexError for
-    what is no struct.
+    Numbers are int, texts bytes, lists list, structs dict; doubles are skipped. Errors: ValueError or IndexError for
+    bytes that are no struct.
     """
     if depth > DEEPEST:
         raise ValueError(f"structs lie {DEEPEST} levels deep")
@@ -39,7 +39,7 @@ def read_struct(content: Content, at: int, depth: int = 0) -> tuple[dict[int, An
 
 
 def read_number(content: Content, at: int) -> tuple[int, int]:
-    """Read a signed number and where it ends."""
+    """Read a signed number; return it and the offset of its end."""
     value, at = _read_varint(content, at)
     return (value >> 1) ^ -(value & 1), at
 
@@ -64,7 +64,7 @@ def _read_value(content: Content, at: int, kind: int, depth: int) -> tuple[Any, 
 
 
 def _read_list(content: Content, at: int, depth: int) -> tuple[list[Any], int]:
-    """A byte holds type and length; 15 stands for a length that follows. An element has a byte at least."""
+    """Read a list: its first byte holds type and length, 15 for a length that follows; elements have a byte or more."""
     kind, length, at = content[at] & 15, content[at] >> 4, at + 1
     if length == 15:
         length, at = _read_varint(content, at)

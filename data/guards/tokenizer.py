@@ -1,8 +1,8 @@
-"""A `tokenizer.json` that nobody trusts: bounded in size, and tried out elsewhere where it is out of the ordinary.
+"""Check an untrusted `tokenizer.json`: its size, and, if it has unusual steps, its cost on hostile texts.
 
-Tokenizer files hold programs of a kind: regular expressions, replacements, tables that rewrite characters. Those of
-common models are known to take time and memory in proportion to the text, so such a file costs one reading. Any other
-is run in a process of its own on texts made to hurt it; one that runs out of time or memory there is refused.
+A tokenizer file can hold regular expressions, replacements and tables that rewrite characters. Those of common models
+are known to be linear in the text, so such a file is only read. Any other one is run on hostile texts in a process of
+its own (`tokenizer_trial.py`); if that runs out of time or memory, the file is refused.
 """
 
 import base64
@@ -21,7 +21,7 @@ from data.guards.untrusted import read_json
 from data.layout import TOKENIZER
 
 MAX_BYTES = 64 << 20  # the largest in use, of 256,000 sub-words, has 33 MB
-MAX_PADDING = 1 << 16  # a file may ask that every text is padded
+MAX_PADDING = 1 << 16  # sub-words; a file may ask that every text is padded to a length
 CPU_SECONDS, WALL_SECONDS, MEMORY = 5, 60, 4 << 30
 TRIAL = Path(__file__).with_name("tokenizer_trial.py")
 
@@ -32,21 +32,21 @@ PLAIN = {
 }
 _WORD = r"'s|'t|'re|'ve|'m|'ll|'d"
 _REST = r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-# Patterns of GPT-2, Llama 3, Qwen 2, GPT-4 and CLIP: at every place of a text they look at most as far as they match.
+# Patterns of GPT-2, Llama 3, Qwen 2, GPT-4 and CLIP: they never read further than they match, so they are linear.
 KNOWN = {
     _WORD + r"| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
     *(rf"(?i:{_WORD})|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|\p{{N}}{many}|{_REST}" for many in ("", "{1,3}", "{1,2}")),
     r"<\|startoftext\|>|<\|endoftext\|>|" + _WORD + r"|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+",
 }
-# One character or class, at most repeated: it cannot go back.
+# One character or class, possibly repeated: it cannot backtrack.
 SIMPLE = re.compile(r"(\\p\{\w+\}|\\[a-zA-Z]|\[[^\[\]]+\]|[^\\()*+?{}|\[\]^$])([+]|\{\d{1,3}(,\d{0,3})?\})?")
-MAX_WORD = 1_000  # characters of a word that WordPiece looks up (100 as a rule): its time is their square
-MAX_PIECE = 512  # characters of a Unigram piece: the time of every character of a text
+MAX_WORD = 1_000  # characters of a word that WordPiece looks up (usually 100): its time grows with their square
+MAX_PIECE = 512  # characters of a Unigram piece: the work for each character of a text
 MAX_REWRITE = 64  # bytes that a character may become; 33 in Unicode's own tables (U+FDFA)
 
 
 def check_tokenizer(path: Path) -> None:
-    """Refuse (BAD_DATA) a tokenizer.json that is no such file, or that a text could stall or blow up."""
+    """Refuse (BAD_DATA) a tokenizer.json that is none, or with which some text takes too much time or memory."""
     values = read_json(path, max_bytes=MAX_BYTES)
     model, padding = values.get("model"), values.get("padding")
     if not isinstance(model, dict):
@@ -65,7 +65,7 @@ def check_tokenizer(path: Path) -> None:
 
 
 def check_tokenizers(path: Path) -> None:
-    """Check a model directory's tokenizer.json, and that what stands in its place can be converted to one."""
+    """Check a model directory's tokenizer.json, or that its SentencePiece file can be converted to one."""
     if (path / TOKENIZER).exists():
         return check_tokenizer(path / TOKENIZER)
     models = sorted(file.name for file in path.glob("*.model"))
@@ -82,7 +82,7 @@ def check_tokenizers(path: Path) -> None:
 
 
 def odd(values: dict[str, Any]) -> Iterator[str]:
-    """Name what in a tokenizer is not known to be harmless."""
+    """Yield the steps of a tokenizer that are not known to be harmless."""
     for role in ("normalizer", "pre_tokenizer"):
         for step in _steps(values.get(role)):
             if (reason := _odd_step(step)) is not None:
@@ -98,7 +98,7 @@ def odd(values: dict[str, Any]) -> Iterator[str]:
 
 @functools.cache
 def _try(path: Path, state: tuple[int, int], reason: str) -> None:
-    """Run the tokenizer in a process of its own, once for each state of the file."""
+    """Run the tokenizer on hostile texts in a process of its own; once a process for an unchanged file."""
     limits = [str(value) for value in (CPU_SECONDS, MEMORY)]
     try:
         # -P: the folder of the script does not come before installed packages
@@ -122,7 +122,7 @@ def _try(path: Path, state: tuple[int, int], reason: str) -> None:
 
 
 def _steps(value: Any) -> Iterator[Any]:
-    """The steps of a normalizer or pre-tokenizer, sequences opened."""
+    """Yield the steps of a normalizer or pre-tokenizer; a sequence is flattened."""
     waiting = [value]
     while waiting:
         step = waiting.pop()
@@ -158,7 +158,7 @@ def _odd_pattern(kind: str, pattern: Any, content: Any) -> str | None:
 
 
 def _odd_table(table: Any) -> str | None:
-    """SentencePiece's table of rewritten characters: 4 bytes of length, a trie, then texts that end with a zero."""
+    """Return what is unusual in SentencePiece's rewrite table (4 bytes of length, a trie, zero-terminated texts)."""
     try:
         raw = base64.b64decode(table or "", validate=True)
     except (ValueError, TypeError):

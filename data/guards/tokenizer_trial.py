@@ -1,8 +1,8 @@
-"""Run a tokenizer on texts made to hurt it: `python tokenizer_trial.py FILE SECONDS BYTES`; exit status 0 if it held.
+"""Run a tokenizer on hostile texts under limits: `python tokenizer_trial.py FILE SECONDS BYTES`; exit status 0: passed.
 
-A process of its own, with limits that only ever end this process. Regular expressions that go back over what they
-have read show it on one character repeated and then broken off, so the texts repeat the characters that the file's
-own patterns name. Stands alone: it imports nothing of this package.
+It runs as a process of its own, which the limits may end. Regular expressions that backtrack are slow on one
+repeated character followed by another, so the texts repeat the characters in the file's own patterns. This script
+imports nothing of this package.
 """
 
 import json
@@ -10,12 +10,12 @@ import re
 import resource
 import sys
 
-LENGTH = 1 << 16  # a time that grows with the square of the length shows here, one in proportion does not
+LENGTH = 1 << 16  # characters: quadratic time exceeds the limits at this length, linear time does not
 COMMON = "a0 -\n.é中\u0301A"
 
 
 def main(path: str, seconds: int, memory: int) -> None:
-    """Encode every text; whatever goes wrong ends the process with another status."""
+    """Encode every text; any failure ends the process with another status than 0."""
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -31,7 +31,7 @@ def main(path: str, seconds: int, memory: int) -> None:
 
 
 def pieces(values: dict[str, object]) -> list[str]:
-    """Common characters, and the characters and runs of letters that stand in the patterns."""
+    """Return the texts to repeat: common characters, and the characters and runs of letters in the patterns."""
     steps = json.dumps([values.get("normalizer"), values.get("pre_tokenizer")], ensure_ascii=False)
     patterns = re.findall(r'"(?:Regex|String)": "((?:[^"\\]|\\.)*)"', steps)
     runs = [run for pattern in patterns for run in re.findall(r"\w{2,16}", pattern)]

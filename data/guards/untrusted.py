@@ -1,4 +1,4 @@
-"""Files and libraries that nobody trusts: open a regular file, read bounded JSON, turn any failure into one error."""
+"""Untrusted files: open only regular ones, read JSON of bounded size, turn any failure of a library into one error."""
 
 import json
 import os
@@ -14,7 +14,7 @@ MAX_JSON = 16 << 20
 
 
 def open_regular(path: Path) -> int:
-    """Open a file for reading, as a handle; a pipe, a socket or a device is refused, and never waited for."""
+    """Open a file for reading and return its descriptor; a pipe, a socket or a device is refused without waiting."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
@@ -42,9 +42,9 @@ def read_json(path: Path, *, max_bytes: int = MAX_JSON) -> dict[str, Any]:
 
 @contextmanager
 def refusing(what: str, *, hint: str = "") -> Iterator[None]:
-    """Turn whatever a library raises over untrusted files into BAD_DATA: `what` and its first line.
+    """Turn any error of a library within the block into BAD_DATA: `what` and the first line of the error.
 
-    A panic of the Rust libraries is no `Exception` to Python and would end the process as a bug of ours.
+    A panic of a Rust library is no `Exception` in Python, and is caught here too.
     """
     try:
         yield

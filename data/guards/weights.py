@@ -1,8 +1,7 @@
-"""The header of a safetensors file, checked before any library opens the file: names, types and shapes of its tensors.
+"""Check the header of a safetensors file before a library opens it: file -> name -> {dtype, shape, data_offsets}.
 
-File -> name -> {dtype, shape, data_offsets}, the form of the format itself: 8 bytes of length, JSON, then the numbers.
-A header is believed only where it agrees with the size of the file: a shape of a terabyte with ten bytes behind it
-would be allocated by whoever believes it.
+The file is 8 bytes of length, a JSON header, then the numbers. The header must agree with the size of the file: else a
+header that claims a terabyte over ten bytes of data would make a library allocate a terabyte.
 """
 
 import json
@@ -39,7 +38,7 @@ BITS = {
 
 
 def read_header(path: Path) -> dict[str, dict[str, Any]]:
-    """Read what a safetensors file says it holds; refuse (BAD_DATA) one that does not hold it, byte for byte."""
+    """Read the header of a safetensors file; refuse (BAD_DATA) a file whose size does not match it to the byte."""
     handle = open_regular(path)
     with os.fdopen(handle, "rb") as stream:
         size = os.fstat(handle).st_size
@@ -55,7 +54,7 @@ def read_header(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def count_numbers(entries: dict[str, dict[str, Any]]) -> int:
-    """Numbers in all tensors of a header."""
+    """Count the numbers in all tensors of a header."""
     return sum(math.prod(entry["shape"]) for entry in entries.values())
 
 
@@ -77,7 +76,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _check_ranges(path: Path, entries: dict[str, Any], data: int) -> None:
-    """Tensors lie behind one another without a gap, each as long as its type and shape say, up to the file's end."""
+    """Check that tensors follow each other without a gap, each of the size of its type and shape, to the file's end."""
     ranges = sorted((*_range(path, name, entry), name) for name, entry in entries.items())
     expected = 0
     for start, end, name in ranges:
@@ -106,7 +105,7 @@ _KEYS = ("dtype", "shape", "data_offsets")
 
 
 def _counts(values: Any) -> bool:
-    """A list of numbers that a file can hold."""
+    """Tell whether a value is a list of non-negative integers of 63 bits at most."""
     return isinstance(values, list) and all(type(value) is int and 0 <= value < 1 << 62 for value in values)
 
 

@@ -1,7 +1,7 @@
-"""How often a model's answers are the gold labels, and whether another order of its classes would agree far better.
+"""How often a model's answers equal the gold labels, and whether another order of its classes would agree far more.
 
-A model whose config names no classes (LABEL_0, LABEL_1, …) answers by places. If its makers numbered the classes
-otherwise than the data does, every answer is another class, and only the labels can show it.
+The outputs of a model whose config names no classes (LABEL_0, LABEL_1, …) are matched to the classes by position. If
+the model was trained with another order of the classes, all its answers mean other classes; only labels can show that.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ class Order:
 
 
 def better_order(said: np.ndarray, gold: np.ndarray, names: Sequence[str]) -> Order | None:
-    """The order of a model's classes that agrees best with the labels, where it is far better than the present one.
+    """Find the order of a model's classes that agrees best with the labels; None unless far better than the present.
 
     said, gold: class numbers [N]. names: of the classes, as the model's outputs are taken now.
     Found as the best assignment of outputs to classes (`scipy.optimize.linear_sum_assignment`).
@@ -51,7 +51,7 @@ def better_order(said: np.ndarray, gold: np.ndarray, names: Sequence[str]) -> Or
 
 
 def refuse_order(model: str, order: Order, present: Sequence[str], option: str) -> None:
-    """Stop: the labels say that a model's outputs mean other classes. option: what sets their names."""
+    """Raise: by the labels, a model's outputs mean other classes than assumed. option: sets the names of outputs."""
     from data.labels.names import quoted
 
     raise PotstillError(
@@ -64,7 +64,7 @@ def refuse_order(model: str, order: Order, present: Sequence[str], option: str) 
 
 
 def agreement(logits: np.ndarray, gold: np.ndarray, task: Task) -> dict[str, Any]:
-    """How answers [N, C] agree with labels [N]: for classes the share of equal ones, for scores Pearson's r."""
+    """Compare logits [N, C] with labels [N]: for classes the share that is equal, for scores Pearson's r."""
     if not len(gold):
         return {"labelled": 0}
     if task.labels:
@@ -73,7 +73,7 @@ def agreement(logits: np.ndarray, gold: np.ndarray, task: Task) -> dict[str, Any
 
 
 def sentence(found: dict[str, Any]) -> str:
-    """Say an agreement in words; "" where there were no labels."""
+    """Write what `agreement` found as a sentence; "" where there were no labels."""
     if not found.get("labelled"):
         return ""
     rows = f"{found['labelled']:,} labels"
@@ -83,6 +83,6 @@ def sentence(found: dict[str, Any]) -> str:
 
 
 def _kappa(said: np.ndarray, gold: np.ndarray, width: int) -> float:
-    """Cohen's kappa: 0 for a model that always says the same."""
+    """Cohen's kappa: 0 for a model that always gives the same answer."""
     shares = np.bincount(said, minlength=width) @ np.bincount(gold, minlength=width) / len(gold) ** 2
     return float(((said == gold).mean() - shares) / (1 - shares)) if shares < 1 else 0.0

@@ -1,6 +1,6 @@
-"""One cell of a label column, as every format hands it on → its spelling; and the cells of a column, counted.
+"""Label cells: a raw cell of any format → its spelling as text; and counts of a whole column.
 
-`1`, `1.0` and a float 1.0 are one label, `True` and `true` too; an empty cell, NaN and None are none.
+`1`, `1.0` and a float 1.0 are one label, `True` and `true` too; an empty cell, NaN and None are no label.
 """
 
 import math
@@ -24,7 +24,7 @@ LISTED = re.compile(r"\[\s*(?:['\"0-9-].*)?\]|\{\s*(?:['\"0-9-].*)?\}", re.DOTAL
 
 
 def spell(cell: Any) -> str | None:
-    """Spell a raw cell as one does in every format; None where it is empty.
+    """Write a raw cell as text, the same for every file format; None where it is empty.
 
     Errors: ValueError for a list.
     """
@@ -48,7 +48,7 @@ def spell(cell: Any) -> str | None:
 
 @dataclass
 class Tally:
-    """The cells of a label column, counted by their spelling. Scores without end are not kept one by one.
+    """Counts of the cells of a label column by spelling; at most about `MOST_LABELS` spellings are kept.
 
     many      more different labels than classes can have
     fraction, word  the first number with a fraction; the first label that is no number

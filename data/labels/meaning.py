@@ -1,9 +1,9 @@
-"""What the cells of a label column mean: one rule for every format, decided over the whole column.
+"""Decide what a label column holds, from all its cells, by the same rule for every file format.
 
-cells → `Tally` (counted by their spelling) → `decide` → `LabelColumn`: names, ids, scores or nothing
+cells → `Tally` (counts by spelling) → `decide` → `LabelColumn`: class names, class ids, scores, or no labels
 
-Whole numbers are ids, and ids are classes; numbers with a fraction are scores. No label: an empty cell, NaN, None; -1
-beside ids from 0 on; - beside words, as SNLI writes it. What cannot be told is asked.
+Whole numbers are class ids; numbers with a fraction are scores. No label: an empty cell, NaN, None; -1 beside ids
+from 0 on; - beside words, as in SNLI. An ambiguous column is refused with the options that decide it.
 """
 
 import math
@@ -17,7 +17,7 @@ from data.labels.cells import DISAGREED, EMPTY, MOST_LABELS, NUMBER, UNLABELLED,
 from data.labels.names import SHOWN, quoted
 from data.tasks.regress import LARGEST
 
-FEW = 20  # classes that a number column may have without a word on it
+FEW = 20  # a column of whole numbers with more classes gets a note
 NAMES, IDS, SCORES, NOTHING = "names", "ids", "scores", "nothing"
 
 WORD = re.compile(r"(?=.*[^\W\d_]).{2,}", re.DOTALL)
@@ -50,12 +50,12 @@ class LabelColumn:
 
     @property
     def kind(self) -> str:
-        """The kind of task such a column is for."""
+        """The kind of task that fits such a column."""
         return "regress" if self.meaning == SCORES else "classify"
 
     @property
     def sentence(self) -> str:
-        """Classes with their shares (the first eight), or the range of the scores, and how many rows have a label."""
+        """Write the column as a sentence: shares of the first eight classes or range of scores, and labelled rows."""
         rows = f"{self.labelled:,} labelled, {self.unlabelled:,} unlabelled"
         if self.meaning == NOTHING or not self.labelled:
             return rows
@@ -74,13 +74,13 @@ def decide(
     names: Mapping[str, str] | None = None,
     where: str = "the label column",
 ) -> LabelColumn:
-    """Decide what the labels of a column mean.
+    """Decide whether a column holds class names, class ids, scores or no labels.
 
-    kind     classify or regress, where the user says so
-    classes  the classes and their order, where the user or the file says so
-    names    id -> name, where the user says so
+    kind     classify or regress, if the user chose one
+    classes  the classes and their order, if the user or the file names them
+    names    id -> name, if the user names them
     where    the column, for messages
-    Errors: what is neither scores nor 2 to `MOST_LABELS` classes; what cannot be told apart.
+    Errors: neither scores nor 2 to `MOST_LABELS` classes; an ambiguous column.
     """
     if kind == "regress":
         return _scores(found, where)
@@ -103,7 +103,7 @@ def decide(
 
 
 def _without_nothing(found: Tally, said: Collection[str], where: str) -> tuple[dict[str, int], tuple[str, ...]]:
-    """Leave out the labels that mean "no label" beside the others, but for the classes that the user named."""
+    """Drop spellings that mean "no label" here, except classes that the user named; return counts and notes."""
     counts = {name: count for name, count in found.counts.items() if name in said or name not in EMPTY}
     gone = [name for name in EMPTY if name in found.counts and name not in counts]
     for name, is_nothing in ((DISAGREED, _disagreed), (UNLABELLED, _unlabelled)):
@@ -119,7 +119,7 @@ def _without_nothing(found: Tally, said: Collection[str], where: str) -> tuple[d
 
 
 def _disagreed(others: Sequence[str], count: int, where: str) -> bool:
-    """A dash is no label beside words, and a class beside signs; beside numbers nobody can tell."""
+    """Tell whether `-` means no label: yes beside words, no beside other signs. Errors: beside numbers (ambiguous)."""
     if others and all(NUMBER.fullmatch(name) for name in others):
         raise PotstillError(
             f"{where}: {count:,} cells hold '-', beside {_listed(others)}: no label, or a class?",
@@ -130,7 +130,7 @@ def _disagreed(others: Sequence[str], count: int, where: str) -> bool:
 
 
 def _unlabelled(others: Sequence[str], count: int, where: str) -> bool:
-    """-1 is no label beside words, and beside two or more ids from 0 on."""
+    """Tell whether -1 means no label: beside words, and beside two or more ids from 0 on."""
     ids = all(WHOLE.fullmatch(name) and not name.startswith("-") for name in others)
     return (ids and len(others) != 1) or all(WORD.fullmatch(name) for name in others)
 
@@ -153,7 +153,7 @@ def _scores(found: Tally, where: str) -> LabelColumn:
 
 
 def _refuse_unnamed(counts: Mapping[str, int], names: Mapping[str, str], where: str) -> None:
-    """Refuse a cell that is none of the classes that the user named, by id or by name."""
+    """Refuse a column with a cell that is no id and no name of `--label-names`."""
     classes = list(names.values())
     others = [name for name in counts if name not in names and name not in classes]
     if not others:
@@ -169,7 +169,7 @@ def _refuse_unnamed(counts: Mapping[str, int], names: Mapping[str, str], where: 
 
 
 def _named(counts: Mapping[str, int], names: Mapping[str, str], classes: Sequence[str]) -> Counter[str]:
-    """Count rows by the name of their class; cells of other classes are met, and refused, when they are read."""
+    """Count rows by class name. Cells of unknown classes are left out here and refused when the rows are read."""
     written = {spell(name): name for name in classes}
     rows: Counter[str] = Counter()
     for name, count in counts.items():
@@ -186,7 +186,7 @@ def _column(
 
 
 def _refuse_unclear(found: Tally, counts: Mapping[str, int], where: str) -> None:
-    """Stop where two meanings are as likely, and ask."""
+    """Raise where two meanings are equally likely; the hint names the option that decides."""
     if several := [name for name in counts if SEVERAL.fullmatch(name)]:
         raise PotstillError(
             f"{where} holds {_listed(several)}: several labels a row, or numbers with a decimal comma?",
@@ -211,7 +211,7 @@ def _refuse_unclear(found: Tally, counts: Mapping[str, int], where: str) -> None
 
 
 def _neither(found: Tally, counts: Mapping[str, int]) -> bool:
-    """Whole numbers that look like no ids: too many, or with gaps and hardly one of them twice."""
+    """Tell whether whole numbers may be scores, not class ids: too many, or with gaps and hardly any repeats."""
     if len(counts) > MOST_LABELS:
         return True
     gaps = found.high - found.low + 1 > len(counts)
@@ -230,7 +230,7 @@ def _refuse_number_of_classes(found: Tally, counts: Mapping[str, int], where: st
 
 
 def _said_of_ids(found: Tally, counts: Mapping[str, int]) -> list[str]:
-    """What to say where whole numbers may be taken for scores."""
+    """Notes for whole numbers that a user may have meant as scores."""
     if len(counts) <= FEW and not (found.dotted and found.empty == 0):
         return []
     first, *_, last = sorted(counts, key=float)

@@ -1,6 +1,6 @@
-"""Names of ids, as the user or a file's metadata gives them; and a cell, for a task that is known → a label.
+"""Names of label ids (`--label-names` or a file's metadata), and reading a cell as a label of a known task.
 
-An id is its own name, or has the name that was given to it. It is never a place among the names of a task.
+An id without a given name is its own name. It is never used as an index into the task's label names.
 """
 
 import re
@@ -20,10 +20,10 @@ PAIR = re.compile(r"(-?[0-9]+)\s*=\s*(.+)")
 def label_reader(
     task: Task, names: Mapping[str, str] | None = None, ids: Mapping[str, str] | None = None
 ) -> Callable[[Any], Label | None]:
-    """Make the function that reads one cell as a label of a task.
+    """Return a function that reads one cell as a label of a task.
 
-    names: id -> name, as the user says. ids: name -> id, as the file's metadata says, whose ids are names by now.
-    Errors of the function: ValueError(what, hint).
+    names: id -> name, from `--label-names`. ids: name -> id, from the file's metadata (its cells hold names by now).
+    The function raises ValueError(what, hint).
     """
     back = {name: number for number, name in (names or {}).items()} | dict(ids or {})
     classes: dict[str | None, int] = {spell(label) or label: number for number, label in enumerate(task.labels)}
@@ -51,7 +51,7 @@ def label_reader(
 
 
 def id_names(items: Sequence[str]) -> dict[str, str]:
-    """Read what `--label-names` says: `A,B,C` names the ids from 0 on, `1=A,2=B` each id by itself."""
+    """Parse `--label-names`: `A,B,C` names the ids from 0 on, `1=A,2=B` each id by itself."""
     pairs = [PAIR.fullmatch(item.strip()) for item in items]
     if items and all(pairs):
         found = [(str(int(pair[1])), pair[2].strip()) for pair in pairs if pair]
@@ -68,14 +68,14 @@ def id_names(items: Sequence[str]) -> dict[str, str]:
 
 
 def ask_names(classes: Sequence[str]) -> str:
-    """A hint that works, for a file with ids where the classes have names."""
+    """Make the hint for a file with ids where the task's classes have names: a `--label-names` option to type."""
     order = ", ".join(f"{number} is {name}" for number, name in enumerate(classes[:4]))
     more = " and so on" if len(classes) > 4 else ""
     return f"say what the ids of this file mean; if {order}{more}: --label-names {quoted(classes)}"
 
 
 def quoted(names: Sequence[str]) -> str:
-    """Write names as one types them on a command line."""
+    """Join names by commas and quote them for a shell."""
     text = ",".join(names)
     return text if re.fullmatch(r"[\w.,+/:@%=-]+", text) else "'" + text.replace("'", "'\\''") + "'"
 
@@ -88,9 +88,9 @@ def _unknown(name: str, task: Task) -> ValueError:
 
 
 def match_names(ours: Sequence[str], theirs: Sequence[str]) -> list[int | None]:
-    """Find each of our names among theirs: its place there, None where it is not.
+    """Find the index of each of our names among theirs; None where it is missing.
 
-    Names are compared as they are; else without regard to case and blanks, where that leaves them different.
+    Names are compared exactly; else regardless of case and blanks, if all names still differ then.
     """
     for form in (str, _folded):
         mine, others = [form(name) for name in ours], [form(name) for name in theirs]
@@ -101,5 +101,5 @@ def match_names(ours: Sequence[str], theirs: Sequence[str]) -> list[int | None]:
 
 
 def _folded(name: str) -> str:
-    """A name without regard to case, blanks and underscores."""
+    """Drop case, blanks and underscores of a name."""
     return re.sub(r"[\s_]+", "", name.casefold()) or name

@@ -13,7 +13,7 @@ from data.readers.source import JOIN, Row, Source, joined_parts
 
 SAMPLE = 200  # rows looked at
 SHORT = 30  # a label is not longer (characters)
-FEW = 20  # distinct labels a guess believes in
+FEW = 20  # a column with more distinct values is not guessed to be the label
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Columns:
     """Keys of `Row.values`; `pair` and `label` are None where the source has none.
 
     text, pair  one column, or several that are joined by a blank: `title+description`
-    guessed     neither the user nor a header named them: they were chosen by what stands in them
+    guessed     neither the user nor a header named them: they were chosen by their values
     texts, pairs  the single columns of text and pair
     """
 
@@ -43,7 +43,7 @@ def has_header(source: Source, first: Sequence[str]) -> bool:
 
 
 def header_names(source: Source, first: Sequence[str]) -> list[str]:
-    """Clean the names of a header line; a column without one is named by its number, two equal names are refused."""
+    """Return the column names of a header line; an empty name becomes the column's number, equal names are refused."""
     names = [cell.strip() or str(index) for index, cell in enumerate(first)]
     for name in names:
         if names.count(name) > 1:
@@ -54,7 +54,7 @@ def header_names(source: Source, first: Sequence[str]) -> list[str]:
 def resolve(source: Source, sample: Sequence[Row], *, pair: bool = False) -> Columns:
     """Find the columns of a source from what the user named, well-known names and the first rows.
 
-    pair: whether two texts are asked for; else two columns of texts without header are joined to one.
+    pair: whether the task needs two texts; if not, two text columns without a header are joined to one text.
     """
     rows = [row for row in sample if row.fault is None]
     if not rows:
@@ -83,7 +83,7 @@ def resolve(source: Source, sample: Sequence[Row], *, pair: bool = False) -> Col
 
 
 def _single(column: str, names: Sequence[str]) -> tuple[str, ...]:
-    """Cut a joined column into its parts; a name that has a + itself stays one."""
+    """Split `title+description` into its columns; a column whose own name has a + stays one."""
     return (column,) if column in names else joined_parts(column)
 
 
@@ -107,7 +107,7 @@ def number(text: str) -> float | None:
 
 
 def _find(source: Source, option: str, said: str | None, names: list[str]) -> str | None:
-    """Find what the user named: a column, its 0-based number, or several of either with + between."""
+    """Find the column that an option names: by name, by 0-based number, or several of these joined by +."""
     if said is None or said in names:
         return said
     parts = (said,) if option == "label" else joined_parts(said)
@@ -172,7 +172,7 @@ def _only(source: Source, free: Mapping[str, str], known: Sequence[str], option:
 
 
 def _by_content(source: Source, names: list[str], rows: Sequence[Row], pair: bool) -> Columns:
-    """Choose among numbered columns: the label is the one with few short values, the texts are the wordy ones."""
+    """Choose among columns without names: few short values make a label, many words a text."""
     values = {name: [row.values[name] for row in rows] for name in names}
     label = source.label
     if label is None or not (label or source.text):
@@ -212,13 +212,13 @@ def _wordy(values: Sequence[Any]) -> bool:
 
 
 def _with_blanks(wordy: list[str], values: Mapping[str, list[Any]]) -> list[str]:
-    """Of several wordy columns leave out those of single words (ids, names of users), if any has more than that."""
+    """Of several text-like columns drop those of single words (ids, user names), unless all are like that."""
     several = [name for name in wordy if any(" " in str(value).strip() for value in values[name])]
     return several or wordy
 
 
 def _refuse_unseen_header(source: Source, label: str, texts: Sequence[str], rows: Sequence[Row]) -> None:
-    """A header of unknown names would become a row with a class of its own: ask instead."""
+    """Refuse a first row that may be a header: as a row it would become a class of its own."""
     first, *others = (row.values[label] for row in rows)
     if len(others) >= 9 and first not in others and number(str(first)) is None:
         named = JOIN.join(str(rows[0].values[text]) for text in texts)
@@ -231,7 +231,7 @@ def _refuse_unseen_header(source: Source, label: str, texts: Sequence[str], rows
 
 
 def _refuse_header_as_row(source: Source, rows: Sequence[Row]) -> None:
-    """Columns asked for by number have no header: a first row of well-known names would become a text or a class."""
+    """Refuse a first row of well-known column names where columns are given by number: is it a header or a row?"""
     for column in source.asked:
         first, *others = (str(row.values.get(column, "")).strip() for row in rows)
         if others and first.casefold() in KNOWN and first not in others:

@@ -1,7 +1,7 @@
-"""A source as examples of a task: (source, task) → stream of `Example`; and the task a labelled source is for.
+"""Read a source as examples: (source, task) → stream of `Example`; and find the task of a labelled source.
 
-Whatever is wrong is refused with file, line and what was expected: a text that is empty, holds the mask sentinel or
-cannot be stored as UTF-8, a label the task does not know.
+Bad rows are refused with file, line and what was expected: a text that is empty, contains the mask sentinel or cannot
+be stored as UTF-8, an unknown label.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,18 +25,18 @@ from data.tasks.task import Task
 
 
 def columns_of(source: Source, *, pair: bool = False) -> Columns:
-    """Find which columns hold text, pair and label; pair: whether two texts are asked for."""
+    """Find which columns hold text, pair and label. pair: whether the task needs two texts."""
     return _opened(source, pair=pair)[0]
 
 
 def find_task(
     source: Source, *, kind: str | None = None, labels: tuple[str, ...] | None = None
 ) -> tuple[Task, LabelColumn]:
-    """Find out what a labelled source is for, and what its label column holds, reading it once.
+    """Read a labelled source once; return its task and what its label column holds.
 
-    `kind` and `labels` (the classes, in the order of the logits) are taken as given. Otherwise the classes are those
-    that `source.label_names` or the file's metadata names, in the order of their ids, or else those that occur; see
-    `data.labels.meaning.decide`.
+    `kind` and `labels` (the classes, in the order of the logits) are used if given. Otherwise the classes are those
+    of `source.label_names` or of the file's metadata, in the order of their ids, or else those that occur in the
+    column; see `data.labels.meaning.decide`.
     """
     columns, rows = _opened(source)
     pair = columns.pair is not None
@@ -68,13 +68,13 @@ def read(
     first: int = 0,
     tell: Callable[[FileReport], object] | None = None,
 ) -> Iterator[Example]:
-    """Stream a source as examples of `task`. With split "unlabelled", labels are not looked at.
+    """Stream a source as examples of `task`. With split "unlabelled", labels are ignored.
 
-    The columns are found and checked at once, the rows as they are drawn.
+    The columns are found and checked before this returns, each row when it is read.
 
-    role   what the file is for, as the report says it; else the split
+    role   name of the file's purpose for the report; default: the split
     first  read only so many rows; 0: all
-    tell   called with what was read, once all rows are drawn
+    tell   called with a `FileReport` after the last row
     """
     opened = open_source(source, pair=task.pair)
     if task.pair != (opened.columns.pair is not None):
@@ -95,13 +95,13 @@ def read(
 
 
 def _opened(source: Source, *, pair: bool = False) -> tuple[Columns, Iterator[Row]]:
-    """Open a source once: its columns and all its rows that can be used."""
+    """Open a source once; return its columns and its usable rows."""
     opened = open_source(source, pair=pair)
     return opened.columns, (row for row in opened.rows if row.fault is None)
 
 
 def _label_hint(columns: Columns, row: Row) -> str:
-    """Name a column that may be the label's; a file with texts alone has none."""
+    """Make the hint for a missing label column: an option with a column that may hold labels."""
     others = [name for name in row.values if name not in (*columns.texts, *columns.pairs)]
     shortest = min(others, key=lambda name: len(str(row.values[name])), default="")
     say = f"say --label {quote(shortest)}" if others else "no column besides the text"
@@ -132,7 +132,7 @@ def _examples(
     how: tuple[str, Callable[[Any], Label | None]],
     tally: FileTally,
 ) -> Iterator[Example]:
-    """Make examples of rows, and count them; with `skip_bad`, rows that cannot be used are counted only.
+    """Turn rows into examples and count them; with `skip_bad`, unusable rows are counted and left out.
 
     how: the split of the rows, and the function that reads a label
     """
@@ -162,7 +162,7 @@ def _label(source: Source, row: Row, column: str, parse: Callable[[Any], Any]) -
 
 
 def _count(source: Source, column: str, rows: Iterator[Row]) -> Tally:
-    """Count the cells of the label column; a list is refused with its line."""
+    """Count the cells of the label column. Errors: a list, with its line."""
     found = Tally()
     for row in rows:
         try:

@@ -1,7 +1,7 @@
-"""What an input is: its content, whatever it is called and wherever it lies. One function for every phase.
+"""Identify an input by its content, not by its name or place: path or address -> hash, the same in every phase.
 
-A file is its bytes, a data set its tables, a model the files that make it, a sealed directory its root. So the same
-bytes under another name are the same input, and other bytes under the same name are another one.
+The hash of a file is over its bytes, of a dataset over its tables, of a model over its config, weights and tokenizer
+files; a sealed directory has its root. A renamed copy is the same input; a file that was changed is another one.
 """
 
 import os
@@ -25,7 +25,7 @@ NAMED = ("text", "pair", "label")  # fields of a source that `columns_of` resolv
 
 
 def of_source(source: Source) -> str:
-    """Name a source: its content, and how it is read. Columns count as they are resolved, named by the user or not."""
+    """Hash a source's content and how it is read. Columns count as resolved: naming them or not makes no difference."""
     said = {name: value for name, value in vars(source).items() if name not in ("path", *NAMED) and value is not None}
     columns = {name: getattr(found, name) for found in [columns_of(source)] for name in NAMED}
     content = {"content": fingerprint(source.path), "columns": columns}
@@ -33,9 +33,9 @@ def of_source(source: Source) -> str:
 
 
 def of_model(name: str | Path) -> str:
-    """Name a model, a directory or one of the hub: by the bytes that make it, which of the hub are one revision's.
+    """Hash the files of a model: a directory, or a model of the hub in the revision that is downloaded.
 
-    One that is made anew (`scratch:4x256`) has no bytes yet: it is its name.
+    A model with random weights (`scratch:4x256`) has no files yet: its identity is its name.
     """
     if is_scratch(name):
         return str(name)
@@ -43,12 +43,12 @@ def of_model(name: str | Path) -> str:
 
 
 def is_scratch(name: str | Path) -> bool:
-    """Say whether a model is to be made anew, not to be read."""
+    """Tell whether a name asks for a new model with random weights."""
     return str(name).partition(":")[0] == SCRATCH and not Path(name).exists()
 
 
 def model_content(path: Path) -> dict[str, dict[str, Any]]:
-    """Size and hash of each file that makes the model of a directory: config, weights, tokenizer."""
+    """Return size and hash of each file of a model directory that counts: config, weights, tokenizer."""
     check_files(path)
     return {
         name: {"bytes": (path / name).stat().st_size, "sha256": hash_file(path / name)} for name in model_names(path)
@@ -56,15 +56,15 @@ def model_content(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def model_names(path: Path) -> list[str]:
-    """Name the files that make a model, sorted."""
+    """List the config, weight and tokenizer files of a model directory, sorted."""
     present = [name for name in (CONFIG, INDEX, *TOKENIZER_FILES) if (path / name).exists()]
     return sorted({*present, *(file.name for ending in ("safetensors", "model") for file in path.glob(f"*.{ending}"))})
 
 
 def fingerprint(place: str | Path) -> str:
-    """Name what stands at a place: a file, a data set (`hf:`, `disk:`), a model, a sealed directory, a hub model.
+    """Hash what is at a place: a file, a dataset (`hf:`, `disk:`), a model, a sealed directory, a hub model.
 
-    Errors: nothing is there (NO_INPUT).
+    Errors: nothing is there (NO_INPUT); a pipe, which can be read only once (BAD_DATA).
     """
     if str(place).startswith(PREFIXES):
         rows = open_rows(str(place))  # its columns and the bytes of its tables, or what its library says of it
@@ -87,7 +87,7 @@ def fingerprint(place: str | Path) -> str:
 
 
 def _directory(path: Path) -> str:
-    """A sealed directory is its root, but a teacher is its files, as any model; several seeds are the roots of all."""
+    """Return the root of a sealed directory, the hash of a model's files, or a hash over the roots of several seeds."""
     own = seal_of(path)
     if (path / CONFIG).is_file() and (own is None or own["kind"] == "teacher"):
         return store.digest_of(model_content(path))

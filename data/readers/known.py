@@ -1,4 +1,4 @@
-"""Names that columns of common datasets have, by which texts, pairs and labels are found."""
+"""Column names of common datasets, by which text, pair and label columns are found."""
 
 # Names of common datasets (GLUE, SNLI, QNLI, SetFit, IMDB, Amazon, Yelp, …), compared without regard to case.
 PAIRS = (

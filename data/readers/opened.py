@@ -1,4 +1,4 @@
-"""A source, opened once: its columns, found in the first rows, and all its rows (so that a pipe can be read too)."""
+"""Open a source once: columns, found in the first rows, and all rows. One opening, so that a pipe can be read."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from data.readers.source import Row, Rows, Source
 
 @dataclass(frozen=True)
 class Opened:
-    """about: words on the format, complete once the rows are drawn; start: the first row that can be used"""
+    """An opened source. about: words on the format, complete after the last row; start: the first usable row."""
 
     columns: Columns
     rows: Iterator[Row]
@@ -27,7 +27,7 @@ class Opened:
         return list(self.start.values)
 
     def described(self) -> dict[str, Any]:
-        """Say format and columns, for a `FileReport`; with two sample cells where nobody named the columns."""
+        """Return format and columns for a `FileReport`; with two sample cells if the columns were guessed."""
         taken = {"text": self.columns.text, "pair": self.columns.pair, "label": self.columns.label}
         columns = {role: column for role, column in taken.items() if column is not None}
         shown = {"text": self.columns.texts, "pair": self.columns.pairs, "label": (self.columns.label or "",)}
@@ -37,7 +37,7 @@ class Opened:
 
 
 def open_source(source: Source, *, pair: bool = False) -> Opened:
-    """Open a source; pair: whether two texts are asked for. Errors: no rows; columns that cannot be found."""
+    """Open a source. pair: whether the task needs two texts. Errors: no rows; columns that cannot be found."""
     rows = rows_of(source)
     about = rows.about if isinstance(rows, Rows) else [format_of(source)]
     rows = rows.rows if isinstance(rows, Rows) else rows

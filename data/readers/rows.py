@@ -1,4 +1,4 @@
-"""Any source as a stream of rows: finds the format and calls its reader."""
+"""Stream the rows of any source: find its format and call the reader of that format."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -18,7 +18,7 @@ ENDINGS = {
     ".json": "json",
     ".parquet": "parquet",
 }
-PACKED = ".gz"  # a text file under gzip is read as what its name says before this
+PACKED = ".gz"  # the ending before it names the format of a compressed file
 PEEK = 20  # lines of a .txt file looked at
 
 
@@ -28,7 +28,7 @@ def rows_of(source: Source) -> Iterator[Row]:
 
 
 def format_of(source: Source) -> str:
-    """Name the format: as the user said, by the address, by the ending; a .txt file with tabs is TSV."""
+    """Return the format: given by the user, else by the address, else by the ending; a .txt file with tabs is TSV."""
     if source.format is not None:
         if source.format not in READERS:
             raise PotstillError(f"unknown format {source.format!r}", hint=f"formats: {', '.join(READERS)}")

@@ -1,6 +1,6 @@
-"""What was read of a file, in one line for a person and as plain values for a manifest.
+"""Report what was read from a file: one line for a person, plain values for a manifest.
 
-`FileTally` counts while the rows stream by, so that no file is read for this alone; `Heard` says each file once.
+`FileTally` counts while the rows are read, so that no extra pass is needed; `Heard` reports each file once.
 """
 
 import math
@@ -23,7 +23,7 @@ CELL = 40  # characters of a sample cell
 
 @dataclass(frozen=True)
 class FileReport:
-    """What one file was read as.
+    """Report on one file that was read.
 
     role      train, dev, test, unlabelled or exclude
     form      format, delimiter and compression: `CSV, semicolon, gzip`
@@ -51,13 +51,13 @@ class FileReport:
 
     @property
     def line(self) -> str:
-        """Say it in one line."""
+        """Write the report as one line."""
         texts = "pairs of texts" if "pair" in self.columns else "one text"
         what = f"{self.role} {self.path}: {self.form}; {self._taken()}; {self.kind}, {texts}"
         return f"{what}; {self._rows()}{self._skipped()}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Write it as plain JSON values, without what is empty; classes as pairs, for a manifest sorts its keys."""
+        """Return JSON values without empty fields; classes as pairs, since a manifest sorts the keys of objects."""
         values = asdict(self) | {"classes": [list(item) for item in self.classes.items()]}
         return {key: value for key, value in values.items() if value not in ({}, (), [], 0)}
 
@@ -89,7 +89,7 @@ class FileReport:
 
 
 class FileTally:
-    """Counts of one file while its rows are read: classes of a task that has some, else the range of its scores."""
+    """Counts the rows of one file while they are read: by class, or the range of the scores."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
@@ -100,7 +100,7 @@ class FileTally:
         self._bad: list[str] = []
 
     def add(self, label: Label | None) -> None:
-        """Count a row that is read."""
+        """Count a row by its label."""
         if label is None:
             self._unlabelled += 1
             return
@@ -118,7 +118,7 @@ class FileTally:
             self._bad.append(f"line {bad.line}")
 
     def report(self, source: Source, about: Mapping[str, Any]) -> FileReport:
-        """Describe the file; about: role, form, columns, samples and first."""
+        """Make the report. about: role, form, columns, samples and first."""
         low, high, total = self._scores
         return FileReport(
             path=str(source.path),
@@ -135,7 +135,7 @@ class FileTally:
 
 
 class Heard:
-    """Called with every file's report: says it, once, and keeps it for a manifest."""
+    """Takes the report of every file: shows it once as a note, and keeps it for a manifest."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -147,14 +147,14 @@ class Heard:
             self._progress.note(report.line)
 
     def recall(self, report: Mapping[str, Any]) -> None:
-        """Say the files that a finished directory's report names and that were not read now."""
+        """Show the reports of files that a finished directory's manifest has and that were not read again."""
         read = {found.role for found in self.reports}
         for found in map(FileReport.from_dict, report.get(KEY, [])):
             if found.role not in read:
                 self(found)
 
     def values(self) -> list[dict[str, Any]]:
-        """The reports as plain values, as a manifest keeps them under `files`."""
+        """Return the reports as JSON values, for `files` in a manifest's report."""
         return [report.to_dict() for report in self.reports]
 
 

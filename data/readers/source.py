@@ -1,4 +1,4 @@
-"""Which file (or dataset) to read, one row of it as every reader hands it on, and a row that cannot be used."""
+"""`Source`: a file or dataset and how to read it; `Row`: one row, from any reader; `BadRow`: an unusable row."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ SKIP = "--skip-bad leaves such rows out and counts them"
 
 @dataclass(frozen=True)
 class Source:
-    """A place that holds texts, and what the user said of it; everything unsaid is found out by reading.
+    """A file or dataset, and how to read it; fields that are None are detected from its content.
 
     path    a file, or `hf:NAME[:config][@split]`, or `disk:PATH[@split]` (a dataset written by `save_to_disk`)
     format  key of `READERS`; None: from the ending of the name
-    text, pair, label  column names, or 0-based numbers; several with + between make one text; None: found out;
-                       label "": the label is not wanted, even where it is found
-    header  whether the first line of a TSV or CSV file names its columns; None: find out
+    text, pair, label  column names, or 0-based numbers; several joined by + make one text; None: detect;
+                       label "": ignore labels
+    header  whether the first line of a TSV or CSV file names its columns; None: detect
     label_names  what the ids in the label column mean: `A`, `B` for 0, 1, or `1=A`, `2=B`; None: the file's metadata
-    delimiter  what stands between two cells: comma, semicolon, tab, pipe or one character; None: find out
-    skip_bad   leave out rows that cannot be used, and count them; else the first one is refused
+    delimiter  separates two cells: comma, semicolon, tab, pipe or one character; None: detect
+    skip_bad   leave out unusable rows and count them; else the first one is an error
     """
 
     path: Path | str
@@ -46,7 +46,7 @@ class Source:
         return f"{self.path}, line {line}"
 
     def bad(self, line: int, reason: str, message: str, *, hint: str = SKIP) -> "BadRow":
-        """Refuse a row that cannot be used; with `skip_bad` return why, for `Row.fault`."""
+        """Raise the error of an unusable row; with `skip_bad` return it as a `BadRow` for `Row.fault`."""
         error = PotstillError(f"{self.at(line)}{message}", hint=hint, code=BAD_DATA)
         if not self.skip_bad:
             raise error
@@ -60,7 +60,7 @@ def joined_parts(name: str) -> tuple[str, ...]:
 
 
 class BadRow(NamedTuple):
-    """A row that is left out: its line, why in a word or two (rows are counted by it), and the error it would be."""
+    """A row that is left out: its line, a short reason (rows are counted by it), and the error without `skip_bad`."""
 
     line: int
     reason: str
@@ -70,7 +70,7 @@ class BadRow(NamedTuple):
 class Row(NamedTuple):
     """One row: its 1-based line (or row number, in formats without lines) and column name -> raw value.
 
-    fault: why the row cannot be used, with `skip_bad`; it has no values then.
+    fault: with `skip_bad`, why the row is unusable; it has no values then.
     """
 
     line: int
@@ -79,10 +79,7 @@ class Row(NamedTuple):
 
 
 class Rows(Iterator[Row]):
-    """Rows of a reader that has found something out about its file: `about`, words for a person (`CSV`, `semicolon`).
-
-    The words are complete once the rows are drawn.
-    """
+    """The rows of a reader, and `about`: words on the format (`CSV`, `semicolon`), complete after the last row."""
 
     def __init__(self, rows: Iterator[Row], about: list[str]) -> None:
         self.rows = rows

@@ -1,4 +1,4 @@
-"""The text of a row: one cell, or several joined by a blank. What no text can be is refused by line and column."""
+"""Read the text of a row: one cell, or several joined by a blank. Invalid texts are refused with line and column."""
 
 from collections.abc import Sequence
 from typing import NoReturn
@@ -10,7 +10,7 @@ JOINED_BY = " "  # a line break would end the row in everything that writes one 
 
 
 class Unusable(Exception):
-    """A row that `skip_bad` leaves out, on its way from the cell to whoever counts it."""
+    """Raised inside a reader for a row that `skip_bad` leaves out; carries its `BadRow`."""
 
     def __init__(self, bad: BadRow) -> None:
         super().__init__(bad.error.message)
@@ -18,7 +18,7 @@ class Unusable(Exception):
 
 
 def text_of(source: Source, row: Row, columns: Sequence[str]) -> str:
-    """Read a row's text, without outer blanks. Errors: BAD_DATA; with `skip_bad` Unusable."""
+    """Return a row's text without outer blanks. Errors: an invalid text (BAD_DATA; with `skip_bad` Unusable)."""
     if len(columns) == 1:
         value = row.values[columns[0]]
         text = (value if isinstance(value, str) else _cell(source, row, columns[0])).strip()

@@ -1,7 +1,8 @@
-"""Who works in a directory, and on which shard of it, by the system's file locks. They save work and decide nothing.
+"""File locks on a directory and on its shards, so that two processes do not compute the same shard.
 
-Correct without them: the commit of a shard is put only where none is, so of two writers one wins. A lock goes when its
-process ends, however that ends; no clock is read. On a file system without locks everything counts as free.
+They only avoid double work; results are right without them: a shard is committed only if it has no commit yet, so of
+two writers one wins. The system releases a lock when its process ends, killed or not; no clock is read. On a file
+system without locks every shard counts as free.
 """
 
 import fcntl
@@ -18,10 +19,10 @@ EVERYONE = f"present{LOCK}"
 
 @contextmanager
 def attending(directory: Path, tidy: Callable[[], object]) -> Iterator[None]:
-    """Be present in a directory for the length of a block. Who comes alone calls `tidy` first; others wait for that.
+    """Hold a shared lock on a directory during a block. The first process calls `tidy` before others may enter.
 
-    What an interrupted writer left looks like what a running one writes, so only who is alone may remove it. Where
-    there are no locks nobody can know that, and `tidy` is not called.
+    The temporary files of a killed writer look like those of a running one, so they may be removed only while no other
+    process holds the lock. On a file system without locks `tidy` is not called.
     """
     path = directory / CLAIMS / EVERYONE
     while True:
@@ -38,9 +39,9 @@ def attending(directory: Path, tidy: Callable[[], object]) -> Iterator[None]:
 
 
 def if_alone(directory: Path, tidy: Callable[[bool], object]) -> None:
-    """Call `tidy` unless others are present in a directory; who comes meanwhile waits for it. It may remove the lock.
+    """Call `tidy` unless another process holds the directory's lock; new processes wait for it. It may remove the lock.
 
-    tidy(known): with False where there are no locks, so that nobody can know whether others are there.
+    tidy(known): known is False on a file system without locks, where other processes may be at work unseen.
     """
     path = directory / CLAIMS / EVERYONE
     handle = _open(path)
@@ -53,11 +54,10 @@ def if_alone(directory: Path, tidy: Callable[[bool], object]) -> None:
 
 @contextmanager
 def only_writer(directory: Path) -> Iterator[bool]:
-    """Be the only one to write in a directory for the length of a block; another process that is there is refused (75).
+    """Hold the exclusive lock of a directory during a block. Errors: another process holds it (TRY_AGAIN).
 
-    Yields whether that is known: on a file system without locks nobody is refused, and who writes must be correct
-    beside others. The file of the lock is gone afterwards, so that a finished directory holds what it was made for;
-    and so is a directory that was made for it alone.
+    Yields whether the lock is real: False on a file system without locks, where nobody is refused and the block must be
+    correct beside other writers. Afterwards the lock's file is removed, and the directory too if it is empty.
     """
     path, new = directory / LOCK, not directory.exists()
     handle, known = _hold(path)
@@ -72,7 +72,7 @@ def only_writer(directory: Path) -> Iterator[bool]:
 
 
 def _hold(path: Path) -> tuple[int, bool]:
-    """Lock a file that stands at `path` once the lock is held; TRY_AGAIN where another process holds it."""
+    """Lock the file at `path`, made if missing; TRY_AGAIN where another process holds it."""
     while True:
         handle = _open(path)
         known = _lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, unknown=False)
@@ -113,7 +113,7 @@ def _open(path: Path) -> int:
 
 
 def _stands(handle: int, path: Path) -> bool:
-    """Whether a lock's file is still the one at its path: who held it before may have removed it meanwhile."""
+    """Tell whether a locked file is still the one at its path: the process that held it before may have removed it."""
     try:
         return os.path.samestat(os.fstat(handle), path.stat())
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""Where a phase may write: a place that is free, or that the same kind of phase began. Anything else is refused (78).
+"""Check an output directory before a phase writes: it must be empty, or begun by the same kind of phase; else 78.
 
-Every phase asks here first, before it writes a byte: a finished set, cache or model is never written over by another
-phase, nor a directory of somebody else's, such as a model that was downloaded.
+So neither a finished dataset, cache or model is overwritten by another phase, nor a directory that potstill did not
+make, such as a downloaded model.
 """
 
 import re
@@ -35,7 +35,7 @@ from data.layout import (
 )
 from data.manifest import seal_of
 
-# What shows whose an unfinished directory is: names of files and folders that only this kind of phase makes.
+# Kind -> names of files and folders that only this kind of phase makes: they tell what an unfinished directory is.
 BEGUN = {
     "cache": re.compile(f"{re.escape(PLAN)}|{COMMITS}|{SHARD.pattern}"),
     "examples": re.compile(WORK),
@@ -44,13 +44,13 @@ BEGUN = {
         f"{ENCODED}|{re.escape(METRICS)}|{LAST_STEP}|{re.escape(CHECKPOINT)}|{SEALING}|{STAGE.pattern}|{SEED}\\d+"
     ),
 }
-# The same of a directory whose seal cannot be read: files that others have too.
+# The same for a directory whose manifest cannot be read. Directories of other origin have such files too.
 SEALED = {
     "examples": PART,
     "student": re.compile(re.escape(VOCABULARY)),
     "teacher": re.compile(re.escape(CONFIG)),
 }
-# What tells nothing: hidden files, what a shell wrote beside a command, what any of our phases may leave.
+# Names that tell nothing of the kind: hidden files, logs of a shell, files that every phase writes.
 OF_NOBODY = re.compile(rf"\..*|.*\.(log|out|err)|lost\+found|{re.escape(SETTINGS)}|{re.escape(STATUS)}|{QUARANTINE}")
 NAMES = {
     "examples": "augmented examples",
@@ -63,10 +63,10 @@ HINT = "name another directory with -o; nothing was written"
 
 
 def refuse_foreign(out: Path, kind: str, *, known: Collection[str] = ()) -> None:
-    """Refuse (STALE) to write what `kind` names into a directory of something else. Nothing is changed.
+    """Refuse (STALE) an output directory that holds something else than `kind`. Nothing is written.
 
     kind: examples, cache, teacher, student, or run (a folder that holds directories of all kinds).
-    known: names of files that what is made consists of, so that some of them may be there already.
+    known: names of files of the output that may be there already.
     """
     if out.exists() and not out.is_dir():
         raise PotstillError(f"{out} is a file, not a directory", hint="name a directory with -o", code=USAGE)
@@ -75,7 +75,7 @@ def refuse_foreign(out: Path, kind: str, *, known: Collection[str] = ()) -> None
             raise PotstillError(f"{out} lies within {above}, which holds {NAMES[found]}", hint=HINT, code=STALE)
     if kind == "run":
         _refuse_old_run(out)
-    names = [name for name in _names(out) if name not in known]  # listed first: who begins here now is one of ours
+    names = [name for name in _names(out) if name not in known]  # before `kind_of`: a phase may begin here just now
     there = _sealed_as(out) if kind == "run" else kind_of(out)
     if there is None and kind != "run" and names:
         listed = ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
@@ -86,9 +86,9 @@ def refuse_foreign(out: Path, kind: str, *, known: Collection[str] = ()) -> None
 
 
 def kind_of(directory: Path) -> str | None:
-    """What a directory holds, finished or begun: examples, cache, teacher, student, students.
+    """Return the kind of a directory, finished or begun: examples, cache, teacher, student, students.
 
-    "" where that cannot be told yet of one of ours; None where nothing is, or somebody else's.
+    "" for a directory that potstill has begun without a file that tells the kind; None for any other.
     """
     if (sealed := _sealed_as(directory)) is not None:
         return sealed
@@ -104,7 +104,7 @@ def kind_of(directory: Path) -> str | None:
 
 
 def _is_run(directory: Path) -> bool:
-    """Whether `examples/` in a directory is a set of its own; the rows that a teacher learns from have no config."""
+    """Tell a run from a teacher: both have `examples/`, but only in a run are they made by augment, with a config."""
     examples = directory / "examples"
     try:
         seal = seal_of(examples)
@@ -114,7 +114,7 @@ def _is_run(directory: Path) -> bool:
 
 
 def _sealed_as(directory: Path) -> str | None:
-    """The kind that a seal names; None where none can be read, or it is not of ours. Errors: another format (STALE)."""
+    """Return the kind in a directory's manifest, None without a readable one. Errors: another format (STALE)."""
     try:
         seal = seal_of(directory)
     except PotstillError as error:
@@ -141,6 +141,6 @@ def _refuse_old_run(out: Path) -> None:
 
 
 def _names(out: Path) -> list[str]:
-    """What stands in a directory and is somebody's."""
+    """List the files of a directory, without hidden ones, logs and temporary files."""
     names = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
     return [name for name in names if not OF_NOBODY.fullmatch(name) and not store.LEFT.fullmatch(name)]

@@ -1,7 +1,7 @@
-"""Which part of the work is this process's: shard i belongs to share i mod count.
+"""The share of the shards that this process works on: shard i belongs to share i mod count.
 
-Given by hand (`--shard-index 3 --num-shards 8`) or read from what a scheduler sets: SLURM job arrays, Kubernetes
-indexed jobs, torchrun. All shares together make the same files as one process alone.
+Set by options (`--shard-index 3 --num-shards 8`) or by a scheduler's environment variables: SLURM job arrays,
+Kubernetes indexed jobs, torchrun. All shares together write the same files as one process alone.
 """
 
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ class Share:
 
     @property
     def whole(self) -> bool:
-        """Whether this is all of the work."""
+        """Whether this share is all of the work."""
         return self.count == 1
 
 
@@ -45,9 +45,9 @@ ALL = Share()
 
 
 def find_share(environ: Mapping[str, str], *, index: int | None = None, count: int | None = None) -> Share:
-    """Take the share that is named, else the scheduler's, else all of the work.
+    """Return the share given by options, else by the scheduler, else all of the work.
 
-    index alone needs a count; count alone takes the index of the scheduler.
+    index without count is refused; count without index takes the index of the scheduler.
     """
     local = _number(environ, "LOCAL_RANK") or 0
     if index is not None:

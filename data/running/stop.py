@@ -1,4 +1,4 @@
-"""Leave cleanly when the system asks: SIGTERM, SIGINT and SIGUSR1 set a flag that is read between batches."""
+"""Stop cleanly on SIGTERM, SIGINT and SIGUSR1: they set a flag, and the work checks it between batches."""
 
 import signal
 import threading
@@ -14,7 +14,7 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGUSR1
 
 
 class Stop:
-    """Whether the run was asked to end."""
+    """The flag that a signal sets, and what to tell the user then."""
 
     def __init__(self, kept: str) -> None:
         self.asked = ""
@@ -26,9 +26,9 @@ class Stop:
         self.asked, self._since = name, time.monotonic()
 
     def check(self, left: float = float("inf")) -> None:
-        """Raise when the run was asked to end; what is finished is kept.
+        """Raise TRY_AGAIN once a signal has come; finished work is kept.
 
-        left: seconds until the present piece of work is finished; where that fits into the grace time, go on.
+        left: seconds until the current piece of work is finished; while they fit into `GRACE`, return instead.
         """
         if self.asked and time.monotonic() - self._since + left > GRACE:
             raise PotstillError(
@@ -40,9 +40,9 @@ class Stop:
 
 @contextmanager
 def stoppable(kept: str) -> Iterator[Stop]:
-    """Catch the signals for the length of a block; `kept` says what is not lost ("finished shards are kept").
+    """Catch the signals during a block. kept: for the message, what is not lost ("finished shards are kept").
 
-    A second signal of the same kind acts as it always did.
+    A second signal of the same kind has its usual effect.
     """
     stop = Stop(kept)
     if threading.current_thread() is not threading.main_thread():

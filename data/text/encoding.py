@@ -1,8 +1,8 @@
-"""How a text becomes a model's input: ids, token types, padding and the longest row.
+"""Tokenise texts for an encoder: ids, token types, padding and the maximum length.
 
-One way for all who feed an encoder: `feed_of(tokenizer, model, longest)` -> `Feed`; texts -> `Tokens`, flat arrays
-without padding, from which `pad` makes a batch. `teach`, `cache`, `evaluate` and `bench` feed through here, so that the
-teacher that is measured is the one that is cached. Runs ahead of the model: the Rust tokenizer releases the GIL.
+`feed_of(tokenizer, model, longest)` -> `Feed`, the settings; texts -> `Tokens`, flat arrays without padding, from which
+`pad` makes a batch. `teach`, `cache`, `evaluate` and `bench` all use this, so that the cached answers are those of the
+teacher that was measured. It can run in a thread beside the model: the Rust tokenizer releases the GIL.
 """
 
 import copy
@@ -20,8 +20,8 @@ from data.guards.untrusted import refusing
 from data.text.families import LAST, LEFT, PADDABLE
 
 LONGEST_TEXT = 1 << 20  # characters; a longer "sentence" is a broken file, and would stall the tokenizer
-# Characters given to the tokenizer at once. It cuts after it has made all sub-words, some 200 bytes each, so a row
-# group of texts of a megabyte would take a terabyte; one of 8,192 sentences is one slice.
+# Characters given to the tokenizer at once. It truncates only after it has made all sub-words, some 200 bytes each: a
+# row group of texts of a megabyte would take a terabyte; a row group of 8,192 sentences is one slice.
 SLICE = 1 << 20
 OK, TRUNCATED, NONFINITE = "ok", "truncated", "nonfinite"
 ANSWERED = (OK, TRUNCATED)  # status of rows that the teacher has answered
@@ -32,14 +32,14 @@ NO_PADDING = -1  # as a config's padding id: no sub-word has it
 
 @dataclass(frozen=True)
 class Feed:
-    """How texts are fed to one model.
+    """How texts are tokenised and padded for one model.
 
-    backend   the Rust tokenizer: cuts at the longest input, the longer text first, and pads nothing
-    mask      what stands for a masked word: the mask token, else the unknown token, else None
+    backend   the Rust tokenizer: truncates to the maximum length, the longer text first, and pads nothing
+    mask      token for a masked word: the mask token, else the unknown token, else None
     pad       id of the padding token
-    types     whether token types (which text of a pair a sub-word is of) go in
-    alone     rows of another length cannot be in its batch: the model would read the padding
-    left      a training batch, which holds rows of any length, is padded on the left
+    types     whether the model takes token types (which text of a pair a sub-word belongs to)
+    alone     a batch may only hold rows of one length: the model's answer would depend on padding
+    left      training batches, with rows of any length, are padded on the left
     """
 
     backend: Any
@@ -72,9 +72,9 @@ class Tokens:
 
 
 def feed_of(tokenizer: Any, model: Any, longest: int) -> Feed:
-    """Settle how a model is fed, by its family and its tokenizer (a fast one of transformers).
+    """Make the settings for a model from its family and its tokenizer (a fast one of transformers).
 
-    A model that finds its last sub-word by the padding id, and has none, gets one that no text can hold.
+    A model that finds the last sub-word by the padding id, but has no padding id, gets one that no text contains.
     """
     config = model.config
     pad = _padding_id(config, tokenizer)
@@ -88,8 +88,8 @@ def feed_of(tokenizer: Any, model: Any, longest: int) -> Feed:
 
 
 def prepare(tokenizer: Any, longest: int, *, types: bool = True) -> Feed:
-    """What a tokenizer says by itself. types: the model takes token types; they go in where the tokenizer's
-    `model_input_names` hold them, too, as transformers does it.
+    """Make the settings that a tokenizer alone decides. types: the model takes token types; they are given where the
+    tokenizer's `model_input_names` lists them too, as in transformers.
     """
     return Feed(
         backend=cutting(tokenizer.backend_tokenizer, longest, direction=tokenizer.truncation_side),
@@ -100,7 +100,7 @@ def prepare(tokenizer: Any, longest: int, *, types: bool = True) -> Feed:
 
 
 def cutting(backend: Any, longest: int, *, direction: str = "right") -> Any:
-    """A copy of a Rust tokenizer that cuts rows at `longest` sub-words; the caller's own keeps its settings."""
+    """Copy a Rust tokenizer and set it to truncate rows to `longest` sub-words; the original keeps its settings."""
     with refusing(
         "the tokenizer cannot be copied", hint="one with a step written in Python (RoFormer's jieba) is none"
     ):
@@ -111,7 +111,7 @@ def cutting(backend: Any, longest: int, *, direction: str = "right") -> Any:
 
 
 def tokenise(feed: Feed, texts: Sequence[str], pairs: Sequence[str] | None = None) -> Tokens:
-    """Cut texts (or pairs of texts) into sub-words; a row that cannot be put to a teacher has none, and its reason."""
+    """Tokenise texts (or pairs of texts); a row that no teacher can take gets no sub-words and a `rejected:` status."""
     status = [reject(*row) for row in zip(texts, *([pairs] if pairs is not None else []), strict=True)]
     good = [index for index, state in enumerate(status) if not state]
     cut = encode(feed, [texts[i] for i in good], None if pairs is None else [pairs[i] for i in good])
@@ -123,7 +123,7 @@ def tokenise(feed: Feed, texts: Sequence[str], pairs: Sequence[str] | None = Non
 
 
 def encode(feed: Feed, texts: Sequence[str], pairs: Sequence[str] | None = None) -> Tokens:
-    """Cut texts (or pairs of texts) into sub-words, whatever they hold, in slices of about `SLICE` characters."""
+    """Tokenise texts (or pairs of texts) without rejecting any, in slices of about `SLICE` characters."""
     sizes = [len(text) + (len(pairs[row]) if pairs is not None else 0) for row, text in enumerate(texts)]
     lengths, ids, types, status = [0], [np.zeros(0, np.int32)], [np.zeros(0, np.uint8)], []
     for start, end in slices(sizes, SLICE):
@@ -151,7 +151,7 @@ def slices(sizes: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
 
 
 def reject(*texts: str | None) -> str:
-    """Say why a row cannot be put to a teacher; "" where it can."""
+    """Return why a row cannot be given to a teacher; "" where it can."""
     if any(text is None or not text.strip() for text in texts):
         return EMPTY
     if any(len(text) > LONGEST_TEXT for text in texts if text):
@@ -164,7 +164,7 @@ def reject(*texts: str | None) -> str:
 
 
 def concatenate(groups: Sequence[Tokens]) -> Tokens:
-    """Put the rows of several groups behind one another."""
+    """Concatenate the rows of several groups."""
     starts = np.concatenate([[0], *(group.lengths for group in groups)]).cumsum()
     types = [group.types for group in groups if group.types is not None]
     return Tokens(
@@ -194,7 +194,7 @@ def pad(tokens: Tokens, rows: np.ndarray, filler: int) -> dict[str, np.ndarray]:
 
 
 def encodings(feed: Feed, texts: Sequence[str], pairs: Sequence[str] | None = None, *, offsets: bool = False) -> Any:
-    """The tokenizer's own encodings of some rows, masked words as its mask token; `offsets` are slower."""
+    """Tokenise some rows, masked words as the mask token; return the tokenizer's encodings. `offsets` are slower."""
     first = [spelled(feed, text) for text in texts]
     second = [spelled(feed, text) for text in pairs] if pairs is not None else None
     rows: Any = first if second is None else list(zip(first, second, strict=True))
@@ -203,7 +203,7 @@ def encodings(feed: Feed, texts: Sequence[str], pairs: Sequence[str] | None = No
 
 
 def spelled(feed: Feed, text: str) -> str:
-    """Write the teacher's mask token for the mask sentinel, with or without blanks around it."""
+    """Replace the mask sentinel in a text by the model's mask token."""
     if MASK not in text:
         return text
     if feed.mask is None:
@@ -215,7 +215,7 @@ def spelled(feed: Feed, text: str) -> str:
 
 
 def _keep_attention(model: Any, longest: int) -> None:
-    """Make BigBird's answer a function of the row: a short row turns its sparse attention off for all that follow."""
+    """Fix BigBird's attention type: else one short row turns sparse attention off for all rows after it."""
     body, config = model.base_model, model.config
     if config.attention_type != "block_sparse":
         return
@@ -226,7 +226,7 @@ def _keep_attention(model: Any, longest: int) -> None:
 
 
 def _padding_id(config: Any, tokenizer: Any) -> int:
-    """The config's, by which a model finds its positions and its last sub-word; else the tokenizer's."""
+    """Return the config's padding id, by which a model finds positions and the last sub-word; else the tokenizer's."""
     for number in (config.pad_token_id, tokenizer.pad_token_id):
         if isinstance(number, int) and 0 <= number < getattr(config, "vocab_size", 1 << 31):
             return number

@@ -1,13 +1,13 @@
-"""What is known of model families: which inputs they can take, and how a batch of them may be padded.
+"""Tables of model families: which inputs they take, and how their batches may be padded.
 
-A family is a config's `model_type`. The tables are held by tests that put random weights of each family against
-transformers, one row at a time.
+A family is the `model_type` of a config. Tests compare each family, with random weights, with transformers run on one
+row at a time.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-# What a config may say of how a model is run, and not of what it is. Ours, whatever the file says.
+# Settings of how a model is run, not of what it computes: these values are used whatever the config holds.
 OURS: dict[str, Any] = {
     "return_dict": True,
     "output_hidden_states": False,
@@ -26,15 +26,15 @@ BEHIND_PADDING = frozenset(
         *("mpnet", "longformer", "esm", "luke", "lilt", "ibert", "layoutlmv3", "markuplm"),
     }
 )
-# Positions are distances, of any size: no row is too long. DeBERTa's are, where it adds none to the word vectors.
+# Relative positions without a maximum: no row is too long. DeBERTa too, if it adds no positions to the word vectors.
 RELATIVE = frozenset({"xlnet", "t5", "mt5", "umt5", "funnel", "bloom", "mpt"})
 DEBERTA = frozenset({"deberta", "deberta-v2"})
 ROTARY = "rotary"  # a `position_embedding_type`
 POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len")
 
-# Padding on the right, under an attention mask, changes no answer. Rows of any other family go with rows of their own
-# length: convolutions (ConvBERT), trigrams (MobileBERT) and Fourier transforms (FNet) read padding, and a family that
-# no test has tried might.
+# Families whose answers do not change by padding on the right under an attention mask. Batches of other families hold
+# rows of one length: convolutions (ConvBERT), trigrams (MobileBERT) and Fourier transforms (FNet) read padding, and an
+# untested family might.
 PADDABLE = frozenset(
     {
         *("albert", "bert", "camembert", "data2vec-text", "deberta", "deberta-v2", "distilbert", "electra", "ernie"),

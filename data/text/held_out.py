@@ -1,6 +1,6 @@
-"""Texts that must not be learned from: the keys of dev and test texts, and whether a row equals one of them.
+"""Keep dev and test texts out of training rows: keys of the held-out texts, and whether a row has one of them.
 
-Both the augmenter and the teacher's training ask this, and training counts it: one key, so that they agree.
+`augment` and `teach` leave such rows out, `train` counts them; all use the same key.
 """
 
 from collections import Counter
@@ -13,10 +13,10 @@ from data.text.words import normalised
 
 @dataclass(frozen=True)
 class Guard:
-    """Keys of the texts to keep out.
+    """Keys of the held-out texts.
 
     keys     of the texts, or of both texts of a pair
-    swapped  of the pairs the other way round, but for those that stand in `keys` too
+    swapped  of the pairs with their texts swapped, except those in `keys`
     """
 
     keys: frozenset[str] = frozenset()
@@ -26,12 +26,12 @@ class Guard:
         return bool(self.keys)
 
     def both_ways(self) -> "Guard":
-        """For tasks where a pair means the same both ways round: keep out both."""
+        """Hold out swapped pairs too: for tasks where the order of the two texts does not matter."""
         return Guard(self.keys | self.swapped)
 
 
 def guard_of(examples: Iterable[Example]) -> Guard:
-    """Collect the keys of the texts that must not stand in a set."""
+    """Collect the keys of held-out texts."""
     keys: set[str] = set()
     swapped: set[str] = set()
     for example in examples:
@@ -42,7 +42,7 @@ def guard_of(examples: Iterable[Example]) -> Guard:
 
 
 def text_key(text: str, pair: str | None = None) -> str:
-    """Hash what is compared: both texts, but for Unicode form, unseen characters, case and blanks."""
+    """Hash both texts, regardless of Unicode form, invisible characters, case and blanks."""
     return example_id("guard", normalised(text), None if pair is None else normalised(pair))
 
 
@@ -54,7 +54,7 @@ def text_keys(*sides: Iterable[str]) -> list[str]:
 
 
 def without(examples: Iterable[Example], guard: Guard, left_out: Counter[str]) -> Iterator[Example]:
-    """Pass on all rows but the guarded ones, which are counted under `excluded`."""
+    """Yield the examples that are not held out; count the others in `left_out["excluded"]`."""
     for example in examples:
         if guard and text_key(example.text, example.pair) in guard.keys:
             left_out["excluded"] += 1
@@ -63,7 +63,7 @@ def without(examples: Iterable[Example], guard: Guard, left_out: Counter[str]) -
 
 
 class Overlap:
-    """How many dev texts stand among the training rows that it is shown, as they are or as swapped pairs."""
+    """Counts how many dev texts occur among the training rows given to `see`, as they are or as swapped pairs."""
 
     def __init__(self, dev: Iterable[Example]) -> None:
         self._wanted = Counter(_folded(example.text, example.pair) for example in dev)
@@ -71,7 +71,7 @@ class Overlap:
         self._swapped: set[tuple[str, ...]] = set()
 
     def see(self, rows: Iterable[tuple[str, str | None]]) -> None:
-        """Look at some training rows: (text, pair)."""
+        """Count the dev texts among some training rows (text, pair)."""
         for text, pair in rows:
             key = _folded(text, pair)
             if key in self._wanted:
@@ -80,7 +80,7 @@ class Overlap:
                 self._swapped.add(key[::-1])
 
     def note(self, hint: str) -> str:
-        """Say how many there are, and `hint`, what leaves them out."""
+        """Write the counts as a sentence; `hint`, how to leave such rows out, is added where there are any."""
         count, more = (sum(self._wanted[key] for key in keys) for keys in (self._same, self._swapped - self._same))
         said = f"{count} of {self._wanted.total()} dev texts stand among the training rows"
         said += f", {more} more with the texts of the pair swapped" if more else ""

@@ -1,9 +1,9 @@
 """Text as words and back: the unit of augmentation, of per-word answers and of word-vector students.
 
-`split` cuts a text into words and punctuation and remembers the blanks between them, so that `join` gives back what
-was written. A word is a run of whole grapheme clusters (`\\X`: what a reader takes for one character), in every script;
-nothing cuts inside of one. Tokenised text ("do n't", "-lrb-") keeps its tokens. Scripts that are written without blanks
-are cut by characters, run by run, so mixed texts work; Chinese is cut into words by jieba in the augmenter.
+`split` cuts a text into words, punctuation and the blanks between them; `join` puts them together again. A word is a
+run of whole grapheme clusters (`\\X`: what a reader sees as one character), in every script; no cut falls inside one.
+Tokenised text ("do n't", "-lrb-") keeps its tokens. Scripts written without blanks are cut into characters, also inside
+mixed texts; Chinese is cut into words by jieba in the augmenter.
 """
 
 import unicodedata
@@ -14,11 +14,11 @@ import regex
 
 from data.example import MASK
 
-RULE = 2  # raise it where the same text would give other words than before: students keep the number of theirs
+RULE = 2  # raise it when a change cuts the same text into other words: each student stores the number of its rule
 
 JOINERS = "-'’.,:/"  # between letters they are part of a word
 _LETTER = r"(?=[\p{L}\p{N}_])"
-# Marks, zero-width joiners, variation selectors and skin tones: never the first of a cluster, but at a text's start.
+# Marks, zero-width joiners, variation selectors and skin tones: they begin no cluster, except at a text's start.
 _EXTENDS = r"[\p{GCB=Extend}\p{GCB=SpacingMark}\p{GCB=ZWJ}]"
 # Soft hyphens, direction marks and the like belong to the word they stand at; U+200B stands between two words.
 _FORMAT = r"(?:(?!\u200b)(?=\p{GCB=Control})\p{Cf})*"
@@ -44,7 +44,7 @@ _KINDS = regex.compile(
     rf"|(?P<letters>{_CLUSTER}))|(?P<symbol>[^\p{{L}}\p{{N}}_]+$)|(?P<token>)"
 )
 CHINESE = "Chinese characters"
-SCRIPTS = {  # scripts without blanks, as a person calls them
+SCRIPTS = {  # names of scripts without blanks, for messages
     CHINESE: regex.compile(r"\p{Han}"),
     "Hiragana": regex.compile(r"\p{Hiragana}"),
     "Thai": regex.compile(r"\p{Thai}"),
@@ -73,42 +73,42 @@ def split(text: str) -> tuple[list[str], list[str]]:
 
 @lru_cache(maxsize=1 << 16)
 def _cut(token: str) -> tuple[str, ...]:
-    """Cut what stands between two blanks: no word reaches over one. Most tokens come again and again."""
+    """Cut the text between two blanks into words; cached, since most tokens repeat."""
     if token.isascii() and token.isalnum():
         return (token,)
     return tuple(match.group() for match in _WORD.finditer(token))
 
 
 def join(words: list[str], blanks: list[str]) -> str:
-    """Put words together with the blanks that stood before them; the first one's blank is left out."""
+    """Join words with the blanks before them; the blank before the first word is left out."""
     return "".join(blank + word for blank, word in zip(blanks, words, strict=True)).strip(" ")
 
 
 @lru_cache(maxsize=1 << 16)
 def kind_of(word: str) -> str:
-    """Say what a word is to its neighbours: letters, character, katakana, symbol, token ("'s", "-lrb-") or part.
+    """Return the kind of a word: letters, character, katakana, symbol, token ("'s", "-lrb-") or part.
 
-    Between neighbours without blanks, a word of another kind could run together with them. A part (marks or a skin tone
-    without what they belong to) sticks to whatever stands before it.
+    Where words follow each other without blanks, replacing one by a word of another kind could join it with its
+    neighbours. A part (marks or a skin tone without their base character) joins whatever is before it.
     """
     return _KINDS.match(word).lastgroup
 
 
 def scripts_in(text: str) -> list[str]:
-    """Name the scripts without blanks that a text has letters of."""
+    """Name the scripts without blanks whose letters a text contains."""
     return [] if text.isascii() else [name for name, letters in SCRIPTS.items() if letters.search(text)]
 
 
 def same_form(text: str) -> str:
-    """Fold Unicode form (NFKC) and leave out characters that are not seen (soft hyphens, zero-width, directions)."""
+    """Normalise to NFKC and drop invisible characters (soft hyphens, zero-width characters, direction marks)."""
     return text if text.isascii() else unicodedata.normalize("NFKC", _UNSEEN.sub("", text))
 
 
 def normalised(text: str) -> str:
-    """Fold Unicode form, unseen characters, case and blanks: texts that differ in nothing else are the same text.
+    """Normalise Unicode form, invisible characters, case and blanks: texts with equal results count as the same text.
 
-    NFKC and not NFC, because what is compared here is whether a person reads the same: full-width letters, ligatures
-    and no-break blanks are spellings, and a dev text that is missed costs more than a training row too few.
+    NFKC and not NFC, since texts that look the same to a reader should be equal: full-width letters, ligatures,
+    no-break blanks. A dev text left in the training set costs more than a training row that is dropped by mistake.
     """
     folded = same_form(text).casefold()
     return " ".join((folded if folded.isascii() else unicodedata.normalize("NFKC", folded)).split())

@@ -1,8 +1,8 @@
-"""How a text table is cut: its delimiter, and whether its cells are quoted. First lines → delimiter, yes or no.
+"""Detect the delimiter of a text table, and whether its cells are quoted: first lines → delimiter, yes or no.
 
-Both are found out where nobody said: the delimiter from the first lines, the quoting of a TSV file from the first
-lines that hold a quote. GLUE's TSV is unquoted (a quote is a character like any other); pandas, R and spreadsheets
-quote the cells that need it. Until the first quote both read the same.
+If the user does not give them, the delimiter is detected from the first lines, quoting from the first lines that have
+a quote. GLUE's TSV is unquoted (a quote is a character like any other); pandas, R and spreadsheets quote the cells that
+need it. Without a quote both read the same.
 """
 
 import csv
@@ -24,12 +24,12 @@ _PROPER = re.compile(r'"[^"]*(?:""[^"]*)*"')
 
 
 def delimiter_name(delimiter: str) -> str:
-    """Name a delimiter for a person."""
+    """Return the name of a delimiter, for messages."""
     return next((name for name, sign in DELIMITERS.items() if sign == delimiter), repr(delimiter))
 
 
 def said_delimiter(source: Source) -> str | None:
-    """Read the delimiter that the user named: by a word, or as itself."""
+    """Return the delimiter that the user gave, by name (`tab`) or as the character; None if not given."""
     said = source.delimiter
     if said is None:
         return None
@@ -42,13 +42,13 @@ def said_delimiter(source: Source) -> str | None:
 
 
 def csv_delimiter(source: Source, lines: Sequence[str]) -> str:
-    """Find the delimiter of a file with quoted cells: the one that cuts its first lines best."""
+    """Detect the delimiter of a file with quoted cells: the one that splits its first lines best."""
     said = said_delimiter(source) or spreadsheet_delimiter(lines)
     return said or max(DELIMITERS.values(), key=lambda sign: _score(source, lines, sign))
 
 
 def tsv_delimiter(source: Source, lines: Sequence[str]) -> str:
-    """Find the delimiter of a `.tsv` file: a tab, unless no line has one and another cuts out well-known names."""
+    """Detect the delimiter of a `.tsv` file: a tab, unless no line has one and another yields well-known names."""
     if said := said_delimiter(source) or spreadsheet_delimiter(lines):
         return said
     if any("\t" in line for line in lines):
@@ -59,7 +59,7 @@ def tsv_delimiter(source: Source, lines: Sequence[str]) -> str:
 
 
 def spreadsheet_delimiter(lines: Sequence[str]) -> str | None:
-    """Read the line `sep=;` that Excel puts first."""
+    """Return the delimiter from the line `sep=;` that Excel writes first; None without such a line."""
     found = _SAID.match(lines[0]) if lines else None
     return found[1] if found else None
 
@@ -67,9 +67,8 @@ def spreadsheet_delimiter(lines: Sequence[str]) -> str | None:
 def looks_quoted(lines: Sequence[str], delimiter: str, width: int) -> bool:
     """Tell whether lines of a TSV file, from the first quote on, have quoted cells. `width`: columns of the file.
 
-    A quoted cell begins and ends with a quote, and every quote inside is doubled. One cell that holds a quote and is
-    not so written speaks against it. One that needed no quotes (`"Why me?"`) may be a quotation, unless its whole
-    column is written so.
+    A quoted cell begins and ends with a quote, and quotes inside are doubled. One cell that breaks this rule means no
+    quoting. A cell that did not need quotes (`"Why me?"`) may be a quotation, unless its whole column has them.
     """
     rows = [line.split(delimiter) for line in lines if line]
     if all(len(cells) == width for cells in rows):
@@ -81,7 +80,7 @@ def looks_quoted(lines: Sequence[str], delimiter: str, width: int) -> bool:
 
 
 def _column_quoted(rows: Sequence[Sequence[str]]) -> bool:
-    """Tell whether all cells of some column, of two at least, are written with quotes."""
+    """Tell whether some column has quotes around all its cells, in two rows at least."""
     return len(rows) > 1 and any(all(cell[:1] == '"' for cell in column) for column in zip(*rows, strict=True))
 
 
@@ -107,9 +106,9 @@ def _parses(text: str, delimiter: str, width: int) -> bool:
 
 
 def _score(source: Source, lines: Sequence[str], sign: str) -> tuple[int, int, float, int]:
-    """How well a delimiter cuts: (names the user gave, well-known names, share of rows as wide as most, labels).
+    """Rate a delimiter: (names the user gave, well-known names, share of rows with the most common width, labels).
 
-    labels: more where a column of labels is cut out, and more for shorter ones: the wrong delimiter leaves a tail.
+    labels: higher if a column of labels results, and for shorter labels: a wrong delimiter leaves a tail on them.
     """
     rows = [cells for cells in _cut(lines, sign) if cells]
     if not rows:
@@ -127,7 +126,7 @@ def _score(source: Source, lines: Sequence[str], sign: str) -> tuple[int, int, f
 
 
 def _cut(lines: Sequence[str], sign: str) -> list[list[str]]:
-    """Cut lines as CSV does, up to the first one it cannot cut."""
+    """Split lines as CSV, up to the first line that is no valid CSV."""
     rows = []
     try:
         for cells in islice(csv.reader((f"{line}\n" for line in lines), delimiter=sign), len(lines)):

@@ -1,4 +1,4 @@
-"""A Hugging Face dataset, by name or from a directory of `save_to_disk` → rows.
+"""Read a Hugging Face dataset, from the hub or from a directory of `save_to_disk`: address → rows.
 
 `hf:NAME[:config][@split]` and `disk:PATH[@split]`; without a split, `train` or the only one. Class labels become
 their names (see `class_names.py`).
@@ -26,12 +26,12 @@ def read_rows(source: Source) -> Iterator[Row]:
 
 
 def read_names(source: Source) -> dict[str, tuple[str, ...]]:
-    """The names of class labels that a dataset itself knows: column -> names in the order of their ids."""
+    """Read the class names in a dataset's metadata: column -> names in the order of their ids."""
     return names_of(open_rows(str(source.path)).features)
 
 
 def split_name(address: str) -> tuple[str, str | None, str | None]:
-    """Take apart an address: `hf:glue:sst2@validation` -> (glue, sst2, validation); `disk:DIR` -> (DIR, None, None)."""
+    """Parse an address: `hf:glue:sst2@validation` -> (glue, sst2, validation); `disk:DIR` -> (DIR, None, None)."""
     prefix, _, rest = address.partition(":")
     name, at, split = rest.rpartition("@")
     if not at:
@@ -45,7 +45,7 @@ def split_name(address: str) -> tuple[str, str | None, str | None]:
 
 
 def open_rows(address: str) -> Any:
-    """Open the chosen split of a data set."""
+    """Open the chosen split of a dataset."""
     try:
         import datasets
     except ImportError:

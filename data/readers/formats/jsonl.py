@@ -1,7 +1,7 @@
-"""One JSON object a line, or one array of objects → rows.
+"""Read JSON Lines, or one JSON array of objects → rows.
 
-Columns are the keys of the first object; a later one may lack some. Which of the two a file is, its first character
-says, whatever its ending.
+Columns are the keys of the first object; later objects may lack some. The first character of a file decides which of
+the two it is, whatever its ending.
 """
 
 import json
@@ -17,7 +17,7 @@ from data.readers.source import BadRow, Row, Rows, Source
 
 
 def read_rows(source: Source) -> Rows:
-    """Stream the objects of a file in order; `Row.line` is the line of an object, in an array its number."""
+    """Stream the objects of a file in order; `Row.line` is the object's line, or its number in an array."""
     about: list[str] = []
     return Rows(_rows(source, about), about)
 
@@ -40,7 +40,7 @@ def _rows(source: Source, about: list[str]) -> Iterator[Row]:
 
 
 def _line_objects(source: Source, stream: BinaryIO) -> Iterator[tuple[int, Any]]:
-    """Parse each line that is not blank; a file that is one object around its rows is refused."""
+    """Parse each line that is not blank. Errors: the file is one object that contains the rows."""
     lines = lines_of(source, stream)
     number, line = next(((number, line) for number, line in lines if line.strip()), (0, "null"))
     value = _parsed(source, number, line, first=True) if number else None
@@ -60,7 +60,7 @@ def _line_objects(source: Source, stream: BinaryIO) -> Iterator[tuple[int, Any]]
 
 
 def _parsed(source: Source, number: int, line: str, *, first: bool = False) -> Any:
-    """Parse a line, or say why it cannot be parsed. ValueError is also a number of more than 4,300 digits."""
+    """Parse a line. Errors: no JSON, or a number of more than 4,300 digits (both ValueErrors of `json`)."""
     try:
         return json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -70,7 +70,7 @@ def _parsed(source: Source, number: int, line: str, *, first: bool = False) -> A
 
 
 def _is_row(source: Source, value: dict[str, Any]) -> bool:
-    """Tell a row from an object around rows: a named or well-known column, or no value that is nested."""
+    """Tell whether an object is a row: it has a named or well-known column, or no nested value."""
     named = any(key in source.asked or key.casefold() in KNOWN for key in value if not isinstance(value[key], dict))
     return named or not any(isinstance(item, dict | list) for item in value.values())
 

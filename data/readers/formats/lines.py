@@ -1,8 +1,8 @@
-"""A text file as numbered lines: bytes → (line number, text). Files packed by gzip are unpacked, whatever their name.
+"""Read a text file line by line: file → (line number, text). Gzip is detected by content, whatever the name.
 
-Lines end at "\\n" and nowhere else: `str.splitlines` would also cut at U+0085 and U+2028, which stand inside real
-texts. Bytes are decoded line by line, so that bad encoding is reported with its line. Memory is one line: one of more
-than `LONGEST` bytes is refused, so that a few kilobytes of gzip do not unpack to gigabytes.
+Lines end at "\\n" only: `str.splitlines` would also cut at U+0085 and U+2028, which occur inside real texts. Bytes are
+decoded line by line, so that bad encoding is reported with its line. Only one line is in memory; a line of more than
+`LONGEST` bytes is refused, so that a few kilobytes of gzip cannot decompress to gigabytes.
 """
 
 import codecs
@@ -58,14 +58,14 @@ def lines_of(source: Source, stream: BinaryIO) -> Iterator[tuple[int, str]]:
 
 @contextmanager
 def opened(source: Source) -> Iterator[BinaryIO]:
-    """Open a file for reading bytes, through gzip if its first two bytes say so. It can be peeked into."""
+    """Open a file for reading bytes, decompressed if its first two bytes are gzip's. The stream has `peek`."""
     with open_file(source) as stream:
         packed = stream.peek(2)[:2] == GZIP  # type: ignore[attr-defined]
         yield cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if packed else stream
 
 
 def open_file(source: Source) -> BinaryIO:
-    """Open a file for reading bytes; what is missing or closed to us is a clear error."""
+    """Open a file for reading bytes. Errors: missing, a directory, or without permission."""
     path = Path(source.path)
     try:
         return path.open("rb")
@@ -82,7 +82,7 @@ def open_file(source: Source) -> BinaryIO:
 
 
 def damaged(source: Source, where: str, error: Exception) -> PotstillError:
-    """Make the error of gzip data that is cut off or damaged after some place."""
+    """Make the error for gzip data that is cut off or damaged. where: the last place that was read."""
     return PotstillError(
         f"{source.path}: the gzip data is cut off or damaged after {where} ({error})",
         hint="fetch or make the file again",

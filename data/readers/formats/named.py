@@ -7,7 +7,7 @@ from data.errors import BAD_DATA, PotstillError
 
 
 def names_of(features: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """The names of each column of class labels, in the order of their ids. features: of `datasets`, or their JSON."""
+    """Return column -> class names in the order of their ids. features: of the library `datasets`, or their JSON."""
     found = {}
     for column, feature in features.items():
         names = feature.get("names") if isinstance(feature, Mapping) else getattr(feature, "names", None)
@@ -17,7 +17,7 @@ def names_of(features: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
 
 def name_of(value: Any, names: Sequence[str], where: str) -> Any:
-    """The name of an id; -1 and a missing value are no label. Errors: an id without a name (BAD_DATA)."""
+    """Return the name of an id; -1 and a missing value are no label. Errors: an id without a name (BAD_DATA)."""
     if value is None or value != value or value == -1:
         return None
     if not isinstance(value, int | float):

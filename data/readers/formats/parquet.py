@@ -1,6 +1,6 @@
-"""A Parquet file → rows, a slice of a row group at a time. Columns of lists, bytes and structures are not read.
+"""Read a Parquet file → rows, a slice of a row group at a time. Columns of lists, bytes and structures are skipped.
 
-The file may come from anywhere: memory is bounded by the slice, whatever the file says of itself.
+The file is not trusted: memory is bounded by the slice, whatever sizes the file claims.
 """
 
 import json
@@ -46,7 +46,7 @@ def read_rows(source: Source) -> Iterator[Row]:
 
 
 def read_names(source: Source) -> dict[str, tuple[str, ...]]:
-    """The names of class labels in the metadata that `datasets` writes: column -> names in the order of their ids."""
+    """Read the class names in the metadata that `datasets` writes: column -> names in the order of their ids."""
     with parquet_guard.opened(Path(source.path)) as file:
         written = (file.schema_arrow.metadata or {}).get(b"huggingface", b"")
     try:
@@ -57,16 +57,16 @@ def read_names(source: Source) -> dict[str, tuple[str, ...]]:
 
 
 def _listed_labels(source: Source) -> dict[str, list[str]]:
-    """Columns of lists that hold labels, with a list in the place of their values: it is refused when it is read."""
+    """Return the label columns that hold lists, with a list as the value of every row: reading it as a label fails."""
     with parquet_guard.opened(Path(source.path)) as file:
         lists = [field.name for field in file.schema_arrow if pa.types.is_nested(field.type)]
     return {name: ["…"] for name in lists if name == source.label or name.casefold() in LABELS}
 
 
 def _columns(source: Source) -> tuple[list[str], list[str]]:
-    """The columns to read; and those of texts in a dictionary, kept as one: decoded, a row may repeat a megabyte.
+    """Return the columns to read, and which of them are read as dictionaries: decoded, every row may repeat a megabyte.
 
-    Of two columns of one name neither is read, and they are refused where one of them may be asked for.
+    Two columns of one name are not read, and are refused if the name may be one of the wanted columns.
     """
     path = Path(source.path)
     try:
@@ -85,7 +85,7 @@ def _columns(source: Source) -> tuple[list[str], list[str]]:
 
 
 def _values(source: Source, before: int, name: str, column: pa.Array) -> list[Any]:
-    """A column's values. A text of a dictionary is made once, however many rows have it."""
+    """Return a column's values as Python objects; a text in a dictionary is converted once, not for every row."""
     if not pa.types.is_dictionary(column.type):
         _refuse_long(source, before, name, column)
         return column.to_pylist()

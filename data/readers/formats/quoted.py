@@ -1,6 +1,6 @@
-"""Text tables with real quoting (RFC 4180): cells may hold delimiters, doubled quotes and line breaks → rows.
+"""Read tables with CSV quoting (RFC 4180) → rows: cells may contain delimiters, doubled quotes and line breaks.
 
-The delimiter is a comma, or what the first lines show (`data/readers/formats/dialect.py`).
+The delimiter is a comma, or the one detected in the first lines (see `dialect.py`).
 """
 
 import csv
@@ -32,7 +32,7 @@ def read_rows(source: Source) -> Rows:
 
 
 def quoted_records(source: Source, lines: Lines, delimiter: str) -> Records:
-    """Cut lines, numbered one after the other, into (line it begins on, cells) of each row."""
+    """Split numbered lines into records (line where the record begins, cells)."""
     csv.field_size_limit(LONGEST)
     if source.skip_bad:
         yield from _past_broken(source, lines, delimiter)
@@ -52,7 +52,7 @@ def quoted_records(source: Source, lines: Lines, delimiter: str) -> Records:
 
 
 def _past_broken(source: Source, lines: Lines, delimiter: str) -> Records:
-    """Cut lines into rows; after broken quoting go on a line further, for an opened quote may swallow many."""
+    """Split lines into records; after broken quoting go on at the next line: an open quote may swallow many lines."""
     feed = _Feed(lines)
     reader = csv.reader(feed, delimiter=delimiter, strict=True)
     while True:
@@ -70,7 +70,7 @@ def _past_broken(source: Source, lines: Lines, delimiter: str) -> Records:
 
 
 def quoted_rows(source: Source, records: Records, names: Sequence[str]) -> Iterator[Row]:
-    """Name the cells of records; a ragged one is a fault."""
+    """Turn records into rows with column names. A record with another number of cells is a fault."""
     for line, cells in records:
         if isinstance(cells, BadRow):
             yield Row(line, {}, cells)
@@ -95,7 +95,7 @@ def _table(source: Source, records: Records) -> Iterator[Row]:
 
 
 class _Feed:
-    """Lines for the csv module. Those of the row at hand are remembered, to begin again after a broken one."""
+    """Feeds lines to the csv module and keeps those of the current row, to begin again after a broken one."""
 
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
@@ -111,7 +111,7 @@ class _Feed:
         return f"{item[1]}\n"
 
     def give_back(self) -> None:
-        """Put the lines of a broken row back, but for its first one."""
+        """Put back the lines of a broken row, except its first one."""
         self._again.extendleft(reversed(self.taken[1:]))
 
 

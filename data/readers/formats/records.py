@@ -1,4 +1,4 @@
-"""One JSON array of objects, on one line or on many → its objects, in the memory of one.
+"""Stream the objects of one JSON array, on one line or on many; memory is one object.
 
 json.load would hold the whole file, and several times its size as Python objects.
 """
@@ -18,7 +18,7 @@ BETWEEN = frozenset(BLANK + ",")
 
 
 def starts_array(source: Source, stream: BinaryIO) -> bool:
-    """Tell whether a file that was just opened begins with an array; nothing is taken from it."""
+    """Tell whether an opened file begins with a JSON array, without moving the read position."""
     try:
         start = bytes(stream.peek(PIECE)[:PIECE])  # type: ignore[attr-defined]
     except DAMAGED as error:
@@ -51,7 +51,7 @@ def array_objects(source: Source, stream: BinaryIO) -> Iterator[tuple[int, Any]]
 
 
 def _longer(text: str, pieces: Iterator[str]) -> str:
-    """Read on until a text is twice as long, at most `LONGEST`: so all parsing of one element stays linear."""
+    """Read on until the text has doubled, up to `LONGEST`: so the parsing of one element is linear in its size."""
     found, length = [text], len(text)
     while length <= 2 * len(text) and length <= LONGEST and (piece := next(pieces, "")):
         found.append(piece)

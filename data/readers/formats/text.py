@@ -1,4 +1,4 @@
-"""Plain text, one unlabelled text a line → rows with the one column `text`."""
+"""Read plain text, one unlabelled text a line → rows with the column `text`."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from data.readers.source import Row, Source
 
 
 def read_rows(source: Source) -> Iterator[Row]:
-    """Stream the lines of a file; blank lines are passed over."""
+    """Stream the lines of a file as rows; blank lines are skipped."""
     for number, line in numbered_lines(source):
         if line.strip():
             yield Row(number, {"text": line})

@@ -1,8 +1,8 @@
-"""Tab-separated text: one row a line, header or none, as GLUE writes it, without quoting → rows.
+"""Read tab-separated text → rows: one row a line, with or without a header, unquoted as in GLUE.
 
-A quote is a character like any other: default CSV quoting silently loses 97 of MRPC's 3,667 training rows. Only where
-every quote of the first lines that hold one is written as quoting writes it (see `dialect.py`), cells are
-unquoted, as pandas and spreadsheets quote them; `--format tsv` says that no cell is, `--format csv` that cells are.
+A quote is a character like any other: CSV quoting would silently lose 97 of MRPC's 3,667 training rows. Only if all
+quotes in the first lines that have one follow the rules of quoting (see `dialect.py`; pandas and spreadsheets write
+such files), cells are unquoted. `--format tsv` turns that off, `--format csv` on.
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ QUOTE = '"'
 
 
 def read_rows(source: Source) -> Rows:
-    """Stream the rows of a TSV file; empty lines are passed over, a ragged row is a fault."""
+    """Stream the rows of a TSV file. Empty lines are skipped; a row with another number of cells is a fault."""
     lines = numbered_lines(source)
     start = list(islice(lines, SAMPLE))
     texts = [line for _, line in start if line]
@@ -32,7 +32,7 @@ def read_rows(source: Source) -> Rows:
 
 
 class _Table:
-    """One file as it is cut: by its delimiter, and by quotes once they turn out to be quoting."""
+    """Splits the lines of one file: by the delimiter, and from the first real quoting on as CSV."""
 
     def __init__(self, source: Source, delimiter: str, about: list[str]) -> None:
         self.source = source
@@ -40,7 +40,7 @@ class _Table:
         self.about = about
 
     def rows(self, start: list[tuple[int, str]], lines: Lines) -> Iterator[Row]:
-        """Find header and columns in the first lines, and stream all rows."""
+        """Detect header and columns in the first lines, then stream all rows."""
         if not start:
             return
         cells = start[0][1].split(self.delimiter)
@@ -56,7 +56,7 @@ class _Table:
         yield from self._cut(chain(start, lines), names, cuts, watched=watched)
 
     def _cut(self, lines: Lines, names: list[str], cuts: int, *, watched: bool) -> Iterator[Row]:
-        """Cut line by line; at the first quote, if `watched`, find out what quotes mean here."""
+        """Split line by line; at the first quote, if `watched`, detect whether cells are quoted."""
         delimiter, width = self.delimiter, len(names)
         for number, line in lines:
             if watched and QUOTE in line:
@@ -81,9 +81,9 @@ class _Table:
 
 
 def _layout(lines: list[str], delimiter: str) -> tuple[int, int]:
-    """Find (columns, cuts a line) of a file without header from its first lines.
+    """Detect (columns, splits a line) of a file without header from its first lines.
 
-    Label and text, in this order, are cut at the first tab only: further tabs belong to the text.
+    A line of a label and a text is split at the first tab only: further tabs belong to the text.
     """
     width = Counter(line.count(delimiter) + 1 for line in lines).most_common(1)[0][0]
     label_first = width == 2 and label_like([line.split(delimiter, 1)[0] for line in lines])
