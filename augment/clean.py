@@ -1,4 +1,4 @@
-"""Which rows are dropped, and why. Every dropped row is counted under one of `REASONS`."""
+"""Decide which rows are dropped. Every dropped row is counted under one of `REASONS`."""
 
 from data.example import Example
 from data.text.held_out import Guard, text_key
@@ -16,12 +16,12 @@ REASONS = {
 
 
 def original_fault(original: Example, guard: Guard) -> str | None:
-    """Say why an original is dropped on sight, None if it is not."""
+    """Return the reason why an original is dropped, or None."""
     if any(text is not None and not text.strip() for text in (original.text, original.pair)):
         return "empty"  # every character but a blank is a word or part of one (`data.text.words.split`)
     return "excluded_original" if guard and text_key(original.text, original.pair) in guard.keys else None
 
 
 def is_swapped(original: Example, guard: Guard) -> bool:
-    """Whether an original equals a dev or test pair the other way round."""
+    """Tell whether an original equals a dev or test pair with its texts swapped."""
     return bool(guard.swapped) and text_key(original.text, original.pair) in guard.swapped

@@ -1,4 +1,4 @@
-"""What the augmenter can be told. Light to import, so that `potstill --help` can show the defaults."""
+"""Options of the augmenter. No heavy imports: `potstill --help` reads the defaults."""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,7 @@
-"""Set-wide dedupe in flat memory: a stream of ids -> which rows stay. The first in rank, then in order, wins.
+"""Remove duplicates over the whole set in flat memory: a stream of ids -> which rows stay.
 
-Up to `limit` records wait in memory; beyond, they are spilled to 256 files by the first byte of their id, and each
-file is sorted alone. What stays in memory for N rows is N bits.
+Of equal ids the row of the lowest rank stays, then the first one. Up to `limit` records are kept in memory; more are
+spilled to 256 files by the first byte of their id, and each file is sorted alone. N rows need N bits of memory.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ LABELLED, UNLABELLED, SYNTHETIC = range(3)  # ranks: a labelled row beats an unl
 
 
 class Deduper:
-    """Collect the ids of a set in order, then tell the repeated ones. `directory` takes the spilled records."""
+    """Takes the ids of a set in order, then finds the repeated ones. directory: for spilled records."""
 
     def __init__(self, directory: Path, *, limit: int = LIMIT) -> None:
         self.rows = 0
@@ -109,7 +109,7 @@ def _repeated(records: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def _twins(records: np.ndarray) -> np.ndarray:
-    """Leave out what has half an id of its own, which is nearly everything: sorting by all fields takes long."""
+    """Drop records whose first half of the id is unique, nearly all of them: sorting by all fields is slow."""
     order = np.argsort(records["high"])
     high = records["high"][order]
     twin = high[1:] == high[:-1]

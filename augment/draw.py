@@ -1,7 +1,7 @@
-"""Randomness that depends on nothing but its key: (seed, recipe, original, side) and the counters (k, slot).
+"""Random numbers as a hash of a key (seed, recipe, original, side) and counters (k, slot): a counter-based generator.
 
-A counter-based generator: the number at (k, slot) is a hash, not the next of a stream. So rows don't depend on the
-number of workers, on the order of the originals or on a resume, and n_iter 10 -> 20 keeps the first 10 rows.
+There is no stream with a state, so rows don't depend on the number of workers, on the order of the originals or on a
+resume, and raising n_iter from 10 to 20 keeps the first 10 rows.
 The hash is splitmix64 (Steele, Lea and Flood 2014), once over k and once over the slot.
 """
 
@@ -9,7 +9,7 @@ import hashlib
 
 import numpy as np
 
-RECIPE = 2  # raise it whenever the same seed would draw other rows than before
+RECIPE = 2  # raise it when a change makes the same seed draw other rows
 
 GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -18,7 +18,7 @@ _S27, _S30, _S31, _S11 = (np.uint64(bits) for bits in (27, 30, 31, 11))
 
 
 def draw_key(seed: int, source_id: str, side: str) -> int:
-    """Hash what names one side ("A" or "B") of one original to 64 bits."""
+    """Return the 64-bit key of one side ("A" or "B") of one original."""
     name = f"{seed}|{RECIPE}|{source_id}|{side}".encode()
     return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "little")
 

@@ -1,8 +1,8 @@
 """The augment phase: a stream of originals -> a sealed directory of originals and synthetic rows.
 
-Tang et al. 2019, section 3.3 (arXiv 1903.12136). Stages, each on disk in `out/work` until the seal: gather (read,
-clean; once), tag (words and parts of speech; chunk by chunk), count (once), draw (chunk by chunk), compare (dedupe
-over the set; once), write (part by part), seal. `crew/crew.py` says who does what where several processes work.
+Tang et al. 2019, section 3.3 (arXiv 1903.12136). Stages, each with files in `out/work` until the end: gather (read and
+clean; once), tag (words and parts of speech; by chunk), count (once), draw (by chunk), compare (remove duplicates;
+once), write (by part), seal. `crew/crew.py` divides the work among several processes.
 """
 
 import time
@@ -37,7 +37,7 @@ from data.running.share import ALL, Share
 from data.running.stop import stoppable
 from data.tasks.task import Task
 
-# Other taggers may need libraries that the server must not have loaded, or hides: their workers start afresh.
+# Other taggers may need libraries that the fork server has not loaded, or blocks: their workers are spawned.
 PRELOADS = {"own": "augment.stages.preload_own", "none": "augment.stages.preload"}
 
 
@@ -55,17 +55,17 @@ def expand(
 ) -> Manifest:
     """Augment `examples` into the directory `out` and seal it.
 
-    examples   originals in order: split "train" first, then "unlabelled" (label None); read once, or not at all when
-               `out` is finished, so a function that opens them is welcome
-    excluded   dev and test rows; whatever equals one of them (`data.text.words.normalised`) is dropped and counted
-    made_from  role -> hash of every input file, the excluded ones too: together with the config it tells whether a
-               finished directory is this one (returned as it is) or another (refused: STALE)
-    files      tells, after the last row, what the files were read as; kept in the report
-    share      with which chunks this process begins, where several work in `out` (see `augment.crew.crew`)
+    examples   originals in order: split "train" first, then "unlabelled" (label None); read once, or not at all if
+               `out` is finished. May be a function that opens them
+    excluded   dev and test rows; rows equal to one of them (`data.text.words.normalised`) are dropped and counted
+    made_from  role -> hash of every input file, also of excluded ones: with the config it identifies the directory. A
+               finished one with the same identity is returned as it is, another one is refused (STALE)
+    files      called after the last row; returns the reports of the files, which are stored in the manifest
+    share      the chunks that this process begins with, if several work in `out` (see `augment.crew.crew`)
 
-    An interrupted run goes on with the chunks that are missing. Ids, order and content of the rows depend on
-    examples, excluded and config only: not on workers, shares or chunks. Workers import the main script: one that calls
-    this needs `if __name__ == "__main__":`. Errors: also TRY_AGAIN when a signal asked to stop.
+    An interrupted run resumes with the missing chunks. Ids, order and content of the rows depend on examples, excluded
+    and config only: not on workers, shares or chunks. Workers import the main script: a script that calls this needs
+    `if __name__ == "__main__":`. Errors: also TRY_AGAIN when a signal asked to stop.
     """
     refuse_foreign(out, "examples")
     unused = not (config.n_iter and config.p_pos)
@@ -104,7 +104,7 @@ def expand(
 
 
 def _make(crew: Crew, config: AugmentConfig, task: Task, *, read: Callable[[], None], identity: dict[str, Any]) -> None:
-    """Go through all stages, of which any may be done already, or be done by others meanwhile."""
+    """Run all stages; each may be done already, or be done by another process meanwhile."""
     started = time.perf_counter()
     work, out = crew.work, crew.work.root.parent
     crew.once("read", work.gathered_note, read)
@@ -132,7 +132,7 @@ def _make(crew: Crew, config: AugmentConfig, task: Task, *, read: Callable[[], N
 
 
 def _tag_and_draw(crew: Crew, config: AugmentConfig, task: Task, gathered: Gathered) -> None:
-    """Tag all chunks, sum up their words, draw the rows of all chunks."""
+    """Tag all chunks, count their words, draw the rows of all chunks."""
     work, chunks = crew.work, range(gathered.chunks)
     tag_jobs = [TagChunk(work, task, config, chunk) for chunk in chunks]
     row_jobs = [RowsChunk(work, task, config, chunk) for chunk in chunks]
@@ -143,9 +143,9 @@ def _tag_and_draw(crew: Crew, config: AugmentConfig, task: Task, gathered: Gathe
 
 
 def _damage(out: Path, identity: dict[str, Any]) -> dict[Path, str]:
-    """Name the files of a sealed set that are damaged, the seal itself first, and what is wrong with each.
+    """Return the damaged files of a finished directory, the manifest first, and what is wrong with each.
 
-    Errors: the set is another one (STALE); a part that is damaged does not hide that.
+    Errors: the directory is of another identity (STALE), checked even where a part is damaged.
     """
     if not (out / MANIFEST).exists():
         return {}
@@ -167,7 +167,7 @@ def _damage(out: Path, identity: dict[str, Any]) -> dict[Path, str]:
 
 
 def _set_aside(out: Path, damage: dict[Path, str], progress: Progress) -> None:
-    """Move what is damaged to quarantine: it is made again, and nothing is deleted."""
+    """Move damaged files to quarantine; they are made again, and nothing is deleted."""
     for path, why in damage.items():
         if path.is_file():
             store.move(path, out / QUARANTINE)
@@ -175,7 +175,7 @@ def _set_aside(out: Path, damage: dict[Path, str], progress: Progress) -> None:
 
 
 def _finished(out: Path, identity: dict[str, Any]) -> Manifest:
-    """Return a finished directory if it is the one asked for."""
+    """Return the manifest of a finished directory. Errors: its identity is another one (STALE)."""
     manifest = read_manifest(out, "examples")
     _refuse_other(out, manifest, identity)
     clear(out)

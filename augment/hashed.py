@@ -1,15 +1,15 @@
-"""Draw from weights so that the law is exactly theirs and a changed weight moves only the draws that it must.
+"""Draw items exactly in proportion to their weights, so that a changed weight changes only a few draws.
 
-A running sum of all weights would shift every later item when one weight grows. Here each item is cut into blocks of
-a fixed size, each block has a slot of its own in a hash table that is at most half full, and a draw tries random slots
-until it hits a block (of which the last of an item may be partly filled: the draw then hits as much of it as is there).
-Every unit of weight is hit with the same probability at every try, so an item comes as often as its weight says,
-whatever the hash does. Where a unit is added, only the draws change that come upon its slot before another.
+With a running sum over all weights, a larger weight would shift every later item. Here the weight of each item is
+divided into blocks of a fixed size, each block has its own slot in a hash table that is at most half full, and a draw
+tries random slots until it hits a block (the last block of an item may be partly filled, and is hit in that
+proportion). Every unit of weight is hit with the same probability, whatever the hash. If a unit is added, only those
+draws change that try its slot before they hit another block.
 
-Who gets a slot that two blocks want is settled as in a stable marriage: each tries slots in an order of its own, a slot
-keeps the block of the smaller hash. The outcome depends on the blocks and not on the order of placing (Naor and Teague
-2001, "Anti-persistence"; Blelloch and Golovin 2007), so it too is local. When a group's blocks pass a power of two, its
-table doubles and most of its draws change; that falls to one added word in as many as the group has.
+Two blocks that want one slot are placed as in a stable marriage: each block tries slots in its own order, and a slot
+keeps the block with the smaller hash. The result does not depend on the order of placing (Naor and Teague 2001,
+"Anti-persistence"; Blelloch and Golovin 2007), so a change is local here too. When the number of a group's blocks
+passes a power of two its table doubles and most of its draws change; of n words added to n one does that.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ import numpy as np
 
 from augment.draw import GAMMA, mix
 
-LARGEST = 17  # bits: a group of more units than this is placed in blocks of 2, 4, … units, so that tables stay small
+LARGEST = 17  # a group of more than 2^17 units gets blocks of 2, 4, … units, so that tables stay small
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Tables:
 
 
 def place(keys: np.ndarray, weights: np.ndarray, groups: np.ndarray) -> Tables:
-    """Lay out V items: uint64 hashes, whole weights from 1 (int64), and the group of each, 0 to G - 1 (int64)."""
+    """Build the tables for V items: uint64 hashes, integer weights from 1 (int64), groups 0 to G - 1 (int64)."""
     sums = np.bincount(groups, weights).astype(np.int64)
     sizes = np.int64(1) << np.maximum(0, _bits(sums - 1) - LARGEST)  # units of a whole block, by group
     size = sizes[groups]
@@ -95,5 +95,5 @@ def _settle(keys: np.ndarray, firsts: np.ndarray, shifts: np.ndarray, total: int
 
 
 def _bits(numbers: np.ndarray) -> np.ndarray:
-    """How many binary digits whole numbers below 2^53 have, int64."""
+    """Return the number of binary digits of integers below 2^53, int64."""
     return np.frexp(numbers.astype(np.float64))[1].astype(np.int64)

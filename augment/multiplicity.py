@@ -1,4 +1,4 @@
-"""How many rows came out of how many originals, by the originals' length and by operation."""
+"""Count synthetic rows and originals, by the originals' length and by operation."""
 
 from collections import Counter
 from typing import Any
@@ -12,7 +12,7 @@ LENGTHS = {"1": 1, "2": 2, "3": 3, "4-5": 5, "6-10": 10, "11-20": 20, "21+": 1 <
 
 
 class Multiplicity:
-    """Running counts over the rows that came out; a pair's length is that of both texts together."""
+    """Running counts of written rows; the length of a pair is that of both texts together."""
 
     def __init__(self) -> None:
         self._ops: Counter[str] = Counter()
@@ -29,7 +29,7 @@ class Multiplicity:
         self._originals += np.bincount(bucket[is_original], minlength=len(LENGTHS))
 
     def counts(self) -> dict[str, Any]:
-        """Spell the counts as JSON values."""
+        """Return the counts as JSON values."""
         return {"ops": dict(self._ops), "rows": self._rows.tolist(), "originals": self._originals.tolist()}
 
     def add_counts(self, counts: dict[str, Any]) -> None:
@@ -39,7 +39,7 @@ class Multiplicity:
         self._originals += np.array(counts["originals"], np.int64)
 
     def report(self) -> dict[str, Any]:
-        """Return totals and the realised factor: all rows, originals included, per original."""
+        """Return totals and the factor: all rows, originals included, per original."""
         originals, rows = int(self._originals.sum()), int(self._rows.sum())
         by_length = {
             name: {"originals": int(n), "rows": int(m), "factor": _factor(int(m), int(n))}

@@ -1,7 +1,7 @@
-"""Cut a text into words and the blanks before them, by language.
+"""Split a text into words and the blanks before them, by language.
 
-Chinese is written without blanks, so jieba finds its words; the few blanks there are (around Latin words) are kept,
-and `join` puts everything together again as it was.
+Chinese is written without blanks, so jieba finds its words; blanks (around Latin words) are kept, so `join` restores
+the text.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ _HAN = regex.compile(r"\p{Han}")
 
 
 def segmenter(language: str) -> Segment:
-    """Choose how texts of a language are cut into words."""
+    """Return the function that splits texts of a language into words."""
     return _cut_chinese() if is_chinese(language) else blank_separated.split
 
 
@@ -28,8 +28,8 @@ def is_chinese(language: str) -> bool:
 def mended(tokens: list[tuple[str, str]]) -> tuple[list[str], list[str], list[str]]:
     """Turn jieba's tokens with their tags into words, the blanks before them, and their tags.
 
-    jieba cuts what is not Chinese character by character, and so tears marks and skin tones off what they belong to.
-    So the text is cut as in every language, and then the characters of each of jieba's Chinese words are joined again.
+    jieba splits other scripts into characters, and so separates marks and skin tones from their base characters. So the
+    text is split as in every language first, and then the characters of each of jieba's Chinese words are joined.
     """
     owner = [number for number, (token, _) in enumerate(tokens) for _ in token]  # of each character
     text = "".join(token for token, _ in tokens)
@@ -51,7 +51,7 @@ def mended(tokens: list[tuple[str, str]]) -> tuple[list[str], list[str], list[st
 
 
 def import_jieba() -> None:
-    """Load jieba's dictionary quietly; say which extra has it when it is missing."""
+    """Load jieba's dictionary without its messages. Errors: not installed; the hint names the extra."""
     try:
         import jieba
     except ImportError:

@@ -1,4 +1,4 @@
-"""A text as the operations see it: words, the blanks before them, and their parts of speech; and many texts at once."""
+"""Tagged texts, one (`Tagged`) or many (`Texts`): words, the blanks before them, and their parts of speech."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -52,12 +52,12 @@ class Texts:
 
     @cached_property
     def flat(self) -> Tagged:
-        """All words as if they were those of one text, which is what word operations take."""
+        """All words as one text, the input of word operations."""
         return Tagged(self.words.to_pylist(), self.blanks.to_pylist(), self.tags.to_pylist())
 
     @cached_property
     def glued(self) -> np.ndarray:
-        """Whether a word stands against the one before, and the one after, without a blank: bool [W, 2]."""
+        """Whether a word has no blank before it, and none after it: bool [W, 2]."""
         against = pc.equal(self.blanks, "").to_numpy(zero_copy_only=False).astype(bool)
         firsts = self.starts[:-1][self.lengths > 0]
         against[firsts] = False

@@ -1,8 +1,8 @@
-"""Which words a part of speech has, and how often: the unigram distribution of the transfer set within each tag.
+"""The words of each part of speech and their counts: the unigram distribution of the originals within each tag.
 
-Counted from the tagged originals, chunk by chunk; merged as Arrow tables, which hold a word in a tenth of the memory
-of a Python dict's entry; stored sorted by tag and word, so that it does not depend on the order of counting. Drawn from
-by a hash of the tag and the word (`augment.hashed`), so that one changed text does not move the draws of all others.
+Counted from the tagged originals by chunk; merged as Arrow tables, which take a tenth of the memory of a Python dict;
+stored sorted by tag and word, so that the order of counting does not matter. Draws use a hash of tag and word
+(`augment.hashed`), so that one changed text changes only a few draws of other texts.
 """
 
 from collections.abc import Iterable
@@ -37,7 +37,7 @@ class Vocabulary:
     tables: Tables
 
     def pick(self, tags: list[str], u: np.ndarray) -> list[str]:
-        """Draw one word of each of N tags, as often as the words stand in the texts; `u` [N] from [0, 1)."""
+        """Draw one word for each of N tags, in proportion to the counts; `u` [N] from [0, 1)."""
         groups = np.fromiter(map(self.tags.__getitem__, tags), np.int64, len(tags))
         return [self.words[i] for i in self.tables.pick(groups, u).tolist()]
 
@@ -53,7 +53,7 @@ def count(texts: Iterable[Tagged]) -> pa.Table:
 
 
 def merge(tables: Iterable[pa.Table]) -> pa.Table:
-    """Sum up counts of many chunks, sorted by tag and word; memory grows with the number of different words only."""
+    """Sum the counts of many chunks, sorted by tag and word; memory grows only with the number of distinct words."""
     total, waiting, rows = SCHEMA.empty_table(), [], 0
     for table in tables:
         waiting.append(table)

@@ -1,12 +1,13 @@
-"""Several processes at one augmentation, on one machine or on many: who does what, and who waits for whom.
+"""Share one augmentation among several processes, on one machine or on many.
 
-A process does the chunks of its own share first, then every chunk that is missing and that no running process holds.
-Between two stages it waits only for what a running process holds; what is done once is done by who comes first.
-So whoever runs to the end leaves a sealed directory: the shares may start in any order, late, or never.
+A process does the chunks of its own share first, then every missing chunk that no running process has locked. Between
+two stages it waits only for chunks that a running process has locked; a step that is done once is done by the first
+process that reaches it. So every process that runs to the end leaves a sealed directory: shares may start in any order,
+late, or never.
 
-A share is a place to begin, not a limit: a task of a job array that is alone does all, and the later ones find the
-directory sealed. Locks save work and decide nothing: where a file system has none, two processes may do the same
-chunk, and both write the same bytes.
+A share is where a process begins, not a limit: a single task of a job array does all chunks, and later ones find the
+directory sealed. Locks only avoid double work: on a file system without locks two processes may do the same chunk,
+and both write the same bytes.
 """
 
 import time
@@ -38,7 +39,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Crew:
-    """One of the processes at work: its share, its own workers, and how it is told to stop."""
+    """This process: its share, its worker processes, and its stop flag."""
 
     work: Work
     share: Share
@@ -47,13 +48,13 @@ class Crew:
     progress: Progress
 
     def check(self) -> None:
-        """Raise when this process was asked to end, or when another has sealed the set. Errors: TRY_AGAIN."""
+        """Raise TRY_AGAIN if this process was asked to stop, or if another one has sealed the directory."""
         self.stop.check()
         if self.work.sealed:
             raise PotstillError(f"{self.work.root.parent} was sealed by another process", code=TRY_AGAIN)
 
     def once(self, stage: str, done: Path, make: Callable[[], object]) -> None:
-        """Call `make`, which writes `done` last, unless another process did or does: then wait for it."""
+        """Call `make`, which writes the file `done` last; if another process has done or is doing so, wait for it."""
         waited = False
         while not done.exists():
             self.check()
@@ -69,9 +70,9 @@ class Crew:
                 held.release()
 
     def each(self, stage: str, function: Callable[[Any], int], jobs: Sequence[Any], *, total: int, unit: str) -> None:
-        """Do a stage of many chunks, until every one of them is done by whomever.
+        """Run a stage until all its chunks are done, by this or other processes.
 
-        function(job) does a chunk, or finds it done, and returns how many of the `total` units it has.
+        function(job) does one chunk, or finds it done, and returns how many of the `total` units it has.
         """
         self.progress.start(stage, total=total, unit=unit)
         left, waited = in_turn(len(jobs), self.share), False
@@ -91,7 +92,7 @@ class Crew:
 
     def _wait(self, stage: str, *, told: bool) -> None:
         if not told:
-            self.progress.note(f"{stage}: another process is at what is left; waiting for it")
+            self.progress.note(f"{stage}: another process computes the remaining chunks; waiting for it")
         self.check()
         time.sleep(EVERY)
 
@@ -108,6 +109,6 @@ def do(piece: Piece) -> int | None:
 
 
 def in_turn(count: int, share: Share) -> list[int]:
-    """Put the chunks of a share first, in order; then the others from the end, where their own processes come last."""
+    """Order chunks: first those of the share; then the others from the end, which their own processes reach last."""
     own = [number for number in range(count) if share.has(number)]
     return own + [number for number in reversed(range(count)) if not share.has(number)]

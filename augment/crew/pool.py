@@ -1,4 +1,4 @@
-"""Run one function over many chunks on all cores, in order of the chunks."""
+"""Run one function over many chunks on all cores; results come in the order of the chunks."""
 
 import multiprocessing
 import os
@@ -19,7 +19,7 @@ from data.running.stop import SIGNALS
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-AHEAD = 2  # tasks in flight a worker
+AHEAD = 2  # tasks submitted ahead, for each worker
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 ROOT = Path(__file__).parents[2]
 
@@ -30,11 +30,11 @@ def cores() -> int:
 
 
 class Pool:
-    """Worker processes, started when they are first needed; with one worker this process does all itself.
+    """Worker processes, started on first use; with one worker this process does all tasks itself.
 
     Workers are never forked from this process: a forked child copies locks that other threads hold, and random states.
-    They are spawned; or, where `preload` names a module, forked from a server of one thread that has that module
-    loaded, so that imports and models are loaded once and not by every worker. The server stays for the next pool.
+    They are spawned; or, if `preload` names a module, forked from a single-threaded server that has loaded this module,
+    so that imports and models are loaded once. The server is kept for the next pool.
     """
 
     def __init__(self, workers: int, *, preload: str | None = None) -> None:
@@ -43,7 +43,7 @@ class Pool:
         self._executor: ProcessPoolExecutor | None = None
 
     def warm(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Start the server, or the workers and let each call a function, while this process does something else."""
+        """Start the server, or start the workers and let each call `function`, without waiting."""
         if self._workers > 1 and self._executor is None:
             executor = self._started()
             if not self._preload:  # forking from a server that is still loading would make this process wait for it
@@ -70,7 +70,7 @@ class Pool:
                 future.cancel()
 
     def close(self) -> None:
-        """End the workers after the tasks they are at."""
+        """End the workers after their current tasks."""
         if self._executor is not None:
             self._executor.shutdown(cancel_futures=True)
             self._executor = None
@@ -83,9 +83,9 @@ class Pool:
 
 
 def _server(preload: str) -> Any:
-    """Start the server, where there is none yet, and return the context that forks workers from it.
+    """Start the server, if there is none yet, and return the context that forks workers from it.
 
-    It must find our packages where this process did: a working directory may have folders of the same names.
+    The server gets this process's import path: a working directory may have folders with the names of our packages.
     """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
@@ -113,7 +113,7 @@ def _environment(**values: str) -> Iterator[None]:
 
 
 def _start_worker() -> None:
-    """Leave signals to the parent, which ends the pool, and keep numeric libraries to one thread a worker."""
+    """Set up a worker: the parent handles signals, and numeric libraries use one thread."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     os.environ.update(ONE_THREAD)
@@ -121,7 +121,7 @@ def _start_worker() -> None:
 
 
 def _end_with_parent() -> None:
-    """End when the parent was killed: the workers of a pool would wait for its next task for ever."""
+    """End this process when the parent is killed; else it would wait for the next task for ever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

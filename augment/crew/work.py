@@ -1,7 +1,7 @@
-"""The work directory of an unfinished augmentation: which files it holds, and whether they belong to this run.
+"""The work directory of an unfinished augmentation: the names of its files, and the identity of the run.
 
-Every file appears whole or not at all, and holds the same bytes whoever writes it; a chunk is done when its last file
-is there. So an interrupted run goes on with the chunks that are missing, and several may work at once.
+Every file appears complete or not at all, with the same bytes whichever process writes it; a chunk is done when its
+last file exists. So an interrupted run resumes with the missing chunks, and several processes may work at once.
 """
 
 import shutil
@@ -20,7 +20,7 @@ from data.layout import CLAIMS, MANIFEST, WORK
 from data.running.claims import if_alone
 
 NOTE = "identity.json"
-TRIES, EVERY = 20, 0.05  # looks, and seconds between them, at a name that is reserved and not written yet
+TRIES, EVERY = 20, 0.05  # tries, and seconds between them, to read a file whose name is reserved but not written yet
 LIBRARIES = (
     "jieba",
     "nltk",
@@ -28,7 +28,7 @@ LIBRARIES = (
     "pyarrow",
     "regex",
     "spacy",
-)  # another version may tag, draw or store in another way
+)  # another version may give other tags, draws or files
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Work:
 
     @property
     def sealed(self) -> bool:
-        """Whether the set is finished, by this process or another: then nothing in here matters any more."""
+        """Whether the directory is sealed, by this process or another; then the work directory is not needed."""
         return (self.root.parent / MANIFEST).exists()
 
     @property
@@ -85,18 +85,18 @@ class Work:
         return self.root / f"part-{part:05d}.json"
 
     def claims(self, stage: str) -> Path:
-        """Where the claims on the chunks of a stage lie."""
+        """The folder of the locks on the chunks of a stage."""
         return self.root / stage
 
     @contextmanager
     def spill(self) -> Iterator[Path]:
-        """Make a directory for what does not fit into memory, of this process alone."""
+        """Make a directory for data that does not fit into memory, used by this process only."""
         with TemporaryDirectory(prefix="spill-", dir=self.root) as folder:
             yield Path(folder)
 
 
 def tidy(root: Path, identity: dict[str, Any]) -> None:
-    """Remove what is of another identity, and what interrupted writers left. Only for who is alone in the directory."""
+    """Remove files of another identity, and temporary ones. Only to be called while no other process works there."""
     note = root / NOTE
     if _read(note) != identity:
         note.unlink(missing_ok=True)  # first, so that half a removal is never taken for a run to go on with
@@ -109,10 +109,10 @@ def tidy(root: Path, identity: dict[str, Any]) -> None:
 
 
 def clear(out: Path) -> None:
-    """Remove what only an unfinished set needs, and what killed writers left beside a finished one.
+    """Remove the work directory of a finished set, and temporary files of killed writers.
 
-    Others who are present still write, and do not know yet that it is in vain: the last one to leave does it. Where
-    there are no locks nobody is known to be the last: `work` goes, and temporary files stay.
+    Other processes may still write: the last one that ends calls this with effect. On a file system without locks
+    `work` is removed, and temporary files stay.
     """
     root = out / WORK
 
@@ -127,7 +127,7 @@ def clear(out: Path) -> None:
 
 
 def open_work(root: Path, identity: dict[str, Any]) -> Work:
-    """Begin, or join what others began with the same identity. Errors: STALE where theirs is another."""
+    """Begin a work directory, or join one of the same identity. Errors: it has another identity (STALE)."""
     note = root / NOTE
     if not store.put_json(note, identity) and (there := _settled(note, identity)) != identity:
         raise PotstillError(
@@ -139,7 +139,7 @@ def open_work(root: Path, identity: dict[str, Any]) -> Work:
 
 
 def differences(there: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
-    """Say which values of two identities differ, one sentence each."""
+    """Return a sentence for each value that differs between two identities."""
     return [
         f"{name} {key} was {there.get(name, {}).get(key)!r}, is {wanted[name].get(key)!r}"
         for name in wanted
@@ -149,7 +149,7 @@ def differences(there: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
 
 
 def versions() -> dict[str, str]:
-    """Name the versions of the libraries that machines must share to work on one set."""
+    """Return the versions of the libraries that must be the same on all machines that work on one set."""
     found = {}
     for name in LIBRARIES:
         try:
@@ -160,7 +160,7 @@ def versions() -> dict[str, str]:
 
 
 def _settled(note: Path, identity: dict[str, Any]) -> dict[str, Any]:
-    """Read an identity that others put; one whose name stays reserved is ours to write: who reserved it was killed."""
+    """Read an identity that another process puts; if it never fills the reserved file, it was killed: write ours."""
     for _ in range(TRIES):
         if there := _read(note):
             return there
@@ -170,7 +170,7 @@ def _settled(note: Path, identity: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read(note: Path) -> dict[str, Any]:
-    """Read an identity; {} where there is none, or half of one (a crash where a file system has no hard links)."""
+    """Read an identity; {} if there is none, or a torn one (a crash on a file system without hard links)."""
     try:
         found = store.read_json(note)
     except PotstillError:

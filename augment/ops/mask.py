@@ -1,4 +1,4 @@
-"""Mask a word: what the teacher makes of the text without it shows how much the word matters."""
+"""Mask a word: the teacher's answer to the text without it shows how much the word matters."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from data.example import MASK
 
 
 def replace(text: Tagged, positions: np.ndarray, u: np.ndarray, vocabulary: Vocabulary | None) -> list[str]:
-    """Put the mask sentinel at every hit; each tokenizer's own mask token takes its place later."""
+    """Return the mask sentinel for every hit; later phases replace it by the tokenizer's mask token."""
     return [MASK] * len(positions)
 
 

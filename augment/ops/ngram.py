@@ -1,7 +1,7 @@
-"""Keep one n-gram of a text and drop the rest: n uniform from 1 to `ngram_max`, every position alike.
+"""Keep one n-gram of a text and drop the rest: n uniform from 1 to `ngram_max`, start uniform.
 
-A text of fewer than n words is kept whole. Others keep the inverse (the text without the span), or never reach the
-last position; a test holds both.
+A text of fewer than n words is kept whole. Some other implementations keep the text without the n-gram, or never choose
+the last position; a test checks both.
 """
 
 import numpy as np

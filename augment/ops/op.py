@@ -1,4 +1,4 @@
-"""What an operation on a text is. Word operations share one draw a word; cuts come after them."""
+"""Types of operations on a text. Word operations share one draw a word; cuts come after them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class WordOp:
 
 @dataclass(frozen=True)
 class CutOp:
-    """Keep one stretch of a text. K: rows.
+    """Keep one contiguous span of a text. K: rows.
 
     draws  how many uniform draws one row takes
     spans  (u float64 [K, draws], lengths int64 [K], config) -> (starts, stops), int64 [K] each

@@ -1,6 +1,6 @@
-"""Replace a word by one of the same part of speech, drawn as often as it stands in the transfer set.
+"""Replace a word by one of the same part of speech, drawn in proportion to its frequency in the texts.
 
-The draw may hit the word itself, as in the paper: a frequent word is kept more often than a rare one.
+The draw may return the word itself, as in the paper: a frequent word is kept more often than a rare one.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
-"""Many texts of one side -> their edited texts, one for each draw. Pure: words, keys and the rules in, texts out.
+"""Edit many texts of one side: texts, draws and config -> one edited text for each draw. A pure function.
 
-All draws of a chunk at once, in numpy and Arrow: an edited text is a run of pieces (words with the blanks before
-them), so all texts together are one gather of pieces, cut at the rows' ends.
+All draws of a chunk are made at once, in numpy and Arrow: an edited text is a sequence of words with the blanks before
+them, so all edited texts are one `take` on the words of all texts.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from augment.rows.neighbours import sticking
 from augment.tagged import Texts, says_nothing
 from augment.vocabulary import Vocabulary
 
-# What an edit changed is a set of bits, one per operation: OP_NAMES[bits] is its name ("mask+ngram"; 0: nothing).
+# The operations that changed a text are a set of bits: OP_NAMES[bits] is their name ("mask+ngram"; 0: nothing).
 OP_NAMES = tuple("+".join(name for i, name in enumerate(OPS) if bits >> i & 1) for bits in range(1 << len(OPS)))
 _BELOW_ONE = 1 - 2.0**-53  # rounding must not push a draw out of its interval
 _CUT_DRAWS = sum(op.draws for op in CUT_OPS.values())
@@ -34,7 +34,7 @@ class Draws:
 
 @dataclass(frozen=True)
 class Edited:
-    """R edited texts: words joined, what changed (index of OP_NAMES), whether but masks and punctuation are left."""
+    """R edited texts: the joined words, operations (index of OP_NAMES), whether only masks and punctuation are left."""
 
     text: pa.StringArray
     changed: np.ndarray
@@ -43,7 +43,7 @@ class Edited:
 
 @dataclass(frozen=True)
 class Spans:
-    """What the cuts leave of R texts: text `source`, its words from `starts` to before `stops`, int64 [R] each."""
+    """The words kept by cuts, for R texts: of text `source` the words `starts` to `stops` - 1, int64 [R] each."""
 
     source: np.ndarray
     starts: np.ndarray
@@ -52,7 +52,7 @@ class Spans:
 
 @dataclass(frozen=True)
 class Hits:
-    """H words that word operations hit: row and column, int64 [H], the operation's number, and the new words."""
+    """H replaced words: row and column, int64 [H], the index of the operation, and the new words."""
 
     rows: np.ndarray
     columns: np.ndarray
@@ -68,7 +68,7 @@ NO_HITS = Hits(_NONE, _NONE, _NONE, pa.array([], pa.string()))
 
 
 def edit(texts: Texts, draws: Draws, config: AugmentConfig, vocabulary: Vocabulary | None) -> Edited:
-    """Make the edited text of every draw; it depends on its text, key and k only."""
+    """Return the edited text of every draw; it depends only on its text, key and k."""
     u = uniforms(draws.keys, draws.ks, _CUT_DRAWS)  # slots: the cuts' draws, then one draw a word
     spans, changed = _cut(u, draws.source, texts.lengths[draws.source], config)
     hits = _hit_words(texts, draws, spans, config, vocabulary)
@@ -80,7 +80,7 @@ def edit(texts: Texts, draws: Draws, config: AugmentConfig, vocabulary: Vocabula
 
 
 def join(texts: Texts, spans: Spans, hits: Hits = NO_HITS) -> pa.StringArray:
-    """Put the words of every span together, with those that hits put in their places; the first blank is left out."""
+    """Join the words of every span, with `hits` replaced; the blank before the first word is left out."""
     kept = spans.stops - spans.starts
     ends = np.cumsum(kept)
     firsts = ends - kept
@@ -112,10 +112,10 @@ def _words_left(texts: Texts, spans: Spans, hits: Hits) -> np.ndarray:
 
 
 def _hit_words(texts: Texts, draws: Draws, spans: Spans, config: AugmentConfig, vocabulary: Vocabulary | None) -> Hits:
-    """Share every word's ONE draw among the word operations, so that they exclude each other.
+    """Choose the operation of every word by ONE draw, so that operations exclude each other.
 
-    Within an operation's interval the draw is uniform again: it also decides which word comes instead. Hits that a cut
-    drops, that put a word in its own place, or whose new word would run together with a neighbour, are left out.
+    Each operation has an interval of [0, 1); within it the draw is uniform again, and also chooses the new word. Left
+    out are words that a cut drops, replacements by the same word, and new words that would join with a neighbour.
     """
     rates = [op.rate(config) for op in WORD_OPS.values()]
     bounds = np.cumsum([0.0, *rates])
@@ -147,7 +147,7 @@ def _concat(hits: list[Hits]) -> Hits:
 
 
 def _cut(u: np.ndarray, source: np.ndarray, lengths: np.ndarray, config: AugmentConfig) -> tuple[Spans, np.ndarray]:
-    """Apply the cuts one after the other to texts of `lengths` words; tell the changed bits, int64 [R], too."""
+    """Apply the cuts one after the other to texts of `lengths` words; return spans and changed bits, int64 [R]."""
     starts = np.zeros(len(u), np.int64)
     bits = np.zeros(len(u), np.int64)
     draws = 0

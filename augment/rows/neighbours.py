@@ -1,6 +1,6 @@
-"""Which new words would run together with a neighbour that stands against them without a blank.
+"""Find replacements that would join with a neighbour that has no blank before or after the word.
 
-"great😀" must not become "greatfilm", nor "a(b" "a.b". Between blanks any word of the tag may come, as in the paper.
+"great😀" must not become "greatfilm", nor "a(b" "a.b". Between blanks any word of the tag is allowed, as in the paper.
 """
 
 import numpy as np
@@ -11,11 +11,11 @@ from augment.tagged import Texts
 from data.example import MASK
 from data.text.words import JOINERS, kind_of
 
-_PART = r"^[\pM\x{200D}\x{1F3FB}-\x{1F3FF}]"  # half a character: it would stick to whatever stands before it
+_PART = r"^[\pM\x{200D}\x{1F3FB}-\x{1F3FF}]"  # half a character: it would join with whatever is before it
 
 
 def sticking(texts: Texts, places: np.ndarray, words: pa.StringArray) -> np.ndarray:
-    """Tell which new words must not stand at their places (numbers of words of all texts, int64 [N]): bool [N]."""
+    """Tell which new words would join with a neighbour: bool [N]. places: indices into all words, int64 [N]."""
     found = pc.match_substring_regex(words, _PART).to_numpy(zero_copy_only=False).astype(bool)
     glued = texts.glued[places]
     asked = np.flatnonzero(glued.any(axis=1) & pc.not_equal(words, MASK).to_numpy(zero_copy_only=False).astype(bool))

@@ -1,4 +1,4 @@
-"""Drawn rows -> which of them stay, and how many go for which reason of `clean.REASONS`."""
+"""Check synthetic rows -> the rows that stay, and counts of dropped ones by reason (`clean.REASONS`)."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -33,9 +33,9 @@ class Rows:
 
 
 def screen(rows: Rows, originals: list[list[pa.StringArray]], guard: frozenset[str]) -> tuple[np.ndarray, Counter[str]]:
-    """Choose the good rows: numbers in order, int64, and the count of every fault.
+    """Return the indices of good rows in order, int64, and the number of dropped rows by reason.
 
-    originals  texts that no row may have, by the number of the original: one string array [N] a side, as in `rows`
+    originals  texts that no row may equal, by the number of the original: one string array [N] a side, as in `rows`
     guard      keys of the dev and test texts
     """
     codes = _codes([rows.texts, *originals])
@@ -52,7 +52,7 @@ def screen(rows: Rows, originals: list[list[pa.StringArray]], guard: frozenset[s
 
 
 def _codes(groups: list[list[pa.StringArray]]) -> list[np.ndarray]:
-    """Number the different texts, or pairs of texts, of some groups: int64 of the length of each group."""
+    """Number the distinct texts, or pairs of texts, of some groups: int64, one array a group."""
     codes = np.zeros(1, np.int64)
     for texts in zip(*groups, strict=True):  # of one side
         side = _encode(pa.concat_arrays(texts))
@@ -62,17 +62,17 @@ def _codes(groups: list[list[pa.StringArray]]) -> list[np.ndarray]:
 
 
 def _first(keys: np.ndarray) -> np.ndarray:
-    """Tell which keys come for the first time, bool [R]."""
+    """Tell which keys occur for the first time, bool [R]."""
     return np.diff(np.maximum.accumulate(_encode(pa.array(keys))), prepend=-1) > 0
 
 
 def _encode(values: pa.Array) -> np.ndarray:
-    """Number the different values in the order of their first coming, int64 [R]."""
+    """Number the distinct values in the order of their first occurrence, int64 [R]."""
     return values.dictionary_encode().indices.to_numpy().astype(np.int64)
 
 
 def _leaks(rows: Rows, guard: frozenset[str]) -> np.ndarray:
-    """Tell which rows equal a dev or test text. A text with a mask never does, and need not be hashed."""
+    """Tell which rows equal a dev or test text. Texts with a mask never do, and are not hashed."""
     plain = np.ones(len(rows.op), bool)
     for texts in rows.texts:
         plain &= ~pc.match_substring(texts, MASK).to_numpy(zero_copy_only=False)

@@ -1,4 +1,4 @@
-"""Originals -> their unique, clean synthetic rows: single texts by k, pairs by the cycle A only, B only, both."""
+"""Originals -> their unique, clean synthetic rows. Draw k of a pair edits text A, text B or both, in turn."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _PAIR_OPS = ["|".join(filter(None, (a, b))) for b in _SIDES[1] for a in _SIDES[0
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What holds for every original: the config, the task kind, the vocabulary and the dev/test texts' keys."""
+    """Inputs shared by all originals: config, task kind, vocabulary, and the keys of dev and test texts."""
 
     config: AugmentConfig
     kind: str
@@ -31,14 +31,14 @@ class Rules:
 
 
 def synthesise(originals: pa.Table, sides: list[Texts], rules: Rules) -> tuple[pa.Table, Counter[str]]:
-    """Put every original's good rows behind it, in order of their draws; the dropped ones are counted by reason.
+    """Return each original followed by its good rows, in order of their draws, and counts of dropped rows by reason.
 
     originals  N rows of an examples table;  sides: their N tagged texts, or two times N for pairs
 
     The table has one more column, `N_WORDS`. A synthetic row has no label: the teacher's answer is its target.
     """
     rows = _draw(originals, sides, rules)
-    # The original as it stands and with its blanks folded: neither may come back as a synthetic row.
+    # The original as it is and with single blanks: no synthetic row may equal either.
     standing = [originals[name].combine_chunks() for name, _ in zip(COLUMNS.values(), sides, strict=False)]
     folded = [join(side, whole(side)) for side in sides]
     chosen, dropped = screen(rows, [standing, folded], rules.guard)
@@ -52,9 +52,9 @@ def synthesise(originals: pa.Table, sides: list[Texts], rules: Rules) -> tuple[p
 
 
 def _draw(originals: pa.Table, sides: list[Texts], rules: Rules) -> Rows:
-    """Make every draw; those that change nothing are left out.
+    """Make all draws; those that change nothing are left out.
 
-    A side that is not edited is the ORIGINAL text, never a former edit of it.
+    The side of a pair that is not edited is the ORIGINAL text, never an earlier edit.
     """
     count, n_iter = len(originals), rules.config.n_iter
     source, k = np.repeat(np.arange(count), n_iter), np.tile(np.arange(n_iter), count)
@@ -79,7 +79,7 @@ def _keyed(originals: pa.Table, name: str, source: np.ndarray, k: np.ndarray, ru
 
 
 def _table(originals: pa.Table, rows: Rows, kind: str) -> pa.Table:
-    """Give rows their ids and the columns of their originals' table."""
+    """Make the table of synthetic rows: their ids, and the other columns from their originals."""
     source, count = pa.array(rows.source), len(rows.op)
     names = pa.array(OP_NAMES if len(rows.texts) == 1 else _PAIR_OPS)
     known = {

@@ -1,4 +1,4 @@
-"""Stage 3: tagged originals -> originals and their synthetic rows, chunk by chunk, before the set-wide dedupe."""
+"""Stage 3: tagged originals -> originals and their synthetic rows, by chunk, before duplicates are removed."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from data.row_groups import parquet_writer, read_groups
 from data.schema import examples_schema
 from data.tasks.task import Task
 
-DRAWN_BYTES = 1 << 20  # of text that is drawn at once: memory stays flat, and most of it in the cache
+DRAWN_BYTES = 1 << 20  # bytes of text processed at once: memory stays flat, and most of it in the CPU cache
 DRAWN_ROWS = 1 << 16
 
 
@@ -55,7 +55,7 @@ def make_chunk(job: RowsChunk) -> int:
 
 
 def dropped_rows(work: Work, chunks: int) -> Counter[str]:
-    """Sum up what the chunks dropped, by reason."""
+    """Sum the dropped rows of all chunks, by reason."""
     total: Counter[str] = Counter()
     for chunk in range(chunks):
         total.update(store.read_json(work.dropped(chunk)))
@@ -63,7 +63,7 @@ def dropped_rows(work: Work, chunks: int) -> Counter[str]:
 
 
 def _slices(job: RowsChunk) -> Iterator[tuple[pa.Table, list[Texts]]]:
-    """Read the originals of a chunk with their tagged texts, as many at once as may be drawn at once."""
+    """Read the originals of a chunk with their tagged texts, in slices that are processed at once."""
     for table in read_groups(job.work.tagged(job.chunk)):
         originals = table.select(examples_schema(job.task).names)
         start = 0
@@ -74,7 +74,7 @@ def _slices(job: RowsChunk) -> Iterator[tuple[pa.Table, list[Texts]]]:
 
 
 def _stops(originals: pa.Table, draws: int) -> list[int]:
-    """Cut originals into slices: the numbers they end before."""
+    """Split originals into slices; return the index after the last original of each."""
     size = sum(pc.fill_null(pc.binary_length(originals[name]), 0).to_numpy() for name in COLUMNS.values())
     used = np.maximum(np.cumsum(size * draws) // DRAWN_BYTES, np.arange(len(size)) * draws // DRAWN_ROWS)
     return [*(np.flatnonzero(np.diff(used)) + 1).tolist(), len(size)]
@@ -82,7 +82,7 @@ def _stops(originals: pa.Table, draws: int) -> list[int]:
 
 @lru_cache(maxsize=1)
 def _rules(work: Work, task: Task, config: AugmentConfig) -> Rules:
-    """Load once a process what all chunks share."""
+    """Load what all chunks share; cached, once a process."""
     words = vocabulary.load(work.vocabulary) if config.tagger != "none" else None
     return Rules(config, task.kind, words, frozenset(store.read_json(work.guard)))
 

@@ -1,7 +1,7 @@
-"""Stage 1: the source streams -> originals on disk in chunks, and which of them stay.
+"""Stage 1: the source streams -> originals on disk in chunks, and one bit for each that tells whether it stays.
 
-The streams are read once, everything later reads the chunks. Faulty and leaking originals are not written; repeated
-ones are known only at the end, so they are written and their bit says that they go.
+The streams are read once; later stages read the chunks. Faulty originals and those equal to dev or test texts are not
+written; repeated ones are found only at the end, so they are written and marked by their bit.
 """
 
 from collections import Counter
@@ -33,11 +33,11 @@ Originals = Iterable[Example] | Callable[[], Iterable[Example]]
 
 @dataclass(frozen=True)
 class Gathered:
-    """What was read: all rows, the originals that stay, the chunks they lie in, and why the others went.
+    """Counts of the rows read, of originals that stay, of chunks, and of dropped rows by reason.
 
-    seen  how many originals equal a dev or test pair the other way round (SWAPPED), or have letters of a script without
-          blanks (by its name)
-    files what each file was read as
+    seen  how many originals equal a swapped dev or test pair (SWAPPED), or have letters of a script without blanks (by
+          the script's name)
+    files reports of the files
     """
 
     read: int
@@ -59,10 +59,10 @@ def gather(
     files: Callable[[], list[dict[str, Any]]] = list,
     on_second: Callable[[], None],
 ) -> None:
-    """Write the originals, in order, in chunks of `rows`, and last a note of what was read.
+    """Write the originals, in order, in chunks of `rows`, and last a file with the counts.
 
-    files: called after the last row, tells what the files were read as
-    on_second: called when a second chunk is there, that is when there will be work for more than one process.
+    files: called after the last row; returns the reports of the files
+    on_second: called once there is a second chunk, so that there will be work for more than one process.
     """
     work, progress = crew.work, crew.progress
     progress.start("read", total=None, unit="texts")
@@ -93,12 +93,12 @@ def gather(
 
 
 def read_gathered(work: Work) -> Gathered:
-    """Read the note of a finished stage."""
+    """Read the counts of the finished stage."""
     return Gathered(**store.read_json(work.gathered_note))
 
 
 def notes_on(gathered: Gathered, config: AugmentConfig) -> list[str]:
-    """Say what a person should know of the texts before they are cut."""
+    """Return notes for the user on swapped pairs and on scripts without blanks."""
     notes = []
     swapped = gathered.seen.get(SWAPPED, 0)
     if swapped:
@@ -138,7 +138,7 @@ def _good(examples: Iterable[Example], guard: Guard, dropped: Counter[str], seen
 
 
 def _ranks_and_labels(examples: list[Example]) -> tuple[np.ndarray, np.ndarray]:
-    """Rank labelled originals before unlabelled ones; make a number of each label (0: none), to find conflicts."""
+    """Return the ranks of originals (labelled first) and a number for each label (0: none), to find conflicts."""
     ranks = [UNLABELLED if example.label is None else LABELLED for example in examples]
     labels = [0 if example.label is None else hash((example.label,)) or 1 for example in examples]
     return np.array(ranks), np.array(labels, np.int64)

@@ -1,7 +1,7 @@
-"""What workers are born with: imported once, by the server that they are forked from (see `augment.crew.pool`).
+"""Imports of the server that workers are forked from (see `augment.crew.pool`), so that they are loaded once.
 
-The server ends when the process that started it does, and not at a signal: one that is sent to all processes of a job
-would else make it look as if workers had died.
+The server ignores signals and ends with the process that started it: a signal to all processes of a job would otherwise
+look as if workers had died.
 """
 
 import signal

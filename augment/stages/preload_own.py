@@ -1,4 +1,4 @@
-"""What workers are born with where the project's own tagger is wanted: `preload`, spaCy and the tagger."""
+"""Imports of that server if the project's own tagger is used: `preload`, spaCy and the tagger."""
 
 import sys
 

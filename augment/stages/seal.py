@@ -1,6 +1,6 @@
-"""Stage 5: candidate rows -> the parts of the sealed directory, without rows that stand in the set already.
+"""Stage 5: candidate rows -> the parts of the sealed directory, without duplicates.
 
-Part p holds the rows p · PART_ROWS … of those that stay, so every part can be written by itself.
+Part p holds the rows from p · PART_ROWS on of those that stay, so every part can be written by itself.
 """
 
 from collections.abc import Iterable, Iterator
@@ -36,12 +36,12 @@ class PartJob:
 
 
 def parts_of(unique: Unique) -> int:
-    """Count the parts that the rows make."""
+    """Return the number of parts."""
     return -(-sum(unique.kept) // PART_ROWS)
 
 
 def make_part(job: PartJob) -> int:
-    """Write one part and note what it holds; return its number of rows."""
+    """Write one part and its record; return its number of rows."""
     note = job.work.part(job.part)
     if note.exists() and (there := _written(job.out, note)):
         return there.rows
@@ -54,7 +54,7 @@ def make_part(job: PartJob) -> int:
 
 
 def read_parts(work: Work, out: Path, parts: int) -> tuple[list[Part], Multiplicity]:
-    """Put together what the parts hold; remove parts that an interrupted run with other inputs left behind."""
+    """Read the records of all parts; remove parts that an interrupted run with other inputs left."""
     multiplicity, described = Multiplicity(), []
     for part in range(parts):
         noted = store.read_json(work.part(part))
@@ -68,7 +68,7 @@ def read_parts(work: Work, out: Path, parts: int) -> tuple[list[Part], Multiplic
 
 
 def regroup(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
-    """Cut a stream of tables into tables of exactly `rows` rows (the last may be shorter)."""
+    """Regroup a stream of tables into tables of exactly `rows` rows (the last may be shorter)."""
     waiting: list[pa.Table] = []
     held = 0
     for table in tables:
@@ -104,7 +104,7 @@ def _counted(groups: Iterable[pa.Table], multiplicity: Multiplicity) -> Iterator
 
 
 def _written(out: Path, note: Path) -> Part | None:
-    """Find a part that is noted, unless its file is not what the note says."""
+    """Return a part that is written; None if its record or file is missing, or they differ."""
     part = Part(**store.read_json(note)["part"])
     try:
         check_part(out, part)

@@ -1,4 +1,4 @@
-"""Stage 2: every original is cut into words and tagged ONCE; words, tags and their counts are kept on disk."""
+"""Stage 2: split every original into words and tag them, ONCE; words, tags and their counts are stored."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -50,13 +50,13 @@ def tag_chunk(job: TagChunk) -> int:
 
 
 def merge_counts(work: Work, chunks: int) -> None:
-    """Sum the counts of all chunks up to the vocabulary of the transfer set."""
+    """Merge the counts of all chunks into the vocabulary."""
     tables = (pq.read_table(work.counts(chunk), use_threads=False) for chunk in range(chunks))
     vocabulary.save(work.vocabulary, vocabulary.merge(tables))
 
 
 def tagged_sides(task: Task) -> str:
-    """Name the sides of a task's rows, as their columns in the tagged chunks do."""
+    """Return the letters of a task's sides, as used for columns of the tagged chunks: "a" or "ab"."""
     return "".join(SIDES) if task.pair else "a"
 
 

@@ -1,4 +1,4 @@
-"""Stage 4: the ids of all candidate rows -> which rows stay: each id once over the whole set."""
+"""Stage 4: the ids of all candidate rows -> which rows stay, so that each id occurs once."""
 
 from dataclasses import dataclass
 
@@ -12,14 +12,14 @@ from data.row_groups import read_groups
 
 @dataclass(frozen=True)
 class Unique:
-    """For each chunk: how many candidate rows it has, and how many of them stay."""
+    """For each chunk, the number of candidate rows, and of those that stay."""
 
     rows: list[int]
     kept: list[int]
 
     @property
     def repeated(self) -> int:
-        """Rows that stand in the set already."""
+        """Number of duplicates."""
         return sum(self.rows) - sum(self.kept)
 
 

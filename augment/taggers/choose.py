@@ -1,4 +1,4 @@
-"""Which tagger a config means: `--tagger auto|own|spacy:NAME|nltk|jieba|none` -> a row of `TAGGERS`."""
+"""Resolve the option `--tagger auto|own|spacy:NAME|nltk|jieba|none` -> a row of `TAGGERS`."""
 
 from augment.segment import is_chinese
 from augment.taggers import TAGGERS

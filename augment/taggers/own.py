@@ -19,12 +19,12 @@ from augment.taggers.tagger import Tagger, TagTexts, TagWords, check_english, ov
 from data import store
 
 MODEL = Path(__file__).parent.parent / "tagger_en" / "model"
-BLOCK = 1024  # words at once: what the encoder makes of them stays in the cache
+BLOCK = 1024  # words encoded at once: their vectors fit into the CPU cache
 KNOWN = 1 << 16  # words whose vectors are kept: 16 MB
 
 
 def describe(argument: str, language: str) -> str:
-    """Name the model with the hash of its weights: retrained weights draw other rows."""
+    """Return the tagger's name with a hash of its weights: other weights draw other rows."""
     check_english("own", language)
     weights = [store.sha256_file(MODEL / part / "model") for part in ("tok2vec", "tagger")]
     return f"own {store.digest_of(weights)[:12]}"
@@ -37,7 +37,7 @@ def load(argument: str, language: str) -> TagTexts:
 
 
 def word_tagger() -> TagWords:
-    """Load the model and tag ready-made words with it."""
+    """Load the model; return a function that tags given words."""
     import spacy
     from thinc.api import NumpyOps
 
@@ -66,7 +66,7 @@ def word_tagger() -> TagWords:
 
 
 class Vectors:
-    """What the model's embedding makes of words, which depends on nothing but the word; kept where possible."""
+    """The model's embeddings of words, each computed once; up to `KNOWN` of them are kept."""
 
     def __init__(self, embed: Any, vocab: Any) -> None:
         from spacy.attrs import IDS

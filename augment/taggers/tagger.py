@@ -1,4 +1,4 @@
-"""What a part-of-speech tagger is to the augmenter."""
+"""The interface of part-of-speech taggers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Tagger:
 
 
 def over_words(language: str, tag_words: TagWords) -> TagTexts:
-    """Make a tagger of texts from a tagger of words: the language's own cut first, so all taggers agree on words."""
+    """Make a tagger of texts from a tagger of words: the same splitter for all taggers, so that they agree on words."""
     segment = segmenter(language)
 
     def tag_texts(texts: list[str]) -> list[Tagged]:

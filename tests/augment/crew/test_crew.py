@@ -138,7 +138,7 @@ def test_a_process_killed_amid_the_chunks_leaves_them_to_another_that_runs(tmp_p
     process.kill()
     process.communicate()
     thread.join(30)
-    assert progress.notes == ["augment: another process is at what is left; waiting for it"]
+    assert progress.notes == ["augment: another process computes the remaining chunks; waiting for it"]
     assert len(rows) == CHUNKS - 1  # all but the one that is held
     assert made[0].root == whole[0] and same(tmp_path, whole)
 
@@ -155,7 +155,7 @@ def test_what_is_done_once_is_waited_for(tmp_path, whole):
         assert not (work / "unique.json").exists()
         held.release()
         thread.join(30)
-    assert progress.notes == ["compare: another process is at what is left; waiting for it"]
+    assert progress.notes == ["compare: another process computes the remaining chunks; waiting for it"]
     assert made[0].root == whole[0]
 
 
