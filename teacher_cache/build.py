@@ -1,15 +1,15 @@
-"""Run the teacher once over all examples and keep what it says: examples directory + teacher -> cache directory.
+"""The cache phase: run the teacher once over all examples and store its answers. Examples + teacher -> cache directory.
 
-    PLAN.json                     what is computed, first
+    PLAN.json                     what is computed; written first
     part-00000-<sha16>.parquet    the answers to examples part 0, row for row
-    commits/00000.json            that shard is done
+    commits/00000.json            the record of a finished shard
     files/                        the teacher's tokenizer and word table, for students to start from
-    claims/  status.json          who works on which shard, and how far it is: nothing depends on them
-    quarantine/                   what was found damaged
-    MANIFEST.json                 the seal, last
+    claims/  status.json          locks on shards, and progress: nothing depends on them
+    quarantine/                   files found damaged
+    MANIFEST.json                 the manifest; written last
 
-A run that is broken off goes on with the shards without a valid commit; any number of runs may work at once. A
-finished cache loads no teacher, nor torch: this module holds what that needs, `launch/run.py` the rest.
+An interrupted run resumes with the shards that have no valid commit; any number of runs may work at once. Where the
+cache is finished neither teacher nor torch is loaded: this module holds what that case needs, `launch/run.py` the rest.
 """
 
 from pathlib import Path
@@ -35,12 +35,13 @@ def build(
     launch: Launch = ALONE,
     progress: Progress,
 ) -> Manifest | None:
-    """Make (or finish, or just find finished) the cache of a teacher's answers; return its manifest.
+    """Make the cache of a teacher's answers, or resume or just find it finished; return its manifest.
 
-    None: the shards of `launch.share` are done and others are not yet; who does the last one seals the cache.
+    Returns None if the shards of `launch.share` are done and others are not: the process that commits the last shard
+    seals the cache.
     Errors: unfit teacher (see `inspect_teacher`, `match_classes`, `check_order`); a cache of another plan in `out`
-    (STALE); larger than config.max_bytes; too many rows without an answer (BAD_DATA); a signal to stop, or shards that
-    another process holds (TRY_AGAIN: run it again).
+    (STALE); larger than config.max_bytes; too many rows without an answer (BAD_DATA); a signal to stop, or shards
+    claimed by another process (TRY_AGAIN: run it again).
     """
     refuse_foreign(out, "cache")
     job = open_job(config, examples, teacher, out)

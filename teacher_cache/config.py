@@ -9,9 +9,9 @@ from data.running.share import ALL, Share
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 MOST_THREADS = 1_024  # a hundred thousand leave no process for anybody on the machine
 ATTENTIONS = ("auto", "sdpa", "eager")
-# Fields that no stored number depends on but for its last bits: a plan keeps them as provenance, or not at all.
+# Fields that change at most the last bits of a stored number: they are not part of a plan's identity.
 HOW_ONLY = frozenset({"device", "attention", "threads", "max_bytes", "max_rejected"})
-# Fields with the value in whose place one is chosen when a cache is begun; a cache goes on with what was chosen.
+# Field -> the value that means "choose": what is chosen when a cache is begun is kept when it is resumed.
 LEFT_OPEN = {"dtype": "auto", "token_budget": 0, "teacher_labels": None}
 
 

@@ -1,4 +1,4 @@
-"""What a cache will cost, before the teacher is loaded: rows, bytes of each column, seconds.
+"""Estimate the cost of a cache before the teacher is loaded: rows, bytes of each column, seconds.
 
 Reads config.json, the header of the weights and a sample of the texts. Seconds come from the cost of a forward pass per
 sub-word, 2·(encoder parameters) + 4·L·D·length multiply-adds, and a short matrix product on this machine.
@@ -38,7 +38,7 @@ GPU_FLOPS = 300e12  # an order of magnitude for a data-centre GPU in bfloat16; n
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a cache will cost. bytes: column -> bytes on disk; tokens: mean sub-words of a row."""
+    """The expected cost of a cache. bytes: column -> bytes on disk; tokens: mean sub-words of a row."""
 
     rows: int
     bytes: dict[str, int]
@@ -101,7 +101,7 @@ def encoder_parameters(files: TeacherFiles) -> int:
 
 
 def row_bytes(column: str, width: int, lengths: np.ndarray) -> float:
-    """Mean bytes of a row in a column. lengths: sub-words of the sampled rows, int [N]."""
+    """Return the mean bytes of a row in a column. lengths: sub-words of the sampled rows, int [N]."""
     signal = split_signal(column)[0]
     if not len(lengths):
         return 0.0
@@ -111,7 +111,7 @@ def row_bytes(column: str, width: int, lengths: np.ndarray) -> float:
 
 
 def sample_lengths(job: Job) -> np.ndarray:
-    """Sub-words of a sample of rows, cut at max_length, from the first row group of every few parts; int64 [N]."""
+    """Count the sub-words of a sample of rows, truncated to max_length; int64 [N]. See `sample`."""
     texts = list(sample(job))
     if not texts:
         return np.zeros(0, np.int64)
@@ -141,7 +141,7 @@ def sample(job: Job) -> Iterator[Any]:
 
 
 def speed(device: str, dtype: str) -> float:
-    """Floating-point operations a second that an encoder reaches here: a share of a plain matrix product's."""
+    """Estimate the floating-point operations a second of an encoder here, as a share of a plain matrix product's."""
     if device.startswith("cuda"):
         return GPU_FLOPS * GPU_SHARE
     share = BF16_SHARE if dtype in ("auto", "bfloat16") and has_bf16() else CPU_SHARE
@@ -161,7 +161,7 @@ def matrix_product() -> float:
 
 
 def has_bf16(flags: Path = Path("/proc/cpuinfo")) -> bool:
-    """Tell whether the processor says that it multiplies in bfloat16; False where it says nothing."""
+    """Tell whether the processor has bfloat16 multiplication, by its flags; False if they cannot be read."""
     try:
         said = flags.read_text("utf-8", errors="replace")
     except OSError:

@@ -1,10 +1,10 @@
-"""A cache to look at: examples beside what the teacher said of them, as a polars LazyFrame.
+"""Examples joined with the teacher's answers as a polars LazyFrame.
 
     open_frame("runs/x/cache").filter(pl.col("agrees").not_()).sort("entropy").head(20).collect()
 
-Cache directory -> LazyFrame, one row an example, in the order of the examples. All numbers are lazy expressions:
-nothing is read before `collect`, and only the columns that are asked for. Float16 vectors need polars 1.36.
-What is stored for each sub-word (hidden, q, k, v, gram) stays packed, a row of bytes; `matrix` and `square` unpack it.
+Cache directory -> LazyFrame, one row an example, in the order of the examples. Everything is lazy: nothing is read
+before `collect`, and then only the selected columns. Float16 vectors need polars 1.36. Signals per sub-word
+(hidden, q, k, v, gram) stay packed bytes; `matrix` and `square` unpack a row.
 """
 
 import math
@@ -68,11 +68,11 @@ def check_ids(directory: Path, manifest: Manifest, examples: Path, source: Manif
 
 
 def class_columns(frame: pl.LazyFrame, task: Task) -> pl.LazyFrame:
-    """Add what a distribution over C classes says.
+    """Add the columns for classification, from the softmax over C classes.
 
     probabilities  softmax of the logits, float64 [C]
     prediction     name of the most probable class
-    entropy        -Σ p ln p, in nats: 0 is certain, ln C knows nothing
+    entropy        -Σ p ln p, in nats: 0 is certain, ln C is uniform
     margin         probability of the first class minus that of the second
     agrees         prediction is the label; null where there is no label
     """
@@ -112,12 +112,12 @@ VIEWS: dict[str, Callable[[pl.LazyFrame, Task], pl.LazyFrame]] = {
 
 
 def most_entropy(task: Task) -> float:
-    """The entropy of knowing nothing, ln C nats."""
+    """Return the largest possible entropy, ln C nats."""
     return math.log(task.width)
 
 
 def _answered(value: pl.Expr) -> pl.Expr:
-    """Null where the teacher has no answer (the stored numbers are NaN)."""
+    """Return a column with null where the teacher has no answer (stored as NaN)."""
     return pl.when(pl.col("status").is_in([OK, TRUNCATED])).then(value)
 
 

@@ -1,4 +1,4 @@
-"""All that a shard's answers depend on besides the teacher in memory: the inputs of the phase, opened and checked."""
+"""`Job`: the inputs and settings of the cache phase, opened and checked, without torch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +17,9 @@ from teacher_cache.methods import method_signals
 from teacher_cache.teacher.classes import Classes, match_classes
 from teacher_cache.teacher.files import TeacherFiles, inspect_teacher
 
-# The same numbers under the names that model families gave them.
+# Names of the same sizes in different model families.
 HEADS = ("num_attention_heads", "n_heads", "num_heads", "n_head")
-# Attention that is not softmax(Q Kᵀ / √size): of content and position apart.
+# Families whose attention is not softmax(Q Kᵀ / √size): content and position are separate terms.
 DISENTANGLED = ("deberta", "deberta-v2")
 
 
@@ -44,7 +44,7 @@ class Job:
 
     @property
     def task(self) -> Task:
-        """What the logits are for: the examples' task, with the classes that only the teacher has."""
+        """The task of the logits: that of the examples, plus classes that only the teacher has."""
         return self.classes.task
 
     @property
@@ -79,7 +79,7 @@ def open_job(config: CacheConfig, examples: Path, teacher: str | Path, out: Path
 
 
 def row_set(job: Job) -> str:
-    """Hash the ids of all rows in any order: their sum."""
+    """Hash the ids of all rows regardless of order, as a sum over ids."""
     total = 0
     for part in job.source.parts:
         for table in read_groups(whole_part(job.examples, part), ["id"]):
@@ -88,7 +88,7 @@ def row_set(job: Job) -> str:
 
 
 def read_sizes(files: TeacherFiles) -> Sizes:
-    """Read from config.json how wide the teacher's vectors are; heads 0 where it does not say."""
+    """Read the widths of the teacher's vectors from config.json; heads is 0 if it is not given."""
     config = files.config
     heads = next((config[name] for name in HEADS if isinstance(config.get(name), int)), 0)
     size = config.get("head_dim") or (files.width // heads if heads else 0)
@@ -98,9 +98,9 @@ def read_sizes(files: TeacherFiles) -> Sizes:
 
 
 def read_windows(config: dict[str, Any], depth: int) -> tuple[int, ...]:
-    """Read how far each layer's attention looks to either side; () where all look over the whole row.
+    """Read the attention window of each layer, in sub-words to either side; () if every layer sees the whole row.
 
-    ModernBERT: `local_attention` is the whole window; older configs tell the local layers by
+    ModernBERT: `local_attention` is the full width of the window; older configs give the local layers as
     `global_attn_every_n_layers`.
     """
     window = (
@@ -115,7 +115,7 @@ def read_windows(config: dict[str, Any], depth: int) -> tuple[int, ...]:
 
 
 def refuse_attention(files: TeacherFiles, columns: tuple[str, ...]) -> None:
-    """Refuse q, k and v of a teacher that has none to give, before anything is loaded."""
+    """Refuse signals q, k and v for teachers whose attention is not a function of them, before anything is loaded."""
     asked = [column for column in columns if column.partition(".")[0] in ("q", "k", "v")]
     kind = files.config.get("model_type")
     if asked and kind in DISENTANGLED:

@@ -1,8 +1,8 @@
-"""Answers per sub-word brought to words, once, so that a student with any tokenizer can use them.
+"""Align answers per sub-word to words, so that a student with any tokenizer can use them.
 
-Texts and their words -> `Tokens` and `Words`; flat scores per sub-word -> scores per word. A word's score is that of
-its first sub-word, as taggers are trained; the second of two scores (where a span ends) is that of its last sub-word.
-A word that tokenises to nothing, or that was cut off, has NaN. Shapes: N rows, W words of a row, T sub-words, C scores.
+Texts and their words -> `Tokens` and `Words`; flat scores per sub-word -> scores per word. A word gets the score of its
+first sub-word, as taggers are trained; for spans, the end score is that of its last sub-word. A word without
+sub-words, or cut off by truncation, gets NaN. Shapes: N rows, W words of a row, T sub-words, C scores.
 """
 
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ NOWHERE = -1
 
 @dataclass(frozen=True)
 class Words:
-    """Where the words of N rows are. W words of all rows together.
+    """The sub-words of each word, for N rows with W words together.
 
-    first    sub-word of its row that a word begins with, int64 [W]; -1: none
-    last     sub-word that it ends with
+    first    index in its row of a word's first sub-word, int64 [W]; -1: none
+    last     index of its last sub-word
     starts   row i has the words starts[i] to starts[i + 1], int64 [N + 1]
-    ends     scores are of (start, end): the last column is read at `last`
+    ends     the scores are (start, end) of a span: the last column is read at `last`
     """
 
     first: np.ndarray
@@ -36,10 +36,10 @@ class Words:
 def tokenise_words(
     feed: Feed, texts: Sequence[str], words: Sequence[Sequence[str]], contexts: Sequence[str] | None = None
 ) -> tuple[Tokens, Words]:
-    """Cut texts into sub-words and find their words in them.
+    """Tokenise texts and find their words among the sub-words.
 
-    words: of each text; with `contexts`, the second texts, the words of these, and scores are of spans (start, end).
-    Words stand in the text in their order, whatever is between them. Errors: a word that does not (BAD_DATA).
+    words: of each text; with `contexts` (the second texts) the words of these, and scores are (start, end) of spans.
+    Words must occur in the text in this order, with anything between them. Errors: a word that does not (BAD_DATA).
     """
     tokens = tokenise(feed, texts, contexts)
     said = texts if contexts is None else contexts
@@ -60,7 +60,7 @@ def tokenise_words(
 
 
 def find_words(text: str, words: Sequence[str]) -> np.ndarray:
-    """Find words in a text, one behind the other: begin and end of each in characters, int64 [W, 2]."""
+    """Find words in a text, one after the other; return begin and end of each in characters, int64 [W, 2]."""
     spans, at = np.zeros((len(words), 2), np.int64), 0
     for number, word in enumerate(words):
         begin = text.find(word, at)
@@ -72,11 +72,11 @@ def find_words(text: str, words: Sequence[str]) -> np.ndarray:
 
 
 def align(encoding: Any, text: str, spans: np.ndarray, sequence: int, *, cut: bool = False) -> np.ndarray:
-    """Map words to sub-words: number of the first and of the last one of each, int64 [W, 2], -1 where there is none.
+    """Map words to sub-words: index of the first and of the last sub-word of each, int64 [W, 2], -1 where none.
 
     encoding: of a fast tokenizer, with offsets. spans: see `find_words`. sequence: 0, or 1 for the second text.
-    cut: the row was truncated, so that a word may have lost its end: then it has no last sub-word.
-    A sub-word belongs to the word that its first character not blank stands in.
+    cut: the row was truncated, so a word may have lost its end; then it has no last sub-word.
+    A sub-word belongs to the word that contains its first non-blank character.
     """
     own = np.array([number == sequence for number in encoding.sequence_ids], bool)
     offsets = np.array(encoding.offsets, np.int64).reshape(-1, 2)
@@ -97,7 +97,7 @@ def align(encoding: Any, text: str, spans: np.ndarray, sequence: int, *, cut: bo
 
 
 def to_words(scores: np.ndarray, starts: np.ndarray, words: Words) -> np.ndarray:
-    """Take the scores of words, float32 [all words, C], from those of sub-words [all sub-words, C].
+    """Pick the scores of words, float32 [all words, C], from the scores of sub-words [all sub-words, C].
 
     starts: row i has the sub-words starts[i] to starts[i + 1].
     """
@@ -111,7 +111,7 @@ def to_words(scores: np.ndarray, starts: np.ndarray, words: Words) -> np.ndarray
 
 
 def words_of(words: Words, rows: slice) -> Words:
-    """Take the words of some rows."""
+    """Return the words of a slice of rows."""
     starts = words.starts[rows.start : rows.stop + 1]
     flat = slice(int(starts[0]), int(starts[-1]))
     return Words(words.first[flat], words.last[flat], starts - starts[0], words.ends)

@@ -20,7 +20,7 @@ OnBatch = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Answers:
-    """What the teacher said of N rows; tokens and status of each row.
+    """The teacher's answers to N rows; tokens and status of each row.
 
     columns   per text [N, C] float32 or [N, D] float16; per token, all rows behind each other, [S, width]; per pair of
               tokens [P, 1], the lower triangles row by row. Logits per word are [all words, C]
@@ -48,12 +48,12 @@ def answer(
     on_batch: OnBatch = lambda rows: None,
     words: Words | None = None,
 ) -> Answers:
-    """Put all rows through the model, in batches of `budget` sub-words, with all answers in memory.
+    """Compute all rows in batches of at most `budget` sub-words, with all answers in memory.
 
-    columns: name -> width. filler: id of the padding token. alone: rows of another length cannot be in a batch.
-    on_batch: called with the rows of each finished batch.
-    words: where the words of each row are, for logits per word of a model that scores every sub-word.
-    Rows whose answer is not finite are done again in float32; what is still not finite gets status `nonfinite`.
+    columns: name -> width. filler: id of the padding token. alone: a batch holds rows of one length only.
+    on_batch: called with the number of rows of each finished batch.
+    words: the words of each row, for logits per word of a model that scores every sub-word.
+    Rows whose answer is not finite are computed again in float32; if still not finite their status is `nonfinite`.
     """
     return _answer(
         Forward(model, columns, filler, budget, per_word=words is not None, alone=alone), tokens, words, on_batch
@@ -72,7 +72,7 @@ def answer_windows(
     on_batch: OnBatch = lambda rows: None,
     words: Words | None = None,
 ) -> Iterator[Answers]:
-    """Put a shard through the model window by window; one window is in memory. See `answer` and `plan_windows`."""
+    """Compute a shard window by window; one window is in memory. See `answer` and `plan_windows`."""
     forward = Forward(model, columns, filler, budget, per_word=words is not None, alone=alone)
     for rows in plan_windows(columns, tokens.lengths, groups):
         yield _answer(forward, rows_of(tokens, rows), words and words_of(words, rows), on_batch)

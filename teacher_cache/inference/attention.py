@@ -1,10 +1,10 @@
-"""Queries, keys and values of a forward pass, as the attention kernel gets them. Model + layers -> tensors.
+"""Capture queries, keys and values of a forward pass as the attention kernel receives them. Model + layers -> tensors.
 
-transformers hands every attention to a kernel found by name (`AttentionInterface`). Two names are added, which keep
-what passes through and then call the model's own kernel: no module is hooked, no number of the model changes.
+transformers looks up its attention kernel by name (`AttentionInterface`). Two names are added here whose functions
+store their arguments and then call the model's own kernel: no module is hooked, and the model's numbers do not change.
 
-What is kept comes after rotary positions and with the model's own scale folded into the queries, so that for every
-teacher softmax(Q Kᵀ / √size), over the real sub-words (and the `window` of a local layer), is its own attention.
+The tensors include rotary positions, and the queries the model's own scale, so that for every teacher its attention is
+softmax(Q Kᵀ / √size) over the real sub-words (within `window` for a local layer).
 Shapes: B rows of the batch, H heads, T sub-words, size numbers of a head.
 """
 
@@ -25,14 +25,14 @@ from data.errors import PotstillError
 
 NAME = "potstill_capture"
 KERNELS = ("sdpa", "eager")
-# What a kernel may be given that makes its attention more than a function of queries and keys.
+# Arguments of a kernel that make its attention depend on more than queries and keys.
 BIASES = ("position_bias", "softcap", "s_aux")
 HINT = "leave q, k and v out: logits, cls, mean, hidden and gram can be had of every encoder"
 
 
 @dataclass
 class Capture:
-    """What the attentions of one forward pass were given: ("q", layer) -> [B, T, H x size]. Layers count from 1."""
+    """Tensors captured in one forward pass: ("q", layer) -> [B, T, H x size]. Layers count from 1."""
 
     layers: frozenset[int]
     calls: int = 0
@@ -43,14 +43,14 @@ CURRENT: ContextVar[Capture | None] = ContextVar(NAME, default=None)
 
 
 def check_capture(model: Any) -> None:
-    """Refuse a model whose attention is not found by name (DeBERTa's is of its own kind), before it computes."""
+    """Refuse a model that does not look up its attention kernel by name (DeBERTa), before it computes."""
     if not type(model)._can_set_attn_implementation() or model.config._attn_implementation not in KERNELS:
         raise PotstillError(f"{type(model).__name__} does not hand out queries, keys and values", hint=HINT)
 
 
 @contextmanager
 def watched(model: Any) -> Iterator[None]:
-    """Have the model's attentions look for a capture while the block runs. Errors: see `check_capture`."""
+    """Make the model's attention use the capturing kernels during a block. Errors: see `check_capture`."""
     check_capture(model)
     kernel = model.config._attn_implementation
     model.set_attn_implementation(f"{NAME}_{kernel}")
@@ -62,9 +62,9 @@ def watched(model: Any) -> Iterator[None]:
 
 @contextmanager
 def capture(model: Any, layers: Collection[int]) -> Iterator[Capture]:
-    """Keep queries, keys and values of the named layers of one forward pass of a `watched` model, in this thread.
+    """Capture queries, keys and values of these layers in one forward pass of a `watched` model, in this thread.
 
-    Errors: a model with another number of attentions than of layers; an attention that is not softmax(Q Kᵀ / √size).
+    Errors: the model calls attention more or less than once a layer; an attention that is not softmax(Q Kᵀ / √size).
     """
     captured = Capture(frozenset(layers))
     before = CURRENT.set(captured)
@@ -80,7 +80,7 @@ def capture(model: Any, layers: Collection[int]) -> Iterator[Capture]:
 
 
 def _keeping(kernel: str) -> Callable[..., Any]:
-    """Make the attention function that keeps what the current capture wants and calls `kernel`."""
+    """Make an attention function that stores what the current capture asks for and then calls `kernel`."""
 
     def attend(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **options: Any) -> Any:
         captured = CURRENT.get()
@@ -108,7 +108,7 @@ def _refuse_bias(module: Any, options: dict[str, Any]) -> None:
 
 
 def _scaled(query: torch.Tensor, scaling: float | None) -> torch.Tensor:
-    """Fold another scale than 1 / √size into the queries."""
+    """Multiply queries by the model's scale · √size, so that 1 / √size is the scale that remains."""
     usual = query.shape[-1] ** -0.5
     if scaling is None or math.isclose(scaling, usual, rel_tol=1e-6):
         return query

@@ -1,4 +1,4 @@
-"""What is taken from the teacher's forward pass, on the device, before anything is copied off it.
+"""Compute the stored columns from the teacher's forward pass, on the device, before anything is copied off it.
 
 Shapes: B rows of the batch, T sub-words, C classes, D hidden width, H heads, L layers (0 is the embedding output).
 """
@@ -21,7 +21,7 @@ Extract = Callable[[Any, torch.Tensor | None, int], torch.Tensor]
 
 @dataclass(frozen=True)
 class Said:
-    """All that one forward pass gives. attention: ("q", layer) -> [B, T, H x size] of the layers asked for."""
+    """The results of one forward pass. attention: ("q", layer) -> [B, T, H x size] of the requested layers."""
 
     logits: torch.Tensor
     hidden_states: tuple[torch.Tensor, ...]
@@ -30,12 +30,12 @@ class Said:
 
 
 def logits(outputs: Any, mask: torch.Tensor | None, layer: int) -> torch.Tensor:
-    """Raw scores, float32: [B, C], of models that score every sub-word [B, T, C]."""
+    """Raw scores, float32: [B, C]; [B, T, C] for models that score every sub-word."""
     return outputs.logits.float()
 
 
 def input_ids(outputs: Any, mask: torch.Tensor | None, layer: int) -> torch.Tensor:
-    """The ids that went in, [B, T, 1]."""
+    """The input ids, [B, T, 1]."""
     return outputs.input_ids.unsqueeze(-1)
 
 
@@ -74,7 +74,7 @@ def value(outputs: Any, mask: torch.Tensor | None, layer: int) -> torch.Tensor:
 
 
 def gram(outputs: Any, mask: torch.Tensor | None, layer: int) -> torch.Tensor:
-    """Products of the hidden states with each other, H Hᵀ, float32 [B, T, T], of the states before any rounding."""
+    """Gram matrix of the hidden states, H Hᵀ, float32 [B, T, T], from the states before any rounding."""
     states = outputs.hidden_states[layer].float()  # [B, T, D]
     return states @ states.mT
 
@@ -93,10 +93,10 @@ EXTRACT: dict[str, Extract] = {
 
 
 def extract(model: Any, batch: dict[str, torch.Tensor], columns: tuple[str, ...]) -> dict[str, torch.Tensor]:
-    """Run the teacher on a batch, once, and take the columns asked for, on the device.
+    """Run the teacher on a batch, once; return the requested columns, on the device.
 
-    Each is [B, width] per text, [B, T, width] per token, [B, T, T] per pair of tokens; what stands at padding is noise.
-    Hidden states are asked of the model only where a column needs them; for q, k and v the model must be `watched`.
+    Each is [B, width] per text, [B, T, width] per token, [B, T, T] per pair of tokens; values at padding are undefined.
+    The model returns hidden states only if a column needs them; for q, k and v the model must be `watched`.
     """
     layers = {column: split_signal(column)[1] for column in columns}
     names = {column: column.partition(".")[0] for column in columns}
@@ -113,7 +113,7 @@ def extract(model: Any, batch: dict[str, torch.Tensor], columns: tuple[str, ...]
 
 
 def _check_states(model: Any, states: tuple[torch.Tensor, ...], inputs: torch.Tensor, columns: tuple[str, ...]) -> None:
-    """Refuse a model without one state a layer and sub-word: encoder-decoders, and those that pool between layers."""
+    """Refuse models without a hidden state for each layer and sub-word: encoder-decoders, pooling between layers."""
     for column in columns:
         name, layer = column.partition(".")[0], split_signal(column)[1]
         if layer is None or name in ATTENTION:
@@ -127,7 +127,7 @@ def _check_states(model: Any, states: tuple[torch.Tensor, ...], inputs: torch.Te
 
 
 def check_range(column: str, values: torch.Tensor) -> None:
-    """Refuse numbers that a float16 cannot hold: stored as infinity they would poison every student."""
+    """Refuse numbers above the range of float16: they would be stored as infinity and break every student."""
     largest = values[values.isfinite()].abs().max().item() if values.isfinite().any() else 0.0
     if largest > LARGEST_HALF:
         raise PotstillError(
@@ -138,7 +138,7 @@ def check_range(column: str, values: torch.Tensor) -> None:
 
 
 def _scores(outputs: Any) -> torch.Tensor:
-    """A model's scores under one name: a span model has two, of starting and of ending at each sub-word."""
+    """Return a model's logits; for a span model its start and end logits stacked."""
     if getattr(outputs, "start_logits", None) is not None:
         return torch.stack([outputs.start_logits, outputs.end_logits], dim=-1)  # [B, T, 2]
     return outputs.logits

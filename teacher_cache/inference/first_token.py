@@ -1,8 +1,8 @@
-"""The last layer of an encoder for the first token only, where nothing of the other tokens is asked for.
+"""Compute the last layer of an encoder for the first token only, if no column needs the other tokens.
 
-A sequence classifier of the BERT family reads its scores off the first token. Its last layer needs keys and values of
-all tokens, but query, output and feed-forward of one: of 12 D² multiplications per token 2 D² are left, a twelfth of
-BERT-base's work less and a seventh of MiniLM-L6's. Same sums, so same answers but for rounding.
+A sequence classifier of the BERT family computes its scores from the first token. Its last layer then needs keys and
+values of all tokens, but query, output and feed-forward of one: 2 D² of 12 D² multiplications per token. That saves a
+twelfth of BERT-base's work and a seventh of MiniLM-L6's. The answers are the same except for rounding.
 Shapes: B rows of the batch, H heads, T sub-words, D hidden width.
 """
 
@@ -17,12 +17,12 @@ from data.schema import split_signal
 
 # Post-norm layers of one make: attention.self, attention.output, intermediate, output; scores from the first token.
 FAMILIES = ("bert", "camembert", "electra", "roberta", "xlm-roberta")
-OF_TEXT = ("logits", "input_ids", "cls")  # what needs the first token only, of any layer
-OF_LAYER = ("hidden", "mean", "gram")  # what needs all tokens of its layer
+OF_TEXT = ("logits", "input_ids", "cls")  # signals that need the last layer of the first token only
+OF_LAYER = ("hidden", "mean", "gram")  # signals that need all tokens of their layer
 
 
 def first_token_serves(model: Any, columns: Collection[str]) -> bool:
-    """Tell whether the last layer may be computed for the first token only, and the columns still be right."""
+    """Tell whether the columns can be computed with the last layer for the first token only."""
     config = model.config
     if config.model_type not in FAMILIES or not type(model).__name__.endswith("ForSequenceClassification"):
         return False
@@ -37,7 +37,7 @@ def first_token_serves(model: Any, columns: Collection[str]) -> bool:
 
 @contextmanager
 def first_token_only(model: Any) -> Iterator[None]:
-    """Shorten the model's last layer while the block runs; its last hidden state is [B, 1, D] then."""
+    """Compute the model's last layer for the first token only during a block; its last hidden state is [B, 1, D]."""
     layer = model.base_model.encoder.layer[-1]
     layer.forward = _short(layer)
     try:

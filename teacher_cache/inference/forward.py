@@ -1,8 +1,8 @@
-"""Rows through the teacher in batches, and the answers put back in their order. `Tokens` -> flat arrays.
+"""Run the teacher over rows in batches and return the answers in row order. `Tokens` -> flat arrays.
 
-Answers stay on the device until all rows are done: no batch waits for a copy. Padding is dropped there, so that only
-what is stored leaves the device. On a CPU batches are computed side by side (`lanes.py`), and where the answers allow
-it the last layer is computed for the first token only (`first_token.py`).
+Answers stay on the device until all rows are done, so no batch waits for a copy. Padding is dropped on the device. On a
+CPU several batches are computed at once (`lanes.py`), and if the columns allow it, the last layer is computed for the
+first token only (`first_token.py`).
 """
 
 import copy
@@ -27,13 +27,13 @@ Starts = dict[str, np.ndarray]  # column -> place where each row begins, int64 [
 
 
 class Forward:
-    """A teacher and what is asked of it.
+    """A teacher, the columns to compute, and how to batch.
 
     columns    name -> width
     filler     id of the padding token
-    budget     sub-words of a batch
-    alone      rows of another length cannot be in its batch (see `data.text.encoding.Feed`)
-    per_word   the model scores every sub-word, and its logits are kept as they come, [S, C]
+    budget     maximum sub-words of a batch
+    alone      a batch holds rows of one length only (see `data.text.encoding.Feed`)
+    per_word   the model scores every sub-word; its logits are returned as [S, C]
     """
 
     def __init__(
@@ -52,9 +52,9 @@ class Forward:
         self.first = not per_word and first_token_serves(model, columns)
 
     def run(self, tokens: Tokens, on_batch: Callable[[int], None]) -> tuple[dict[str, np.ndarray], list[str], int]:
-        """Answer all rows: columns as flat arrays, the status of each row, sub-words computed with padding.
+        """Compute all rows; return columns as flat arrays, the status of each row, and sub-words including padding.
 
-        Raises where the columns hold q, k or v and the model does not hand them out (see `check_capture`).
+        Errors: q, k or v of a model that does not expose them (see `check_capture`).
         """
         lengths = tokens.lengths
         starts = {name: _starts(per, lengths) for name, per in self.per.items()}
@@ -69,12 +69,12 @@ class Forward:
 
     @functools.cached_property
     def _exact(self) -> Any:
-        """The model in float32: a copy where it is not that already."""
+        """Return the model in float32: itself, or a copy if it has another dtype."""
         return self.model if self.model.dtype == torch.float32 else copy.deepcopy(self.model).float()
 
     @contextmanager
     def ready(self, model: Any) -> Iterator[int]:
-        """Make a model compute what is asked for and no more; give the lanes for its batches."""
+        """Prepare a model to compute just the columns during a block; yield how many batches may run at once."""
         with ExitStack() as stack:
             lanes = lanes_of(model)
             stack.enter_context(cpu_threads(1 if lanes > 1 else 0))
@@ -93,7 +93,7 @@ class Forward:
     def _fill(
         self, model: Any, tokens: Tokens, rows: np.ndarray, *, buffers: Buffers, starts: Starts, check: bool = False
     ) -> None:
-        """Run one batch and put its answers in their places; `check`: refuse numbers that the storage cannot hold."""
+        """Run one batch and write its answers into the buffers. check: refuse numbers above the range of storage."""
         batch = {name: self._there(array) for name, array in pad(tokens, rows, self.filler).items()}
         lengths = tokens.lengths[rows]
         real = np.arange(int(lengths.max())) < lengths[:, None]  # [B, T]: which sub-words are no padding
@@ -107,9 +107,10 @@ class Forward:
             buffers[name][self._there(places)] = values.reshape(len(places), width).to(buffers[name].dtype)
 
     def _retry(self, tokens: Tokens, buffers: Buffers, starts: Starts) -> list[str]:
-        """Do rows with a number that is not finite again in float32; return the status of all rows.
+        """Compute rows with a number that is not finite again in float32; return the status of all rows.
 
-        A number that float16 cannot hold is infinite in the buffer, so it comes here too, and `check_range` names it.
+        A number above the range of float16 is infinite in the buffer, so its row is computed again too, and
+        `check_range` then names it.
         """
         status = list(tokens.status)
         broken = _not_finite(buffers, starts, tokens.lengths)
@@ -129,15 +130,15 @@ class Forward:
 
 
 def _starts(per: str, lengths: np.ndarray) -> np.ndarray:
-    """Place of each row's first answer: per text one place a row, per token T, per pair T(T+1)/2."""
+    """Return the index of each row's first value: one value per text, T per token, T(T+1)/2 per pair."""
     counts = {"text": np.ones_like(lengths), "token": lengths, "pair": lengths * (lengths + 1) // 2}[per]
     return np.concatenate([[0], counts.cumsum()])
 
 
 def _places(per: str, starts: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Where the answers of a batch go, and which of them: places [P], and bool [B, T] or [B, T, T] or None for all.
+    """Return target indices [P] of a batch's values, and which values: bool [B, T] or [B, T, T], or None for all.
 
-    Of a pair the lower triangle is kept, row by row: place i(i+1)/2 + j for j up to i.
+    Of pairs the lower triangle is stored, row by row: index i(i+1)/2 + j for j up to i.
     """
     if per == "text":
         return starts, None
@@ -150,7 +151,7 @@ def _places(per: str, starts: np.ndarray, real: np.ndarray) -> tuple[np.ndarray,
 
 
 def _not_finite(buffers: Buffers, starts: Starts, lengths: np.ndarray) -> np.ndarray:
-    """Numbers of the rows that were computed and hold NaN or infinity in any column."""
+    """Return the indices of computed rows that have NaN or infinity in any column."""
     broken = np.zeros(len(lengths), bool)
     for name, buffer in buffers.items():
         if buffer.is_floating_point():

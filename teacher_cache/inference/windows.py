@@ -1,8 +1,8 @@
-"""How many rows of a shard are in memory at once: all of them, or windows of some 128 MiB of answers.
+"""Split the rows of a shard into windows that are in memory together: all rows, or some 128 MiB of answers.
 
-A shard of per-text answers is small: it is one window, sorted by length as a whole. Answers per sub-word are a thousand
-times larger, so these are computed, written and forgotten window by window. A window never crosses a row group of the
-examples, and it is a row group of the shard itself. All of it is a pure function of (columns, lengths, row groups).
+A shard of answers per text is small: it is one window, sorted by length as a whole. Answers per sub-word are a thousand
+times larger, so they are computed and written window by window. A window never crosses a row group of the examples,
+and becomes a row group of the shard. The result depends on columns, lengths and row groups only.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,23 +13,23 @@ from data.schema import count_numbers, split_signal
 from data.text.encoding import Tokens
 from teacher_cache.inference.batching import RULE
 
-# Of answers, as stored. Two windows are alive, one computed and one written: writing 1 GB of hidden states in 8 windows
-# peaked at 423 MiB above the start, in 2 windows at 390.
+# Bytes of stored answers. Two windows are in memory, one computed, one written: writing 1 GB of hidden states in 8
+# windows peaked at 423 MiB above the start, in 2 windows at 390.
 WINDOW_BYTES = 128 << 20
 
 
 def per_token(column: str) -> bool:
-    """Say whether a column grows with the length of the text."""
+    """Tell whether a column's size grows with the length of the text."""
     return split_signal(column)[0].per != "text"
 
 
 def batching_rule(columns: Sequence[str]) -> str:
-    """Name the rule by which rows go together, for the plan: another rule gives other last bits."""
+    """Return the name of the batching rule for the plan: another rule gives other last bits."""
     return f"{RULE}/windows-{WINDOW_BYTES >> 20}-mib" if any(map(per_token, columns)) else RULE
 
 
 def row_bytes(columns: Mapping[str, int], lengths: np.ndarray) -> np.ndarray:
-    """Bytes of each row's answers, int64 [N]. columns: name -> width; lengths: sub-words of each row, int [N]."""
+    """Return the bytes of each row's answers, int64 [N]. columns: name -> width; lengths: sub-words a row, int [N]."""
     total = np.zeros(len(lengths), np.int64)
     for name, width in columns.items():
         signal = split_signal(name)[0]
@@ -38,9 +38,9 @@ def row_bytes(columns: Mapping[str, int], lengths: np.ndarray) -> np.ndarray:
 
 
 def plan_windows(columns: Mapping[str, int], lengths: np.ndarray, groups: Sequence[int]) -> list[slice]:
-    """Cut a shard's rows into windows. groups: rows of each row group of the examples.
+    """Split a shard's rows into windows. groups: rows of each row group of the examples.
 
-    A row group too large is halved until its parts are below `WINDOW_BYTES` on average.
+    A row group that is too large is halved until its windows are below `WINDOW_BYTES` on average.
     """
     if not any(map(per_token, columns)):
         return [slice(0, len(lengths))]
@@ -56,7 +56,7 @@ def plan_windows(columns: Mapping[str, int], lengths: np.ndarray, groups: Sequen
 
 
 def rows_of(tokens: Tokens, rows: slice) -> Tokens:
-    """Take some rows of a shard's sub-words, without copying them."""
+    """Return the sub-words of a slice of rows, without copying."""
     starts = tokens.starts[rows.start : rows.stop + 1]
     flat = slice(int(starts[0]), int(starts[-1]))
     types = None if tokens.types is None else tokens.types[flat]

@@ -13,7 +13,7 @@ from teacher_cache.repair.verify import find_strays
 
 @dataclass(frozen=True)
 class Garbage:
-    """Files that may go. kind: quarantine, leftover or orphan."""
+    """Files that can be deleted. kind: quarantine, leftover or orphan."""
 
     kind: str
     path: Path
@@ -21,7 +21,7 @@ class Garbage:
 
 
 def find_garbage(directory: Path) -> list[Garbage]:
-    """List what `collect_garbage` would remove: quarantine, leftovers of writers, shards without a record."""
+    """List what `collect_garbage` would delete: quarantine, temporary files, shards without a record."""
     found = [("quarantine", path) for path in sorted((directory / QUARANTINE).rglob("*"))]
     found += [("leftover", path) for path in sorted(store.leftovers(directory))]
     strays = [finding.path for finding in find_strays(directory)]
@@ -30,7 +30,7 @@ def find_garbage(directory: Path) -> list[Garbage]:
 
 
 def collect_garbage(directory: Path) -> list[Garbage]:
-    """Remove what `find_garbage` lists; only where no other process works in the cache (else TRY_AGAIN)."""
+    """Delete what `find_garbage` lists. Errors: another process works in the cache (TRY_AGAIN)."""
     gone: list[Garbage] = []
 
     def remove() -> None:

@@ -1,7 +1,7 @@
-"""Random rows of a cache put through the teacher again, and compared with what is stored. Cache -> findings.
+"""Compute random rows of a cache again and compare them with the stored answers. Cache -> findings.
 
-Each row goes through alone, in the cache's arithmetic on the CPU: neither batches nor shards nor their order are shared
-with the run that made it.
+Each row is computed alone, in the cache's dtype, on the CPU: batches, shards and their order differ from the run that
+made the cache.
 """
 
 from collections.abc import Callable
@@ -23,14 +23,14 @@ from teacher_cache.teacher.load import has_sdpa, load_model, load_tokenizer
 
 Ask = Callable[[str, str | None], np.ndarray]
 
-# Largest difference of a logit as a share of 1 + |logit|, for batches of another shape or another machine.
+# Largest allowed difference of a logit as a share of 1 + |logit|, for other batch shapes and other machines.
 TOLERANCE = {"float32": 1e-3, "float16": 2e-2, "bfloat16": 1e-1}
 
 
 def recompute(directory: Path, *, rows: int, teacher: str | None, seed: int, progress: Progress) -> list[Finding]:
-    """Compare the logits of `rows` random answered rows with the teacher's own; name the rows that differ.
+    """Compute the logits of `rows` random answered rows again; return a finding for each row that differs.
 
-    teacher: where it is now, if not where the cache noted it. Errors: a teacher that is not the cache's (STALE).
+    teacher: its directory, if not the one recorded in the cache. Errors: another teacher than the cache's (STALE).
     """
     manifest = read_manifest(directory, "cache")
     notes = read_notes(directory)
@@ -68,7 +68,7 @@ def recompute(directory: Path, *, rows: int, teacher: str | None, seed: int, pro
 
 
 def _asker(job: Job) -> Ask:
-    """The teacher as a function: text, pair -> logits [C]."""
+    """Return the teacher as a function: text, pair -> logits [C]."""
     tokenizer = load_tokenizer(job.files)
     model = load_model(
         job.files, device="cpu", dtype=job.config.dtype, attention="sdpa" if has_sdpa(job.files) else "eager"

@@ -29,7 +29,7 @@ from teacher_cache.shards.plan import Plan
 
 @dataclass
 class Repair:
-    """What a repair did. set_aside: file -> why; adopted: shards found whole without a record; rows: of the cache."""
+    """The result of a repair. set_aside: file -> why; adopted: whole shards that got a record; rows: of the cache."""
 
     set_aside: dict[str, str] = field(default_factory=dict)
     adopted: list[int] = field(default_factory=list)
@@ -40,11 +40,11 @@ class Repair:
 def repair(
     directory: Path, *, teacher: str | None = None, examples: Path | None = None, progress: Progress
 ) -> tuple[Repair, Manifest | None]:
-    """Set damage aside, adopt stray shards, compute what is missing and seal.
+    """Move damaged files aside, adopt whole shards, compute missing ones and seal the cache.
 
-    teacher, examples: where they are now, if not where the cache noted them. Without a teacher that can be found
-    nothing is computed: the manifest is None where shards are missing.
-    Errors: another process works in the cache (TRY_AGAIN); examples that are gone (NO_INPUT) or other ones (STALE).
+    teacher, examples: their directories, if not the ones recorded in the cache. If no teacher is found nothing is
+    computed, and the manifest is None.
+    Errors: another process works in the cache (TRY_AGAIN); examples that are missing (NO_INPUT) or changed (STALE).
     """
     alone: list[bool] = []
     with attending(directory, lambda: alone.append(store.sweep(directory) >= 0)):
@@ -72,7 +72,7 @@ def repair(
 
 
 def adopt(directory: Path, plan: Plan, source: Manifest, done: Repair) -> None:
-    """Give shards without a record one, where they are whole, of this plan, and hold the rows of their examples."""
+    """Write records for shards without one that are whole, of this plan, and hold the rows of their examples part."""
     for path in sorted(directory.glob(PARTS)):
         match = SHARD.fullmatch(path.name)
         index = int(match[1]) if match else -1
@@ -85,7 +85,7 @@ def adopt(directory: Path, plan: Plan, source: Manifest, done: Repair) -> None:
 
 
 def _fitting(path: Path, index: int, plan: Plan, source: Part) -> ShardReport | None:
-    """The report of a shard that checks out, from its own columns; None for one that does not."""
+    """Check a shard without a record; return its report, made from its columns, or None if it does not fit."""
     try:
         if not path.stem.endswith(store.sha256_file(path)[:16]):
             return None  # and not opened: a damaged footer may end the process
@@ -105,10 +105,10 @@ def _fitting(path: Path, index: int, plan: Plan, source: Part) -> ShardReport | 
 
 
 def _set_aside(directory: Path, finding: Finding, done: Repair) -> None:
-    """Move the file of a finding to quarantine. A shard takes its record with it, which would tell lies.
+    """Move the file of a finding to quarantine; a shard together with its record, which would be wrong without it.
 
-    A seal that can be read stays until `build` sets it aside: where the plan is lost it alone says where the examples
-    lie and what was asked, for the next repair too, should this one be broken off.
+    A readable manifest stays until `build` moves it aside: if the plan is lost, only the manifest records the places of
+    the inputs and the config, also for the next repair if this one is interrupted.
     """
     match = SHARD.fullmatch(finding.path.name)
     liars = [commit_path(directory, int(match[1]))] if match and finding.kind == "damaged" else []

@@ -1,7 +1,7 @@
-"""Every byte of a cache compared with what its records say. Cache directory -> list of findings; nothing is changed.
+"""Compare every byte of a cache with its records. Cache directory -> list of findings; nothing is changed.
 
-Plan, commits, seal, shards (sha256, rows, ids, columns, page checksums), rows against the examples, and files that no
-record names. With a teacher, random rows are computed again (`recompute.py`).
+Checked are plan, commits, manifest, shards (sha256, rows, ids, columns, page checksums), rows against the examples, and
+files that no record names. With a teacher, `recompute.py` computes random rows again.
 """
 
 import hashlib
@@ -24,15 +24,15 @@ from teacher_cache.shards import plan as plans
 from teacher_cache.shards.commits import Commit, commit_path, list_records, read_commit
 from teacher_cache.shards.student_files import KEPT, kept
 
-# What may lie in a cache besides shards; `potstill.toml` is the resolved config that the commands keep.
+# Files of a cache besides shards; `potstill.toml` is the resolved config that the commands write.
 KNOWN = (PLAN, MANIFEST, COMMITS, CLAIMS, QUARANTINE, FILES, STATUS, SETTINGS)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is not as it should be.
+    """One thing that is wrong in a cache.
 
-    kind      damaged (a record or file is wrong), missing (a shard is not there), stray (a file no record names)
+    kind      damaged (a record or file is wrong), missing (a shard is not there), stray (no record names the file)
     what      a sentence that names the file
     path      the file
     """
@@ -43,9 +43,9 @@ class Finding:
 
 
 def verify(directory: Path, *, progress: Progress) -> list[Finding]:
-    """Compare everything in a cache with its records; an empty list is a clean cache.
+    """Compare everything in a cache with its records; an empty list means that all is right.
 
-    Errors: no cache at all (NO_INPUT); examples that are gone are not an error, their rows are not compared then.
+    Errors: no cache (NO_INPUT); one of an older format (STALE). If the examples are missing, rows are not compared.
     """
     if not (directory / PLAN).exists() and not (directory / MANIFEST).exists():
         read_manifest(directory, "cache")  # says what is not there
@@ -68,7 +68,7 @@ def verify(directory: Path, *, progress: Progress) -> list[Finding]:
 
 
 def find_strays(directory: Path) -> Iterator[Finding]:
-    """Files that no record names: shards without a commit (orphans), leftovers, things that others put here."""
+    """Yield files that no record names: shards without a commit (orphans), temporary files, foreign files."""
     named = {part.name for _, part in _shards(directory, _manifest(directory))}
     for path in sorted(directory.iterdir()):
         if path.name in KNOWN or path.name in named:
@@ -115,13 +115,13 @@ def _check_seal(directory: Path) -> Iterator[Finding]:
 
 
 def _foreign_name(manifest: Manifest) -> str | None:
-    """A name that is not of a shard, but of anything else, maybe outside of the cache."""
+    """Return a part of a manifest whose name is not that of a shard; it might be a path out of the cache."""
     names = ((part.name, shard_name(index, str(part.sha256))) for index, part in enumerate(manifest.parts))
     return next((name for name, own in names if name != own or not SHARD.fullmatch(name)), None)
 
 
 def _check_shard(directory: Path, part: Part, manifest: Manifest | None) -> Iterator[str]:
-    """Size and hash, then the content: columns, rows, ids in order, every page's checksum."""
+    """Check size and hash, then the content: columns, rows, ids in order, every page's checksum."""
     path = directory / part.name
     if not path.is_file():
         yield f"{path} is missing"
@@ -160,7 +160,7 @@ def _check_columns(path: Path, manifest: Manifest) -> Iterator[str]:
 
 
 def _check_commits(directory: Path, manifest: Manifest | None, source: Manifest | None) -> Iterator[Finding]:
-    """Each record against plan and examples, and against the seal."""
+    """Check each record against plan, examples and manifest."""
     try:
         plan = plans.read_plan(directory)
     except PotstillError:
@@ -182,7 +182,7 @@ def _check_commits(directory: Path, manifest: Manifest | None, source: Manifest 
 
 
 def _shards(directory: Path, manifest: Manifest | None) -> Iterator[tuple[int, Part]]:
-    """The shards of the seal, or where there is none those that commits name."""
+    """Yield the shards of the manifest, or without one those of the commits."""
     if manifest is not None:
         yield from enumerate(manifest.parts)
         return
@@ -190,7 +190,7 @@ def _shards(directory: Path, manifest: Manifest | None) -> Iterator[tuple[int, P
 
 
 def _manifest(directory: Path) -> Manifest | None:
-    """The seal, if it can be read; missing shards do not hinder it here."""
+    """Return the manifest if it can be read and is undamaged; shards may be missing."""
     try:
         manifest = read_manifest(directory, "cache", parts=False)
         check_seal(directory)
@@ -200,7 +200,7 @@ def _manifest(directory: Path) -> Manifest | None:
 
 
 def _examples(directory: Path, manifest: Manifest | None) -> Manifest | None:
-    """The manifest of the examples, if they are where they were and still the same."""
+    """Return the manifest of the examples, if they are at the recorded place and unchanged."""
     try:
         if manifest is None:
             plan = plans.read_plan(directory)

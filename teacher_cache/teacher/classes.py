@@ -1,7 +1,7 @@
-"""Which output of a teacher is which class of the task. Teacher on disk, task of the examples → `Classes`.
+"""Match a teacher's outputs to the classes of the task. Teacher on disk, task of the examples → `Classes`.
 
-Logits in another class order train a student that is confidently wrong, and nothing else would show it. Outputs are
-matched by name; their columns are put into the task's order when they are stored.
+Logits in a wrong class order train a student that is confidently wrong, and no other check would find it. Outputs are
+matched by name; their columns are reordered to the task's order when they are stored.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from data.labels.names import ask_names, match_names, quoted
 from data.tasks.task import Task
 from teacher_cache.teacher.files import TeacherFiles
 
-# What `problem_type` in a config says → the kind of task it is for.
+# `problem_type` in a config → the kind of task.
 PROBLEMS = {
     "regression": "regress",
     "single_label_classification": "classify",
@@ -24,11 +24,11 @@ TEACH = "take a teacher that was trained for this task: potstill teach TRAIN --d
 
 @dataclass(frozen=True)
 class Classes:
-    """What a teacher's logits mean.
+    """The classes of a teacher's logits.
 
-    task     that of the examples; classes that only the teacher has stand behind the examples' own
-    outputs  number of the teacher's output for each class of `task`
-    named    whether names say so; otherwise only the order does
+    task     the examples' task; classes that only the teacher has come after those of the examples
+    outputs  index of the teacher's output for each class of `task`
+    named    whether outputs were matched by name; otherwise by order
     """
 
     task: Task
@@ -46,8 +46,8 @@ def match_classes(
 ) -> Classes:
     """Find each class of a task among a teacher's outputs.
 
-    said: names of the outputs in their order, where the user gives them. Without names the outputs are the classes in
-    the task's order, or, where they are more, the ids from 0 on. option: what gives `said`, for hints.
+    said: names of the outputs in their order, if the user gives them. Without any names the outputs are the classes in
+    the task's order, or, if there are more, the ids from 0 on. option: the option that sets `said`, for hints.
     Errors: a teacher of another kind of task; a class that it lacks.
     """
     _refuse_problem(files, task)
@@ -68,7 +68,7 @@ def match_classes(
 
 
 def _names(files: TeacherFiles, task: Task, said: Sequence[str] | None, option: str) -> tuple[str, ...]:
-    """Names of the outputs: the user's, the config's, or none better than the task's own or the ids."""
+    """Return names of the outputs: given by the user, else by the config, else the task's own classes, else the ids."""
     names = tuple(said or files.labels or ())
     if len(names) != len(set(names)):
         raise PotstillError(f"teacher {files.path} names an output twice: {', '.join(names)}", code=BAD_DATA)
@@ -88,7 +88,7 @@ def _names(files: TeacherFiles, task: Task, said: Sequence[str] | None, option: 
 
 
 def _refuse_problem(files: TeacherFiles, task: Task) -> None:
-    """Refuse a teacher that was trained for another kind of task, by what its config says."""
+    """Refuse a teacher whose config names another kind of task (`problem_type`)."""
     problem = files.config.get("problem_type")
     kind = PROBLEMS.get(problem) if isinstance(problem, str) else None
     if kind is not None and kind != task.kind:

@@ -1,7 +1,7 @@
-"""A teacher's directory before anything of it is run: is it safe to open, what is in it, which exact files are these.
+"""Check, describe and hash a teacher's directory without loading it. Path or hub name -> `TeacherFiles`.
 
-Path or hub name -> `TeacherFiles`. Reads JSON and hashes bytes; imports no torch, so that the rerun of a finished
-cache costs nothing. A model directory is not trusted: see `data.guards.model` and `data.guards.tokenizer`.
+Reads JSON and hashes bytes; imports no torch, so that a rerun of a finished cache is fast. A model directory is not
+trusted: see `data.guards.model` and `data.guards.tokenizer`.
 """
 
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class TeacherFiles:
 
     @property
     def digest(self) -> str:
-        """One hash over all files: the teacher's identity in a manifest."""
+        """One hash over all files: identifies the teacher in a manifest."""
         return store.digest_of(self.files)
 
 
@@ -76,7 +76,7 @@ def inspect_teacher(teacher: str | Path) -> TeacherFiles:
 
 
 def refuse_damaged(path: Path, files: dict[str, dict[str, Any]]) -> None:
-    """Refuse a teacher of `potstill teach` of which a file is another than when it was sealed."""
+    """Refuse a teacher made by `potstill teach` if a file differs from its manifest."""
     if (path / MANIFEST).is_file():
         try:
             open_sealed(path, "teacher", known={name: about["sha256"] for name, about in files.items()})
@@ -88,17 +88,17 @@ def refuse_damaged(path: Path, files: dict[str, dict[str, Any]]) -> None:
 
 
 def read_labels(config: dict[str, Any]) -> tuple[tuple[str, ...] | None, int]:
-    """Read label names in logit order and their number; generic names (LABEL_0 …) say nothing and give None."""
+    """Read label names in logit order, and their number; generic names (LABEL_0 …) count as none and give None."""
     names = {int(key): str(name) for key, name in (config.get("id2label") or {}).items()}
     if not names:
-        return None, int(config.get("num_labels", 2))  # two is what transformers takes when nothing is said
+        return None, int(config.get("num_labels", 2))  # 2 is the default of transformers
     labels = tuple(names[index] for index in sorted(names))
     generic = all(name == f"LABEL_{index}" for index, name in enumerate(labels))
     return (None if generic else labels), len(labels)
 
 
 def _depth(config: dict[str, Any], path: Path) -> int:
-    """Number of layers; Funnel names that of each of its blocks."""
+    """Return the number of layers; Funnel lists one number for each of its blocks."""
     blocks, repeats = config.get("block_sizes"), config.get("block_repeats")
     if config.get("model_type") == "funnel" and isinstance(blocks, list) and all(type(size) is int for size in blocks):
         times = repeats if isinstance(repeats, list) and len(repeats) == len(blocks) else [1] * len(blocks)

@@ -37,7 +37,7 @@ def load_tokenizer(files: TeacherFiles) -> Any:
 
 
 def load_model(files: TeacherFiles, *, device: str, dtype: str, attention: str) -> Any:
-    """Load the weights, safetensors only; a head that would be filled with random numbers is refused."""
+    """Load the weights, safetensors only. Errors: weights without a classification head (BAD_DATA)."""
     with _quiet(), refusing(f"{files.path} cannot be loaded"), watching(budget_of(files.path), registry):
         config = AutoConfig.from_pretrained(files.path, trust_remote_code=False, local_files_only=True)
         vars(config).update({key: value for key, value in OURS.items() if hasattr(config, key)})
@@ -61,7 +61,7 @@ def load_model(files: TeacherFiles, *, device: str, dtype: str, attention: str) 
 
 
 def check_ids(tokenizer: Any, files: TeacherFiles) -> None:
-    """Refuse a tokenizer with ids beyond the teacher's tables: an error on a CPU, the end of the process on a GPU."""
+    """Refuse a tokenizer whose ids exceed the teacher's embedding tables: on a GPU that would crash the process."""
     backend = tokenizer.backend_tokenizer
     with refusing(f"the tokenizer of {files.path} cannot be used"):
         encoding = backend.encode("a", "a")  # with the special tokens and types of the post-processor
@@ -81,7 +81,7 @@ def check_ids(tokenizer: Any, files: TeacherFiles) -> None:
 
 
 def has_sdpa(files: TeacherFiles) -> bool:
-    """Tell whether a teacher's family computes its attention with torch's fast kernel; one that is unknown may."""
+    """Tell whether a teacher's family supports torch's fast attention kernel; True for an unknown family."""
     kind = str(files.config.get("model_type"))
     config = CONFIG_MAPPING[kind] if kind in CONFIG_MAPPING else None  # noqa: SIM401  its `get` finds nothing
     model: Any = config and MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING.get(config, None)
@@ -90,7 +90,7 @@ def has_sdpa(files: TeacherFiles) -> bool:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep transformers from drawing its own bars and reports while it loads."""
+    """Turn off the progress bars and reports of transformers during a block."""
     log = transformers.utils.logging
     level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
     log.set_verbosity_error()

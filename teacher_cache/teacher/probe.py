@@ -1,9 +1,9 @@
-"""What a tokenizer makes of fixed texts, as one hash: the same files under another library may cut differently."""
+"""Hash a tokenizer's output on fixed texts: another version of the library may tokenise them differently."""
 
 import hashlib
 from typing import Any
 
-# What two tokenizers of the same files must agree on: case, accents, blanks, numbers, scripts, marks, emoji, masks.
+# The fixed texts: case, accents, blanks, numbers, scripts, marks, emoji, masks.
 PROBES = (
     *("a", "The quick brown fox jumps over the lazy dog.", "ISN'T it GOOD?", "do n't", "-lrb- aside -rrb-"),
     *("café naïve Ångström", "1,234.56 % of 7e-3", "x=y+z; f(x)->y", "user@example.org https://example.org/a?b=c"),
@@ -25,7 +25,7 @@ PROBES = (
 
 
 def probe(tokenizer: Any) -> str:
-    """Hash the ids that a tokenizer gives fixed strings: the same files under another library may cut differently."""
+    """Return a hash over the ids of the fixed texts."""
     digest = hashlib.sha256()
     for text in PROBES:
         digest.update(repr(tokenizer.backend_tokenizer.encode(text, f"{text} b").ids).encode("ascii"))

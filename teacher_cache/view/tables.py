@@ -1,4 +1,4 @@
-"""What a teacher thinks of its examples, in a few small tables. `open_frame` -> title -> rows."""
+"""Summarise a teacher's answers in a few small tables. `open_frame` -> title -> rows."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from teacher_cache.frame import most_entropy
 Table = list[dict[str, Any]]
 TOP = 10  # rows of the table of mistakes
 BINS = 10  # rows of a histogram
-# "A:mask|B:pos+mask" of a pair -> "mask+pos": which operations were at work, whichever text they hit.
+# "A:mask|B:pos+mask" of a pair -> "mask+pos": the operations, whichever of the two texts they changed.
 FAMILY = (
     pl.col("op")
     .str.replace_all(r"(^|\|)[AB]:", "+")
@@ -37,7 +37,7 @@ def summary(frame: pl.LazyFrame, task: Task) -> dict[str, Table]:
 
 
 def class_tables(frame: pl.LazyFrame, task: Task) -> dict[str, pl.LazyFrame]:
-    """Entropy and margin in nats and probability; agreement is the share of labelled rows predicted as labelled."""
+    """Make the tables for classification: entropy in nats, margin in probability, agreement over labelled rows."""
     wrong = frame.filter(pl.col("agrees").not_()).top_k(TOP, by="margin")
     label = pl.col("label").replace_strict(list(range(task.width)), list(task.labels), return_dtype=pl.String)
     means = [pl.col(name).mean() for name in ("n_tokens", "entropy", "margin")]
@@ -50,7 +50,7 @@ def class_tables(frame: pl.LazyFrame, task: Task) -> dict[str, pl.LazyFrame]:
 
 
 def score_tables(frame: pl.LazyFrame, task: Task) -> dict[str, pl.LazyFrame]:
-    """Scores and their distance from the label, in the label's own unit."""
+    """Make the tables for regression: scores and their distance from the label, in the label's unit."""
     distance = pl.col("error").abs().alias("distance")
     worst = frame.with_columns(distance).filter(pl.col("distance").is_not_null()).top_k(TOP, by="distance")
     means = [pl.col("n_tokens").mean(), pl.col("score").mean(), distance.mean()]
@@ -73,7 +73,7 @@ def _by_operation(frame: pl.LazyFrame, measures: list[pl.Expr]) -> pl.LazyFrame:
 
 
 def _histogram(frame: pl.LazyFrame, column: str, low: float, high: float) -> pl.LazyFrame:
-    """Count the values in `BINS` bins of equal width; empty bins are rows too."""
+    """Count values in `BINS` bins of equal width, one row a bin, empty ones included."""
     step = (high - low) / BINS
     number = ((pl.col(column) - low) / step).floor().clip(0, BINS - 1).cast(pl.Int64).alias("bin")
     counts = frame.filter(pl.col(column).is_not_null()).group_by(number).agg(pl.len().alias("rows"))
