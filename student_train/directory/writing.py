@@ -76,7 +76,9 @@ def sealing(out: Path) -> Iterator[Path]:
 
 def _publish(out: Path) -> None:
     """Move the files of the folder that `SEALING` names to their places, unless the directory is sealed already."""
-    name = (out / SEALING).read_text() if (out / SEALING).is_file() else ""
+    name = ""
+    with suppress(FileNotFoundError):  # another writer that ended the same move has removed it
+        name = (out / SEALING).read_text()
     if STAGE.fullmatch(name) and not (out / MANIFEST).exists():
         stage = out / name
         for path in sorted(path for path in stage.rglob("*") if path.is_file() and path != stage / MANIFEST):

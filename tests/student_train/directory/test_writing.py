@@ -140,6 +140,21 @@ def test_a_seal_that_names_nothing_is_forgotten(tmp_path: Path, name: str) -> No
     assert files(tmp_path) == {}
 
 
+def test_a_seal_that_another_writer_ends_meanwhile_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / SEALING).write_text("sealing-12-0123abcd")
+    real = Path.read_text
+
+    def gone(path: Path, *values: Any, **options: Any) -> str:
+        if path.name == SEALING:
+            path.unlink()
+        return real(path, *values, **options)
+
+    monkeypatch.setattr(Path, "read_text", gone)
+    with writing(tmp_path):
+        pass
+    assert files(tmp_path) == {}
+
+
 @pytest.mark.parametrize("where", ["stage", "last", "link", "manifest"])
 def test_a_student_killed_behind_its_last_step_loses_no_step(
     small: TrainConfig, sentiment: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
