@@ -94,7 +94,7 @@ def test_beside_a_finished_cache_nothing_is_removed_while_another_writes(
         assert (out / "status.json.tmp-12-0123abcd").exists()
 
 
-@pytest.mark.parametrize("field", [b'"kind": "t', b'"version": 1', b'"token_budget', b'"reused'])
+@pytest.mark.parametrize("field", [b'"kind": "c', b'"version": 2', b'"token_budget', b'"reused'])
 def test_a_flipped_bit_of_a_finished_cache_s_seal_is_mended_by_the_next_run(
     teacher: Path, examples: Path, tmp_path: Path, field: bytes
 ) -> None:

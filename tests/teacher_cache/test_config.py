@@ -13,6 +13,7 @@ from data.errors import PotstillError
 from teacher_cache.build import build
 from teacher_cache.config import CacheConfig
 from teacher_cache.launch import machine
+from teacher_cache.shards.plan import Plan
 from teacher_cache.teacher.files import TeacherFiles
 
 BERT_BASE = TeacherFiles(
@@ -70,11 +71,11 @@ def test_the_attention_kernel_on_a_cpu_follows_the_arithmetic(dtype: str, attent
 
 
 def test_what_a_plan_has_settled_is_kept_unless_asked_otherwise() -> None:
-    settled = {"dtype": "float16", "attention": "eager", "token_budget": 77}
-    kept = machine.choose(CacheConfig(device="cpu"), BERT_BASE, settled=settled)
+    there = Plan("", {}, "", ("logits",), "float16", 128, 77, provenance={"attention": "eager"})
+    kept = machine.choose(CacheConfig(device="cpu"), BERT_BASE, there)
     assert kept == machine.Machine("cpu", "float16", "eager", 77)
     asked = CacheConfig(device="cpu", dtype="float32", attention="sdpa", token_budget=5)
-    assert machine.choose(asked, BERT_BASE, settled=settled) == machine.Machine("cpu", "float32", "sdpa", 5)
+    assert machine.choose(asked, BERT_BASE, there) == machine.Machine("cpu", "float32", "sdpa", 5)
 
 
 @pytest.mark.parametrize(

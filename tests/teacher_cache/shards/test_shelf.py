@@ -77,7 +77,7 @@ def test_a_plan_that_a_job_cannot_resume_is_refused(shelf, cache, teacher, examp
 def test_a_plan_in_the_store_alone_is_compared_too(shelf, teacher, examples, tmp_path: Path, store: str) -> None:
     if store:
         other = open_shelf(open_job(replace(PLAIN, max_length=64), examples, teacher, tmp_path / "elsewhere"), store)
-        with pytest.raises(PotstillError, match="teacher was made by another plan") as caught:
+        with pytest.raises(PotstillError, match="cache was made by another plan") as caught:
             other.plan()
         assert caught.value.hint == "name another prefix of the store"
 
