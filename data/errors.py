@@ -1,4 +1,4 @@
-"""The one exception for everything a user can cause, and the exit codes a batch job can act on.
+"""The one exception for everything a user can cause, the exit codes a batch job can act on, and what ran out of memory.
 
 The codes are those of sysexits.h, so cron wrappers and schedulers can tell "try again" from "mend the input".
 """
@@ -12,6 +12,15 @@ IO_ERROR = 74  # disk full, I/O error
 TRY_AGAIN = 75  # interrupted, or another process holds the work
 NO_PERMISSION = 77
 STALE = 78  # an output was made from other inputs or another config than those named now
+
+
+NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")  # as torch's allocators say it
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether memory ran out; torch's allocators raise a plain RuntimeError."""
+    said = isinstance(error, RuntimeError) and any(words in str(error).lower() for words in NO_MEMORY)
+    return said or isinstance(error, MemoryError)
 
 
 class PotstillError(Exception):

@@ -86,7 +86,8 @@ def seal_of(directory: Path) -> dict[str, Any] | None:
     values = store.read_json(path)
     if not (isinstance(values, dict) and all(isinstance(values.get(key), str) for key in ("kind", "root"))):
         raise PotstillError(f"{path} is not a manifest: it names no kind and no root", code=BAD_DATA)
-    if values["kind"] in {*FORMAT_1, *HINTS} and not _is_damaged(path, values):  # other kinds are no kinds of potstill
+    other = values.get("version") != SCHEMA_VERSION and values["kind"] in {*FORMAT_1, *HINTS}  # a kind of potstill's
+    if other and not _is_damaged(path, values):
         refuse_other_format(directory, values.get("version"), values["kind"])
     return values
 

@@ -20,13 +20,13 @@ from data.guards.parquet import opened, read_group
 def group_rows(path: Path) -> list[int]:
     """Rows of each row group of a file."""
     with opened(path) as file:
-        return [file.metadata.row_group(place).num_rows for place in range(file.num_row_groups)]
+        return _sizes(file)
 
 
 def read_rows(path: Path, first: int, count: int, columns: list[str]) -> pa.Table:
     """Read the named columns of `count` rows from row `first` on, and of no row group that holds none of them."""
     with opened(path) as file:
-        sizes = [file.metadata.row_group(place).num_rows for place in range(file.num_row_groups)]
+        sizes = _sizes(file)
         starts = list(accumulate(sizes, initial=0))
         places = [i for i in range(len(sizes)) if starts[i] < first + count and starts[i + 1] > first]
         table = pa.concat_tables([read_group(path, file, place, columns) for place in places])
@@ -49,7 +49,7 @@ def take_rows(path: Path, rows: np.ndarray, columns: list[str]) -> pa.Table:
     """Read the rows with these numbers, in this order, from a Parquet file; only row groups that hold one are read."""
     tables, where, start = [], np.zeros(len(rows), np.int64), 0
     with opened(path) as file:
-        ends = np.cumsum([file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)])
+        ends = np.cumsum(_sizes(file))
         groups = np.searchsorted(ends, rows, side="right")
         if len(rows) and groups.max() >= len(ends):
             raise PotstillError(f"{path} has {file.metadata.num_rows} rows, fewer than asked of it", code=BAD_DATA)
@@ -85,6 +85,10 @@ def parquet_writer(path: Path, schema: pa.Schema, *, vectors: tuple[str, ...] = 
         ) as writer,
     ):
         yield writer
+
+
+def _sizes(file: pq.ParquetFile) -> list[int]:
+    return [file.metadata.row_group(place).num_rows for place in range(file.num_row_groups)]
 
 
 def _leaf(schema: pa.Schema, name: str) -> str:

@@ -39,7 +39,7 @@ from student_train.feed.encoded import open_encoded
 from student_train.feed.overlap import note_overlap
 from student_train.feed.reader import Reader, open_caches
 from student_train.feed.stream import Stream
-from student_train.loop.checkpoint import clear_training, save_weights
+from student_train.loop.checkpoint import save_weights
 from student_train.loop.dev import Labelled, encode_labelled
 from student_train.loop.history import write_curve
 from student_train.loop.optim import Optimizer
@@ -203,7 +203,7 @@ def _seal(
             vocabulary.save(directory)
             seal_one(directory, shape, material.reader.task, trained.config, material.origins, numbers)
         write_curve(stage, trained.curve)
-    clear_training(out)
+    clear(out)
 
 
 def origins_of(config: TrainConfig, caches: list[Manifest], dev: list[Example]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from data.manifest import Manifest
 from pipelines.inputs.places import sealed
 
 DEPTH = 2  # folders below the run that are looked into: runs/x/student, runs/x/students/a
-USUAL = {"cache": "cache", "examples": "examples"}  # kind -> the name that a run gives it
+CACHE, EXAMPLES, TEACHER = "cache", "examples", "teacher"  # kinds; a run calls their directories so, too
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Sealed:
     @property
     def cache_path(self) -> Path:
         """The cache that the report shows: the one named `cache`, else the first a student learned from."""
-        caches = self.of("cache")
-        usual = [path for path in caches if path.name == USUAL["cache"]]
+        caches = self.of(CACHE)
+        usual = [path for path in caches if path.name == CACHE]
         used = [path for path, manifest in caches.items() if manifest.root in self._noted("student", "students")]
-        return next(iter([*usual, *used, *caches]), Path(USUAL["cache"]))
+        return next(iter([*usual, *used, *caches]), Path(CACHE))
 
     @property
     def cache(self) -> Manifest | None:
@@ -42,14 +42,14 @@ class Sealed:
     @property
     def examples(self) -> Manifest | None:
         """The examples of that cache by their root, else by where it says they are, else those there are."""
-        held, cache = self.of("examples"), self.cache
+        held, cache = self.of(EXAMPLES), self.cache
         if cache is not None:
             match = self.with_root("examples", cache.made_from.get("examples", ""))
             there = (self.cache_path / str(cache.config.get("examples", ""))).resolve()
             named = next((path for path in held if path.resolve() == there), None)
             if match or named:
                 return held[match or named]  # type: ignore[index]
-        usual = [manifest for path, manifest in held.items() if path.name == USUAL["examples"]]
+        usual = [manifest for path, manifest in held.items() if path.name == EXAMPLES]
         return next(iter([*usual, *held.values()]), None)
 
     def _noted(self, *kinds: str) -> set[str]:
@@ -64,12 +64,12 @@ def find_sealed(run: Path, problems: list[str]) -> Sealed:
             found[path] = sealed(path)
         except PotstillError as error:
             problems.append(error.message)
-    for name, kind in ((kind, kind) for kind in ("teacher", "examples", "cache")):
-        there = found.get(run / name)
+    for kind in (TEACHER, EXAMPLES, CACHE):
+        there = found.get(run / kind)
         if there is not None and there.kind != kind:
-            problems.append(f"{name} holds {there.kind}, not {kind}")
-        if there is None and (run / name).is_dir() and not (run / name / MANIFEST).exists():
-            problems.append(f"{name} is unfinished")
+            problems.append(f"{kind} holds {there.kind}, not {kind}")
+        if there is None and (run / kind).is_dir() and not (run / kind / MANIFEST).exists():
+            problems.append(f"{kind} is unfinished")
     return Sealed(found)
 
 

@@ -3,9 +3,7 @@
 import errno
 from dataclasses import dataclass
 
-from data.errors import INTERNAL, IO_ERROR, NO_INPUT, NO_PERMISSION, TRY_AGAIN, USAGE, PotstillError
-
-NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")  # as torch's allocators say it
+from data.errors import INTERNAL, IO_ERROR, NO_INPUT, NO_PERMISSION, TRY_AGAIN, USAGE, PotstillError, is_out_of_memory
 
 
 @dataclass(frozen=True)
@@ -31,8 +29,7 @@ def ending_of(error: BaseException) -> Ending:
         return Ending(error.message, error.hint, error.code)
     if isinstance(error, KeyboardInterrupt):
         return Ending("interrupted", "run the same command again: it goes on where it stopped", TRY_AGAIN)
-    of_torch = isinstance(error, RuntimeError) and any(words in str(error).lower() for words in NO_MEMORY)
-    if isinstance(error, MemoryError) or of_torch:
+    if is_out_of_memory(error):
         return Ending("out of memory", "use a smaller batch or fewer workers", INTERNAL)
     if isinstance(error, OSError):
         return _from_system(error)

@@ -50,7 +50,7 @@ def tidy_seeds(out: Path) -> None:
 
 
 def clear(out: Path) -> None:
-    """Remove what only an unfinished model needs."""
+    """Remove what only an unfinished model needs: several times the size of the student."""
     (out / CHECKPOINT).unlink(missing_ok=True)
     clear_tokenizer(out)
     shutil.rmtree(out / ENCODED, ignore_errors=True)

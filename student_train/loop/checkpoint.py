@@ -77,10 +77,5 @@ def load_training(run: Run) -> Kept:
     return Kept(State(**state), curve, _below(BEST, tensors), arithmetic)
 
 
-def clear_training(directory: Path) -> None:
-    """Remove the resume state of a finished run: it is several times the size of the student."""
-    (directory / CHECKPOINT).unlink(missing_ok=True)
-
-
 def _below(start: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}

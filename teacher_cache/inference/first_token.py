@@ -28,11 +28,7 @@ def first_token_serves(model: Any, columns: Collection[str]) -> bool:
         return False
     if config.is_decoder or config.chunk_size_feed_forward or config.add_cross_attention:
         return False
-    for column in columns:
-        name, layer = column.partition(".")[0], split_signal(column)[1]
-        if name not in OF_TEXT and (name not in OF_LAYER or layer is None or layer >= config.num_hidden_layers):
-            return False
-    return True
+    return all(_serves(column, config.num_hidden_layers) for column in columns)
 
 
 @contextmanager
@@ -44,6 +40,12 @@ def first_token_only(model: Any) -> Iterator[None]:
         yield
     finally:
         del layer.forward
+
+
+def _serves(column: str, depth: int) -> bool:
+    """Tell whether a column needs no other token of the last layer."""
+    name, layer = column.partition(".")[0], split_signal(column)[1]
+    return name in OF_TEXT or (name in OF_LAYER and layer is not None and layer < depth)
 
 
 def _short(layer: Any) -> Callable[..., torch.Tensor]:

@@ -20,6 +20,7 @@ import pyarrow as pa
 import torch
 
 from data import store
+from data.errors import is_out_of_memory
 from data.layout import part_name
 from data.running.claims import Claim
 from data.running.stop import Stop
@@ -113,7 +114,8 @@ def process_shard(session: Session, index: int, rows: Rows, add: Add, *, on_batc
                 )
                 return add(index, tmp, report)
         except (RuntimeError, MemoryError) as error:
-            if not _out_of_memory(error) or budget // 2 < LEAST_BUDGET:
+            too_large = isinstance(error, torch.OutOfMemoryError) or is_out_of_memory(error)
+            if not too_large or budget // 2 < LEAST_BUDGET:
                 raise
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
@@ -184,10 +186,3 @@ def _watched(rows: Rows, stop: Stop, on_batch: OnBatch) -> OnBatch:
         stop.check((time.monotonic() - start) / done * max(0, total - done))
 
     return watched
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    """Tell a batch too large from other errors; torch's CPU allocator raises a plain RuntimeError."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    return any(words in str(error).lower() for words in ("out of memory", "can't allocate memory", "not enough memory"))

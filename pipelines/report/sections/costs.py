@@ -39,9 +39,9 @@ def _recorded(run: Run) -> list[dict[str, Any]]:
 
     return [
         {"phase": name}
-        | {key: run.phases[name].get(key) for key in SPELLED}
-        | ({} if run.phases[name].get("finished") else {"state": "unfinished"})
-        for name in sorted(run.phases, key=place)
+        | {key: record.get(key) for key in SPELLED}
+        | ({} if record.get("finished") else {"state": "unfinished"})
+        for name, record in sorted(run.phases.items(), key=lambda item: place(item[0]))
     ]
 
 
