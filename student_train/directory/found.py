@@ -50,7 +50,8 @@ def set_damaged_aside(out: Path, kind: str, *, progress: Progress) -> None:
     except PotstillError as error:
         folder = out / QUARANTINE / secrets.token_hex(4)
         folder.mkdir(parents=True)
-        kept = [path for path in sorted(out.iterdir()) if _of_the_model(path.name)]
+        others = {*NOT_THE_MODEL, MANIFEST}
+        kept = [p for p in sorted(out.iterdir()) if p.name not in others and not p.name.startswith((".", SEED))]
         for path in (out / MANIFEST, *kept):  # the seal first: whoever is killed here leaves no sealed half
             path.rename(folder / path.name)
         store.flush(out)
@@ -82,7 +83,3 @@ def _opened(out: Path, kind: str) -> tuple[bool, Manifest | None]:
         if error.code != BAD_DATA:
             raise
         return False, manifest
-
-
-def _of_the_model(name: str) -> bool:
-    return not (name in NOT_THE_MODEL or name == MANIFEST or name.startswith((".", SEED)))

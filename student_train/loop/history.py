@@ -38,10 +38,6 @@ class History:
         self.losses.append(step.loss)
         self.rows += step.rows
 
-    def pending(self) -> tuple[float, ...]:
-        """The losses since the last evaluation, for a checkpoint: without them a resume's next mean is another."""
-        return tuple(float(loss) for loss in self.losses)
-
     def note(self, step: Step, epoch: int) -> None:
         """Keep one evaluation: mean training loss since the last one, rows/s (dev time included), dev metrics."""
         seconds = time.monotonic() - self.since

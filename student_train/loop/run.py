@@ -49,7 +49,7 @@ def train_from(run: Run, config: TrainConfig | TeachConfig, *, seed: int = 0, pr
     saved = time.monotonic()
 
     def save(*, over: bool = False) -> None:
-        state.losses = history.pending()
+        state.losses = tuple(float(loss) for loss in history.losses)  # without them a resume's next mean is another
         save_training(run, Kept(state, history.lines, best, arithmetic), over=over)
 
     with stoppable("the training state is kept") as stop:

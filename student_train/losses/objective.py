@@ -56,10 +56,14 @@ class Objective(nn.Module):
             self.projections = nn.ModuleDict(_projections(self.losses, self.pairs, student, teacher))
 
     def forward(self, outputs: Outputs, batch: Batch, done: float = 0.0) -> Tensor:
+        weights: Any = self.class_weights  # a buffer, which mypy takes for a module
         total: Tensor | None = None
         for name in self.losses:
+            given = Given(self.hard, self.labelled, weights, self.pairs[name])
+            if name in self.projections:
+                given = replace(given, project=self.projections[name])
             now = self.loss_at(name, done)
-            part = now.weight * now.formula(outputs, batch, self._given(name))
+            part = now.weight * now.formula(outputs, batch, given)
             total = part if total is None else total + part
         assert total is not None
         return total
@@ -75,11 +79,6 @@ class Objective(nn.Module):
             (list(module.parameters()), self.losses[name].needs.projection_lr)
             for name, module in self.projections.items()
         ]
-
-    def _given(self, name: str) -> Given:
-        weights: Any = self.class_weights  # a buffer, which mypy takes for a module
-        shared = Given(self.hard, self.labelled, weights, self.pairs[name])
-        return replace(shared, project=self.projections[name]) if name in self.projections else shared
 
 
 def _pairs(name: str, loss: Loss, student: Stack | None, teacher: Stack | None, layer_map: str) -> Pairs:

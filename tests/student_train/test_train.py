@@ -48,6 +48,20 @@ def test_every_objective_and_input_learns(
     assert train(config, *sentiment, tmp_path / "s", progress=Silent()).report["dev"]["accuracy"] > 0.95
 
 
+def test_numbers_of_a_loss_that_move_are_spelled_out_and_stand_on_the_card(
+    small: TrainConfig, sentiment: Cache, tmp_path: Path
+) -> None:
+    kl = {"weight": {"start": 1, "end": 0.5}, "temperature": {"start": 4, "end": 1}}
+    config = dataclasses.replace(small, losses={"kl": kl, "ce": 0.1})
+    manifest = train(config, *sentiment, tmp_path / "s", progress=Silent())
+    assert manifest.config["losses"] == {"kl": kl | {"preset": "hinton"}, "ce": {"weight": 0.1}}
+    assert "kl × 1 → 0.5, ce × 0.1" in (tmp_path / "s" / "README.md").read_text()
+    before = (tmp_path / "s" / "model.safetensors").stat().st_mtime_ns
+    short = dataclasses.replace(config, losses={"kl": kl | {"preset": "hinton"}, "ce": {"weight": 0.1}})
+    assert train(short, *sentiment, tmp_path / "s", progress=Silent()) == manifest  # another spelling of the same run
+    assert (tmp_path / "s" / "model.safetensors").stat().st_mtime_ns == before
+
+
 def test_a_siamese_student_learns_whether_two_texts_say_the_same(
     small: TrainConfig, tmp_path: Path, make_cache: Any, pair_rows: Any, write_source: Any
 ) -> None:

@@ -108,6 +108,18 @@ def test_adadelta_and_a_static_channel_resume_exactly_too(small: TrainConfig, se
     check_same(tmp_path / "whole", tmp_path / "broken")
 
 
+def test_a_run_whose_weights_and_temperatures_move_resumes_exactly_too(
+    small: TrainConfig, sentiment: Cache, tmp_path: Path
+) -> None:
+    kl = {"weight": {"start": 1.0, "end": 0.5}, "temperature": {"start": 4.0, "end": 1.0}}
+    config = dataclasses.replace(small, losses={"kl": kl, "ce": 0.1})
+    train(config, *sentiment, tmp_path / "whole", progress=Silent())
+    with pytest.raises(PotstillError, match="SIGTERM"):
+        train(config, *sentiment, tmp_path / "broken", progress=Break(6, stop))
+    train(config, *sentiment, tmp_path / "broken", progress=Silent())
+    check_same(tmp_path / "whole", tmp_path / "broken")
+
+
 def test_a_killed_run_goes_on_from_its_last_checkpoint(
     small: TrainConfig, sentiment: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
