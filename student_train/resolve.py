@@ -10,10 +10,10 @@ from student_train.feed.columns import chosen_columns
 from student_train.feed.ensemble import Ensemble, choose_ensemble
 from student_train.feed.reader import Reader
 from student_train.loop.optim import USUAL_RATES
+from student_train.losses.loss import Moving
 from student_train.losses.table import (
     check_losses,
     read_losses,
-    read_ramps,
     refuse_class_weights,
     required_signals,
     rows_used,
@@ -68,9 +68,11 @@ def choose_rows(config: TrainConfig, reader: Reader, cache: Manifest) -> Reader:
 
 def ensemble_of(config: TrainConfig, reader: Reader) -> Ensemble | None:
     """How the caches' teachers are combined; None for one."""
-    count, temperature = len(reader.caches), temperature_of(read_losses(config.losses))
+    count, losses = len(reader.caches), read_losses(config.losses)
+    temperature = temperature_of(losses)
     found = choose_ensemble(config.combine, config.weights, count=count, task=reader.task, temperature=temperature)
-    if found and found.rule == "mean_probabilities" and "temperature" in read_ramps(config.losses).get("kl", {}):
+    moves = any(isinstance(loss, Moving) and "temperature" in loss.moving for loss in losses.values())
+    if found and found.rule == "mean_probabilities" and moves:
         raise PotstillError(
             "the mean of probabilities is taken at one temperature, and that of the kl loss moves",
             hint="give kl one temperature, or --combine mean_logits",

@@ -46,7 +46,7 @@ from student_train.loop.optim import Optimizer
 from student_train.loop.run import Trained, train_from
 from student_train.loop.steps import Run
 from student_train.losses.objective import Objective
-from student_train.losses.table import read_losses, read_ramps
+from student_train.losses.table import read_losses
 from student_train.models.precision import choose_device
 from student_train.models.room import refuse_too_large
 from student_train.models.shape import Shape
@@ -175,7 +175,6 @@ def student_run(
     objective = Objective(
         read_losses(config.losses),
         dev.task,
-        ramps=read_ramps(config.losses),
         labelled=stream.reader.labelled,
         class_weights=class_weights,
         seed=config.seeds[0],

@@ -5,7 +5,7 @@ values: they hold no tensors and no state. What they share or train lies in the 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from torch import Tensor
@@ -65,3 +65,35 @@ class Loss(Protocol):
 
     def formula(self, student: Outputs, batch: Batch, given: Given) -> Tensor:
         """The loss of a batch before its weight, a scalar."""
+
+
+@dataclass(frozen=True)
+class Moving:
+    """A loss of which numbers move over a run, in a straight line from those of `start` to those of `end`."""
+
+    start: Loss
+    end: Loss
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return self.start.kinds
+
+    @property
+    def needs(self) -> Needs:
+        return self.start.needs
+
+    @property
+    def weight(self) -> float:
+        """The larger one: a loss that counts at some time of the run is one to prepare for."""
+        return max(self.start.weight, self.end.weight)
+
+    @property
+    def moving(self) -> dict[str, tuple[float, float]]:
+        """Option -> its two ends, of the numbers that differ."""
+        ends = vars(self.end)
+        return {key: (value, ends[key]) for key, value in vars(self.start).items() if value != ends[key]}
+
+    def at(self, done: float) -> Loss:
+        """The loss as it is when a share of the steps, 0 to 1, is taken."""
+        now = {key: start + (end - start) * done for key, (start, end) in self.moving.items()}
+        return replace(self.start, **now)  # type: ignore[type-var]

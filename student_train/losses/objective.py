@@ -14,9 +14,9 @@ from data.errors import PotstillError
 from data.tasks.task import Task
 from student_train.batch import Batch
 from student_train.losses.layers import Pairs, Stack, layer_pairs
-from student_train.losses.loss import Given, Loss
+from student_train.losses.loss import Given, Loss, Moving
 from student_train.losses.projection import Projection
-from student_train.losses.table import Losses, Ramps, check_losses
+from student_train.losses.table import Losses, check_losses
 from student_train.outputs import Outputs
 
 
@@ -24,7 +24,6 @@ class Objective(nn.Module):
     """Call it with a model's outputs, the batch and the share of the steps taken: a scalar to minimise.
 
     losses         by name; those of weight 0 are left out
-    ramps          numbers of theirs that move over the run
     labelled       share of labelled rows among all that an epoch draws
     class_weights  a number for each class, by which hard losses multiply a row of it; None: all 1
     student, teacher  their layers, for losses that compare layers
@@ -36,7 +35,6 @@ class Objective(nn.Module):
         losses: Losses,
         task: Task,
         *,
-        ramps: Ramps | None = None,
         labelled: float = 1.0,
         class_weights: tuple[float, ...] | None = None,
         student: Stack | None = None,
@@ -47,7 +45,7 @@ class Objective(nn.Module):
         super().__init__()
         check_losses(losses, task)
         self.losses = {name: loss for name, loss in losses.items() if loss.weight > 0}
-        self.ramps, self.hard, self.labelled = ramps or {}, task.rules.hard_loss, labelled
+        self.hard, self.labelled = task.rules.hard_loss, labelled
         weights = None if class_weights is None else torch.tensor(class_weights)
         self.register_buffer("class_weights", weights, persistent=False)
         self.pairs = {name: _pairs(name, loss, student, teacher, layer_map) for name, loss in self.losses.items()}
@@ -58,20 +56,15 @@ class Objective(nn.Module):
     def forward(self, outputs: Outputs, batch: Batch, done: float = 0.0) -> Tensor:
         weights: Any = self.class_weights  # a buffer, which mypy takes for a module
         total: Tensor | None = None
-        for name in self.losses:
+        for name, loss in self.losses.items():
             given = Given(self.hard, self.labelled, weights, self.pairs[name])
             if name in self.projections:
                 given = replace(given, project=self.projections[name])
-            now = self.loss_at(name, done)
+            now = loss.at(done) if isinstance(loss, Moving) else loss
             part = now.weight * now.formula(outputs, batch, given)
             total = part if total is None else total + part
         assert total is not None
         return total
-
-    def loss_at(self, name: str, done: float) -> Loss:
-        """A loss with its numbers as they are when this share of the steps is taken."""
-        moved = {key: ramp.at(done) for key, ramp in self.ramps.get(name, {}).items()}
-        return replace(self.losses[name], **moved) if moved else self.losses[name]  # type: ignore[type-var]
 
     def trained(self) -> list[tuple[list[nn.Parameter], float]]:
         """The parameters of each projection, and their learning rate as a multiple of lr."""
@@ -81,7 +74,7 @@ class Objective(nn.Module):
         ]
 
 
-def _pairs(name: str, loss: Loss, student: Stack | None, teacher: Stack | None, layer_map: str) -> Pairs:
+def _pairs(name: str, loss: Loss | Moving, student: Stack | None, teacher: Stack | None, layer_map: str) -> Pairs:
     if not loss.needs.layers:
         return ()
     if student is None or teacher is None:

@@ -14,9 +14,9 @@ from student_train.losses.argmax import Argmax
 from student_train.losses.hard import Gold
 from student_train.losses.kl import KL
 from student_train.losses.logit_mse import LogitMSE
-from student_train.losses.loss import Loss
+from student_train.losses.loss import Loss, Moving
 
-Losses = dict[str, Loss]
+Losses = dict[str, Loss | Moving]
 MOVING = ("weight", "temperature")
 
 LOSSES: dict[str, type[Loss]] = {
@@ -28,58 +28,44 @@ LOSSES: dict[str, type[Loss]] = {
 
 
 @dataclass(frozen=True)
-class Ramp:
-    """A number that goes from `start` to `end` in a straight line over all steps of a run."""
+class Ends:
+    """Of a number that moves: what it is before the first step, and what it would be after the last."""
 
     start: float
     end: float
 
-    def at(self, done: float) -> float:
-        """done: share of the steps that are taken, 0 to 1."""
-        return self.start + (self.end - self.start) * done
-
-
-Ramps = dict[str, dict[str, Ramp]]  # loss -> option -> how it moves
-
 
 def read_losses(table: Mapping[str, Any]) -> Losses:
-    """The losses of a recipe's table; of a number that moves, the larger end. An unknown name lists the known ones."""
+    """The losses of a recipe's table. An unknown name lists the known ones, an unknown option those of the loss."""
     for name in table:
         if name not in LOSSES:
             raise PotstillError(f"no loss {name!r}", hint=f"losses: {', '.join(LOSSES)}")
-    ramps = read_ramps(table)
-    return {
-        name: build(
-            LOSSES[name],
-            dict(options) | {key: max(ramp.start, ramp.end) for key, ramp in ramps.get(name, {}).items()},
-            where=f"losses.{name}",
-        )
-        for name, options in table.items()
+    return {name: read_loss(options, LOSSES[name], f"losses.{name}") for name, options in table.items()}
+
+
+def read_loss(options: Mapping[str, Any], loss: type[Loss], where: str) -> Loss | Moving:
+    """A loss by its options. Where numbers move, both ends must be what the loss allows."""
+    moving = {
+        key: build(Ends, value, where=f"{where}.{key}")
+        for key, value in options.items()
+        if key in MOVING and isinstance(value, Mapping)
     }
-
-
-def read_ramps(table: Mapping[str, Any]) -> Ramps:
-    """The numbers that move, where there are any; both ends must be what the loss allows."""
-    found: Ramps = {}
-    for name, options in table.items():
-        moving = {key: value for key, value in options.items() if key in MOVING and isinstance(value, Mapping)}
-        for key, value in moving.items():
-            ramp = build(Ramp, value, where=f"losses.{name}.{key}")
-            if key == "weight" and min(ramp.start, ramp.end) < 0:
-                raise PotstillError(f"losses.{name}.weight goes from {ramp.start} to {ramp.end}: below 0")
-            for end in (ramp.start, ramp.end):
-                LOSSES[name](**{key: end})  # refuses what is no number for this option
-            found.setdefault(name, {})[key] = ramp
-    return found
+    start = build(loss, dict(options) | {key: ends.start for key, ends in moving.items()}, where=where)
+    end = build(loss, dict(options) | {key: ends.end for key, ends in moving.items()}, where=where)
+    if moving and min(start.weight, end.weight) < 0:
+        raise PotstillError(f"{where}.weight goes from {start.weight} to {end.weight}: below 0")
+    return Moving(start, end) if moving else start
 
 
 def spell_losses(table: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The recipe's table with every option spelled out."""
-    ramps = read_ramps(table)
-    return {
-        name: as_dict(loss) | {key: as_dict(ramp) for key, ramp in ramps.get(name, {}).items()}
-        for name, loss in read_losses(table).items()
-    }
+    found: dict[str, dict[str, Any]] = {}
+    for name, loss in read_losses(table).items():
+        moving = loss.moving if isinstance(loss, Moving) else {}
+        found[name] = as_dict(loss.start if isinstance(loss, Moving) else loss) | {
+            key: {"start": start, "end": end} for key, (start, end) in moving.items()
+        }
+    return found
 
 
 def required_signals(table: Mapping[str, Any]) -> tuple[str, ...]:
@@ -106,7 +92,8 @@ def rows_used(losses: Losses) -> str:
 
 def temperature_of(losses: Losses) -> float:
     """The temperature that the teachers' answers are softened at; 1 where no loss has one."""
-    return next((loss.temperature for loss in losses.values() if isinstance(loss, KL)), 1.0)
+    values = (loss.start if isinstance(loss, Moving) else loss for loss in losses.values())
+    return next((loss.temperature for loss in values if isinstance(loss, KL)), 1.0)
 
 
 def refuse_class_weights(losses: Losses) -> None:

@@ -15,7 +15,7 @@ from student_train.losses.argmax import Argmax
 from student_train.losses.hard import Gold, cross_entropy, mean_squared_error
 from student_train.losses.kl import KL, PRESETS
 from student_train.losses.logit_mse import LogitMSE
-from student_train.losses.loss import Given
+from student_train.losses.loss import Given, Moving
 from student_train.losses.objective import Objective
 from student_train.losses.table import LOSSES, check_losses, read_losses, required_signals, spell_losses, temperature_of
 from student_train.outputs import Outputs
@@ -295,3 +295,4 @@ def test_a_loss_is_read_from_its_table_of_a_recipe() -> None:
 def test_the_temperature_of_the_soft_targets_is_that_of_the_teachers_mean() -> None:
     assert temperature_of({"ce": Gold(), "kl": KL(temperature=4.0)}) == 4.0
     assert temperature_of({"ce": Gold()}) == 1.0
+    assert temperature_of({"kl": Moving(KL(1.0, temperature=4.0), KL(0.5, temperature=4.0))}) == 4.0

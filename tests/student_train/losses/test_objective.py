@@ -18,9 +18,9 @@ from student_train.loop.steps import Run, State
 from student_train.losses.hard import Gold
 from student_train.losses.kl import KL
 from student_train.losses.layers import Stack, layer_pairs
-from student_train.losses.loss import Given, Needs
+from student_train.losses.loss import Given, Moving, Needs
 from student_train.losses.objective import Objective
-from student_train.losses.table import read_losses, read_ramps, spell_losses
+from student_train.losses.table import read_losses, spell_losses
 from student_train.outputs import Outputs
 
 TWO = Task("classify", ("no", "yes"))
@@ -186,9 +186,12 @@ def test_projections_are_saved_and_resumed_with_the_optimizer_and_left_out_of_th
 
 def test_a_number_of_a_loss_moves_in_a_straight_line() -> None:
     table = {"kl": {"weight": {"start": 0, "end": 2}, "temperature": {"start": 8.0, "end": 1.0}}, "ce": {}}
-    assert read_losses(table)["kl"] == KL(2.0, temperature=8.0)
-    objective = Objective(read_losses(table), TWO, ramps=read_ramps(table))
-    assert [objective.loss_at("kl", done) for done in (0.0, 0.5, 1.0)] == [KL(0.0, 8.0), KL(1.0, 4.5), KL(2.0, 1.0)]
+    losses = read_losses(table)
+    assert losses["kl"] == Moving(KL(0.0, 8.0), KL(2.0, 1.0))
+    assert losses["ce"] == Gold()
+    assert [losses["kl"].at(done) for done in (0.0, 0.5, 1.0)] == [KL(0.0, 8.0), KL(1.0, 4.5), KL(2.0, 1.0)]  # type: ignore[union-attr]
+    assert losses["kl"].weight == 2.0
+    objective = Objective(losses, TWO)
     rows, outputs = batch(), Outputs(torch.randn(4, 2))
     now = Objective({"kl": KL(1.0, temperature=4.5), "ce": Gold()}, TWO)(outputs, rows)
     assert torch.equal(objective(outputs, rows, 0.5), now)
