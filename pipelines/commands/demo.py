@@ -16,7 +16,7 @@ def demo(
     force: Force = False,
     settings: Settings = None,
 ) -> None:
-    """Teach, augment, cache, train and compare on embedded reviews: no download, under five minutes on two cores.
+    """Teach, augment, cache, train and compare on embedded reviews: no download, about six minutes on two cores.
 
     Example: potstill demo
     """
