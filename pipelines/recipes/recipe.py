@@ -1,6 +1,6 @@
 """A recipe: one TOML file with all settings of a run. Tables → `Recipe` of resolved configs.
 
-[run]      out: directory of the run
+[run]      out: directory of the run; aim, budget: what it is for, and minutes
 [data]     train, dev, test, unlabelled, exclude; root: folder they lie in; text, pair, label, format, header,
            kind, labels: how to read them
 [teach]    model: encoder to fine-tune; the fields of `TeachConfig`        (or [teacher] path: a finished teacher)
@@ -36,9 +36,16 @@ ONLY = "student"  # the name of the one student of a recipe without arms
 
 @dataclass(frozen=True)
 class RunTable:
-    """out: directory of the run; empty: runs/<name of the recipe>"""
+    """What a run is for.
+
+    out     directory of the run; empty: runs/<name of the recipe>
+    aim     what a student is recommended for: accuracy, speed or size
+    budget  minutes that the run may take, by which numbers that are `auto` are chosen; 0: no limit
+    """
 
     out: str = ""
+    aim: str = "accuracy"
+    budget: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,8 @@ class Recipe:
     arms: dict[str, TrainConfig]
     bench: BenchTable
     others: dict[str, str] = field(default_factory=dict)
+    aim: str = "accuracy"
+    budget: float = 0.0
 
     def place(self, path: str) -> str:
         """Put a path of [data] under its root."""
@@ -113,7 +122,7 @@ class Recipe:
         """Write the resolved recipe, every default spelled out, as the tables that give it again."""
         teach = {"model": self.teacher} | configs.as_dict(self.teach) if self.teach else None
         return {
-            "run": {"out": str(self.out)},
+            "run": {"out": str(self.out), "aim": self.aim, "budget": self.budget},
             "data": configs.as_dict(self.files) | configs.as_dict(self.reading),
             **({"teach": teach} if teach else {"teacher": {"path": self.teacher}}),
             **({"teachers": dict(self.others)} if self.others else {}),
@@ -164,6 +173,8 @@ def from_tables(tables: Mapping[str, Any], *, name: str, out: Path | None = None
         arms=_arms(tables, name),
         bench=_build(BenchTable, tables, "bench", name),
         others=_others(tables, name),
+        aim=run.aim,
+        budget=run.budget,
     )
 
 

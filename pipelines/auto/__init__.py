@@ -1,0 +1,1 @@
+"""Numbers chosen from the data and from the time there is, each with its reason in a sentence."""

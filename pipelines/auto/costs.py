@@ -1,0 +1,87 @@
+"""About how long each phase of a run takes on this machine: facts and settings → minutes.
+
+The teacher by its floating-point operations (`teacher_cache.estimate`), students by rates that were measured on two
+cores; on a machine of another speed both move with its matrix product.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipelines.auto.choice import rows_after
+from pipelines.auto.facts import Facts
+from student_train.config import TeachConfig, TrainConfig
+
+TRAINING_COST = 3.0  # a step of training, in forward passes over the same rows
+# Sub-words a second that a student of usual sizes is trained on, two cores of the machine of `REFERENCE`: a BiLSTM of
+# 150 states 2,400 rows of SST-2, `dan` 10,500, `conv` 3,700 (docs/LOG.md), 14 sub-words a row.
+TRAINED = {"dan": 147_000, "bag": 41_000, "conv": 52_000, "bilstm": 34_000, "siamese_bilstm": 30_000}
+SLOWEST = 25_000  # of a student that stands not there
+REFERENCE = 140e9  # floating-point operations a second of that machine's matrix product
+MEASURED = 0.1  # share of a training's time that its dev evaluations take at most
+AUGMENTED = 40_000  # rows a second out of the augmenter
+MEASURING = 4.0  # forward passes over dev and test of teacher and students, rivals and timings, in teacher's passes
+STARTING = 0.15  # minutes that a phase needs before it begins
+SHARES = {"teach": 0.4, "cache": 0.25, "students": 0.25}  # of the time there is; the rest is for measuring and starting
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast this machine is. teacher: rows a second of a forward pass; machine: its speed beside `REFERENCE`."""
+
+    teacher: float
+    machine: float = 1.0
+
+    def student(self, model: str, tokens: float) -> float:
+        """Rows a second of a student's training; of a sum of students, one after the other."""
+        parts = [TRAINED.get(part, SLOWEST) for part in model.split("+")]
+        return self.machine / sum(1 / part for part in parts) / tokens
+
+
+def pace_of(facts: Facts, device: str = "auto") -> Pace:
+    """Measure this machine by a short matrix product."""
+    from student_train.models.precision import choose_device
+    from teacher_cache.estimate import matrix_product, speed
+
+    here = speed(str(choose_device(device)), "auto")
+    return Pace(here / (facts.tokens * facts.teacher.flops), matrix_product() / REFERENCE)
+
+
+def affordable_steps(budget: float, pace: Pace, batch: int) -> float:
+    """Steps of the teacher's training in its share of `budget` minutes."""
+    return _seconds(budget, "teach") * pace.teacher / (TRAINING_COST * batch)
+
+
+def affordable_rows(budget: float, pace: Pace) -> float:
+    """Rows that the teacher answers in the cache's share of `budget` minutes."""
+    return _seconds(budget, "cache") * pace.teacher
+
+
+def affordable_student(budget: float, pace: Pace, facts: Facts, config: TrainConfig, students: int) -> float:
+    """Steps of one of several students in their share of `budget` minutes."""
+    rate = pace.student(config.model, facts.tokens)
+    return _seconds(budget, "students") * rate / (config.batch_size * students * len(config.seeds))
+
+
+def _seconds(budget: float, phase: str) -> float:
+    return 60 * SHARES[phase] * budget if budget else math.inf
+
+
+def minutes(
+    facts: Facts, pace: Pace, teach: TeachConfig | None, n_iter: int, arms: Mapping[str, TrainConfig]
+) -> dict[str, float]:
+    """Phase -> about how many minutes."""
+    rows = rows_after(facts, n_iter)
+    found: dict[str, float] = {}
+    if teach:
+        steps = teach.epochs * math.ceil(facts.labelled / teach.batch_size)
+        steps = min(steps, teach.max_steps or steps)
+        work = TRAINING_COST * steps * teach.batch_size
+        measured = max(facts.dev, min(2 * teach.epochs * facts.dev, MEASURED * work))
+        found["teach"] = (work + measured) / pace.teacher
+    found |= {"augment": rows / AUGMENTED, "cache": rows / pace.teacher}
+    for name, config in arms.items():
+        work = config.max_steps * config.batch_size * len(config.seeds)
+        found[f"train {name}"] = work / pace.student(config.model, facts.tokens)
+    found["measure"] = MEASURING * facts.dev / pace.teacher
+    return {name: seconds / 60 + STARTING for name, seconds in found.items()}

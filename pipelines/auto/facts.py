@@ -1,0 +1,134 @@
+"""What is known of a data set and of its teacher before anything runs: files, encoder → `Facts`."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from statistics import median, quantiles
+
+from data.example import Example
+from data.progress import Progress
+from data.readers.examples import read
+from data.readers.identity import is_scratch
+from data.text.words import CHINESE, scripts_in, split
+from pipelines.inputs.files import Files
+from pipelines.inputs.places import locate_teacher, texts_of
+
+SAMPLE = 2_000  # texts whose words are counted
+SIZE = re.compile(r"(\d+)x(\d+)")  # of `scratch:4x256`
+SUBWORDS = 1.3  # sub-words a word, of English in a vocabulary of 30,000
+# Words that stand in any English text of some length, and seldom in another language.
+ENGLISH = frozenset(("the", "and", "of", "to", "is", "was", "it", "that", "this", "with", "for", "you", "are", "not"))
+FEWEST_ENGLISH = 0.06  # their share of the words: about 0.2 in English, 0.01 in German
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """The size of a teacher. width: hidden size; flops: of a forward pass for one sub-word, without attention.
+
+    finished: it answers already and is not fine-tuned; new: it begins with random weights
+    """
+
+    width: int
+    flops: float
+    finished: bool = False
+    new: bool = False
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the numbers are chosen by.
+
+    kind, pair  of the task
+    labelled    training rows with a label; unlabelled: all other texts that the teacher will answer
+    classes     class -> labelled training rows; empty for scores
+    dev         labelled dev rows
+    words       median words of a row, long: words that 98 of 100 rows do not exceed; both texts of a pair together
+    language    en, zh or other
+    transfer    about how many rows the students learn from, once the draws of the augmenter are chosen
+    """
+
+    kind: str
+    labelled: int
+    dev: int
+    teacher: Encoder
+    pair: bool = False
+    unlabelled: int = 0
+    classes: Mapping[str, int] = field(default_factory=dict)
+    words: float = 20.0
+    long: float = 60.0
+    language: str = "en"
+    transfer: int = 0
+
+    @property
+    def originals(self) -> int:
+        return self.labelled + self.unlabelled
+
+    @property
+    def commonest(self) -> float:
+        """The share of the most frequent class; 0 for scores."""
+        return max(self.classes.values(), default=0) / max(1, sum(self.classes.values()))
+
+    @property
+    def tokens(self) -> float:
+        """Mean sub-words of a row, special ones included."""
+        return SUBWORDS * self.words + 2
+
+
+def facts_of(files: Files, model: str, *, finished: bool = False, progress: Progress) -> Facts:
+    """Read the files once and look at the teacher's config. Errors: those of the files and of the model."""
+    task = files.reading.task(files.train, progress)
+    assert files.dev is not None
+    train = list(read(files.train, task, split="train"))
+    counts = Counter(row.label for row in train if row.label is not None)
+    more = sum(1 for _ in texts_of(files.unlabelled, task, split="unlabelled"))
+    texts = _evenly(train)
+    lengths = [len(words) for words in _words_of(texts)]
+    return Facts(
+        kind=task.kind,
+        pair=task.pair,
+        labelled=counts.total(),
+        unlabelled=len(train) - counts.total() + more,
+        classes={name: counts[number] for number, name in enumerate(task.labels)},
+        dev=sum(1 for row in read(files.dev, task, split="dev") if row.label is not None),
+        teacher=encoder_of(model, finished=finished),
+        words=median(lengths),
+        long=quantiles(lengths, n=50)[-1] if len(lengths) > 1 else lengths[0],
+        language=language_of(texts),
+    )
+
+
+def encoder_of(model: str, *, finished: bool) -> Encoder:
+    """The size of an encoder: by its config and the header of its weights, or by the name of a new one."""
+    if is_scratch(model):
+        found_size = SIZE.fullmatch(model.partition(":")[2])  # a malformed one is refused by `teach`
+        layers, width = map(int, found_size.groups()) if found_size else (2, 128)
+        return Encoder(width, 24.0 * layers * width**2, new=True)
+    from teacher_cache.estimate import encoder_parameters
+    from teacher_cache.teacher.files import inspect_teacher
+
+    found = inspect_teacher(locate_teacher(model))
+    return Encoder(found.width, 2.0 * encoder_parameters(found), finished)
+
+
+def language_of(texts: Iterable[Example]) -> str:
+    """Tell Chinese by its characters and English by its commonest words; everything else is `other`."""
+    rows = list(texts)
+    scripts = Counter(chain.from_iterable(scripts_in(row.text) for row in rows))
+    if scripts.total():
+        [(name, rows_of)] = scripts.most_common(1)
+        if rows_of > len(rows) / 2:
+            return "zh" if name == CHINESE else "other"
+    words = [word.casefold() for sides in _words_of(rows) for word in sides]
+    found = sum(word in ENGLISH for word in words)
+    return "en" if found >= FEWEST_ENGLISH * len(words) else "other"
+
+
+def _evenly(rows: list[Example]) -> list[Example]:
+    return list(islice(rows[:: max(1, len(rows) // SAMPLE)], SAMPLE))
+
+
+def _words_of(rows: Iterable[Example]) -> Iterator[list[str]]:
+    for row in rows:
+        yield split(row.text)[0] + (split(row.pair)[0] if row.pair else [])

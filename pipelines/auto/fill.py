@@ -1,0 +1,135 @@
+"""Recipe tables in which values say `auto` → the same tables with numbers, each with its reason. Pure."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from augment.config import AugmentConfig
+from data import config as configs
+from data.errors import PotstillError
+from pipelines.auto.choice import AUGMENTING, CACHING, TEACHING, Choice, rows_after
+from pipelines.auto.costs import Pace, affordable_rows, affordable_steps, affordable_student, minutes
+from pipelines.auto.facts import Facts
+from pipelines.auto.students import AIMS, AUTO, TRAINING, WHY, arms, short_list
+from student_train.config import TeachConfig, TrainConfig
+from teacher_cache.config import CacheConfig
+
+Tables = dict[str, Any]
+Config = TypeVar("Config", TeachConfig, AugmentConfig, CacheConfig, TrainConfig)
+CHOSEN: dict[str, dict[str, Callable[[Facts, Any, float], Choice]]] = {  # table -> what can be `auto` in it
+    "teach": TEACHING,
+    "augment": AUGMENTING,
+    "cache": CACHING,
+    "train": TRAINING,
+}
+ONLY = "student"
+
+
+@dataclass(frozen=True)
+class Filled:
+    """tables: of an ordinary recipe; choices: `teach.lr` -> value and reason; minutes: phase -> estimate."""
+
+    tables: Tables
+    choices: dict[str, Choice]
+    minutes: dict[str, float]
+
+
+def asks(tables: Mapping[str, Any]) -> bool:
+    """Whether anything in a recipe is left to be chosen from the data."""
+    arms_of = tables.get("arms", {})
+    if arms_of == AUTO:
+        return True
+    places = [(name, tables.get(name, {})) for name in CHOSEN]
+    places += [("train", arm) for arm in arms_of.values()] if isinstance(arms_of, Mapping) else []
+    return any(
+        isinstance(table, Mapping) and any(table.get(key) == AUTO for key in CHOSEN[name]) for name, table in places
+    )
+
+
+def everything() -> Tables:
+    """Tables that leave everything to be chosen."""
+    return {name: dict.fromkeys(keys, AUTO) for name, keys in CHOSEN.items()} | {"arms": AUTO}
+
+
+def fill(tables: Mapping[str, Any], facts: Facts, pace: Pace, fitting: tuple[str, ...]) -> Filled:
+    """Choose whatever is `auto`; what is named stays. fitting: the students that fit the task.
+
+    Errors: an aim that is none; whatever the configs refuse of what is named.
+    """
+    made = {key: dict(value) if isinstance(value, Mapping) else value for key, value in tables.items()}
+    run = made.get("run", {})
+    filling = _Filling(facts, pace, float(run.get("budget", 0)), aim_of(run), {})
+    teach = filling.teach(made["teach"]) if "teach" in made and "teacher" not in made else None
+    augment = filling.table(
+        AugmentConfig, made.setdefault("augment", {}), "augment", lambda known: affordable_rows(filling.budget, pace)
+    )
+    filling.table(CacheConfig, made.setdefault("cache", {}), "cache", lambda known: math.inf)
+    filling = replace(filling, facts=replace(facts, transfer=rows_after(facts, augment.n_iter)))
+    if made.get("arms", {}) == AUTO:
+        made["arms"] = filling.arms(fitting, augmented=augment.n_iter > 0)
+    students = filling.students(made)
+    return Filled(made, filling.choices, minutes(facts, pace, teach, augment.n_iter, students))
+
+
+def aim_of(run: Mapping[str, Any]) -> str:
+    """What the students are chosen for. Errors: none of `AIMS`."""
+    aim = str(run.get("aim", AIMS[0]))
+    if aim not in AIMS:
+        raise PotstillError(f"aim {aim!r} is none", hint=f"aims: {', '.join(AIMS)}")
+    return aim
+
+
+@dataclass(frozen=True)
+class _Filling:
+    """What the rules are given, and the choices so far."""
+
+    facts: Facts
+    pace: Pace
+    budget: float
+    aim: str
+    choices: dict[str, Choice]
+
+    def table(
+        self, cls: type[Config], table: Tables, where: str, allowed: Callable[[Config], float], *, kind: str = ""
+    ) -> Config:
+        """Fill one table, in place. allowed: how many steps or rows the time allows; kind: of table, if not `where`."""
+        rules = CHOSEN[kind or where]
+        left = [key for key in rules if table.get(key) == AUTO]
+        known = configs.build(cls, {key: table[key] for key in table if key not in left}, where=f"[{where}]")
+        for key in left:
+            choice = rules[key](self.facts, known, allowed(known))
+            known = replace(known, **{key: choice.value})
+            table[key], self.choices[f"{where}.{key}"] = choice.value, choice
+        return known
+
+    def teach(self, table: Tables) -> TeachConfig:
+        model = table.pop("model", None)
+        made = self.table(
+            TeachConfig, table, "teach", lambda known: affordable_steps(self.budget, self.pace, known.batch_size)
+        )
+        table |= {"model": model} if model else {}
+        return made
+
+    def arms(self, fitting: tuple[str, ...], *, augmented: bool) -> Tables:
+        """The short list of students as tables."""
+        made = arms(self.facts, short_list(self.aim, fitting), augmented=augmented)
+        self.choices["arms"] = Choice(", ".join(made), f"labels alone to compare with; {WHY[self.aim]}")
+        return made
+
+    def students(self, made: Tables) -> dict[str, TrainConfig]:
+        """Fill the table of each student; what [train] leaves open is chosen for each of them by itself."""
+        base = made.pop("train", {})
+        left = {key: value for key, value in base.items() if value == AUTO and key in TRAINING}
+        made["train"] = {key: value for key, value in base.items() if key not in left}
+        made["arms"] = {name: left | dict(table) for name, table in (made.get("arms") or {ONLY: {}}).items()}
+        found = {}
+        for name, table in made["arms"].items():
+            whole = made["train"] | table
+            config = self.table(TrainConfig, whole, f"arms.{name}", self._steps_of(len(made["arms"])), kind="train")
+            table |= {key: whole[key] for key in table}
+            found[name] = config
+        return found
+
+    def _steps_of(self, students: int) -> Callable[[TrainConfig], float]:
+        return lambda config: affordable_student(self.budget, self.pace, self.facts, config, students)

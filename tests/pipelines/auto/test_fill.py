@@ -1,0 +1,182 @@
+"""The numbers that are chosen: what the facts say, what the time allows, and that named values stay."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from data.errors import PotstillError
+from pipelines.auto import choice, students
+from pipelines.auto.costs import Pace
+from pipelines.auto.facts import Encoder, Facts
+from pipelines.auto.fill import Filled, asks, everything, fill
+from pipelines.recipes.recipe import Recipe, from_tables
+from student_train.config import TrainConfig
+
+MINILM = Encoder(384, 21e6)
+INTENTS = Facts(
+    "classify", labelled=8_992, dev=1_000, teacher=MINILM, classes={str(n): 117 for n in range(77)}, words=12, long=40
+)
+FEW = replace(INTENTS, labelled=361, classes={"bad": 130, "good": 231})
+NEWS = replace(INTENTS, labelled=500, unlabelled=8_987, classes=dict.fromkeys("abcd", 125), words=38, long=75)
+SCORES = Facts("regress", labelled=5_749, dev=1_500, teacher=MINILM, pair=True, words=22, long=60)
+PACE = Pace(teacher=1_000.0)
+FITTING = ("bilstm",)
+
+
+def filled(facts: Facts = INTENTS, **tables: Any) -> Filled:
+    data = {"data": {"train": "train.tsv", "dev": "dev.tsv"}}
+    asked = everything() | data | tables
+    asked["teach"] = {"model": "demo"} | asked["teach"]
+    return fill(asked, facts, PACE, ("siamese_bilstm",) if facts.pair else FITTING)
+
+
+def resolved(made: Filled) -> Recipe:
+    return from_tables(made.tables, name="x")
+
+
+@pytest.mark.parametrize("facts", [INTENTS, FEW, NEWS, SCORES], ids=["intents", "few", "news", "scores"])
+@pytest.mark.parametrize("aim", students.AIMS)
+def test_a_recipe_that_leaves_everything_open_becomes_an_ordinary_one(facts: Facts, aim: str) -> None:
+    made = filled(facts, run={"aim": aim})
+    assert not asks(made.tables)
+    recipe = resolved(made)
+    assert recipe.teach is not None and 1 <= recipe.teach.epochs <= 20
+    assert "labels" in recipe.arms and len(recipe.arms) >= 2
+    assert made.minutes.keys() >= {"teach", "augment", "cache", "train labels", "measure"}
+
+
+def test_every_choice_has_a_reason_that_is_one_sentence() -> None:
+    for facts in (INTENTS, FEW, NEWS, SCORES):
+        for key, found in filled(facts).choices.items():
+            assert 10 < len(found.why) < 130 and "\n" not in found.why, key
+
+
+def test_what_is_named_stays_and_what_depends_on_it_follows() -> None:
+    asked = everything()
+    made = filled(teach=asked["teach"] | {"epochs": 2}, augment=asked["augment"] | {"n_iter": 0})
+    assert "teach.epochs" not in made.choices and resolved(made).teach.epochs == 2  # type: ignore[union-attr]
+    assert resolved(made).arms["bilstm"].rows == "original"  # there are no augmented rows to try
+
+
+def test_students_named_in_the_recipe_are_those_that_are_trained() -> None:
+    made = filled(arms={"small": {"hidden": 20, "lr": 1e-3}})
+    config = resolved(made).arms["small"]
+    assert list(resolved(made).arms) == ["small"]
+    assert (config.hidden, config.lr, config.batch_size) == (20, 1e-3, 128)
+
+
+def test_an_ordinary_recipe_asks_for_nothing() -> None:
+    assert not asks({"train": {"model": "auto", "precision": "auto"}, "teach": {"model": "demo"}, "arms": {"a": {}}})
+    assert asks({"arms": {"a": {"lr": "auto"}}}) and asks({"augment": {"n_iter": "auto"}}) and asks({"arms": "auto"})
+
+
+def test_an_unknown_aim_names_the_known_ones() -> None:
+    with pytest.raises(PotstillError, match="aim 'beauty' is none") as error:
+        filled(run={"aim": "beauty"})
+    assert "accuracy, speed, size" in error.value.hint
+
+
+# The teacher.
+
+
+@pytest.mark.parametrize(
+    ("labelled", "epochs"), [(40, 20), (361, 20), (1_500, 7), (8_992, 3), (67_349, 3), (400_000, 1)]
+)
+def test_few_labels_are_seen_more_often_and_many_less(labelled: int, epochs: int) -> None:
+    facts = replace(FEW, labelled=labelled)
+    assert choice.teacher_epochs(facts, choice.teacher_batch(facts).value).value == epochs
+
+
+def test_wider_encoders_learn_slower_and_new_ones_faster() -> None:
+    rates = [choice.teacher_rate(replace(FEW, teacher=Encoder(width, 1.0))).value for width in (384, 768, 1024)]
+    assert rates == [1e-4, 5e-5, 2e-5]
+    assert choice.teacher_rate(replace(FEW, teacher=Encoder(128, 1.0, new=True))).value == 5e-4
+
+
+@pytest.mark.parametrize(
+    ("counts", "metric"),
+    [
+        ({"a": 50, "b": 50}, "accuracy"),
+        ({"a": 65, "b": 35}, "accuracy"),
+        ({"ham": 90, "spam": 10}, "macro_f1"),
+        ({"a": 40, "b": 35, "c": 25}, "accuracy"),
+        ({"neutral": 330} | {str(n): 25 for n in range(27)}, "macro_f1"),
+        ({str(n): 35 + 2 * n for n in range(77)}, "accuracy"),
+    ],
+)
+def test_the_metric_is_that_of_all_classes_where_one_fills_the_table(counts: dict[str, int], metric: str) -> None:
+    found = choice.best_by(replace(FEW, classes=counts))
+    assert found.value == metric
+
+
+def test_the_length_is_what_nearly_all_rows_need() -> None:
+    assert [choice.longest(replace(FEW, long=long)).value for long in (20, 60, 200, 3_000)] == [64, 128, 512, 512]
+
+
+# The augmenter.
+
+
+def test_draws_make_a_transfer_set_of_about_sixty_thousand_rows() -> None:
+    found = choice.draws(INTENTS)
+    assert 5 <= found.value <= 7 and 55_000 < choice.rows_after(INTENTS, found.value) < 65_000
+    assert choice.draws(FEW).value == 20  # the paper's, the most that is drawn
+    assert choice.draws(NEWS).value == 1  # real texts without labels
+    assert choice.draws(replace(INTENTS, labelled=300_000)).value == 1
+
+
+def test_a_slow_teacher_gets_fewer_rows() -> None:
+    assert choice.draws(INTENTS, affordable=20_000).value == 1
+    assert choice.draws(INTENTS, affordable=5_000).value == 0
+
+
+# The students.
+
+
+def test_a_student_takes_its_steps_whatever_rows_it_learns_from() -> None:
+    for facts in (INTENTS, FEW, NEWS):
+        config = resolved(filled(facts)).arms["bilstm"]
+        assert config.epochs * facts.originals >= config.max_steps * config.batch_size
+        assert config.max_steps >= 1_500
+        assert config.losses == {"kl": {"weight": 1.0, "temperature": 2.0}}
+
+
+def test_scores_are_learnt_by_their_squared_error() -> None:
+    arms = resolved(filled(SCORES)).arms
+    assert arms["siamese_bilstm"].losses == {"logit_mse": {"weight": 1.0}}
+    assert arms["labels"].losses == {"mse": {"weight": 1.0}} and arms["labels"].rows == "original"
+    assert {config.best_by for config in arms.values()} == {"spearman"}
+
+
+def test_students_that_do_not_exist_are_left_out() -> None:
+    assert [student.model for student in students.short_list("accuracy", ("bilstm", "dan"))] == ["bilstm", "dan"]
+    assert all(students.short_list(aim, (model,)) for aim in students.AIMS for model in ("bilstm", "siamese_bilstm"))
+
+
+def test_the_students_that_fit_are_rows_of_the_table() -> None:
+    assert "bilstm" in students.fitting_models(pair=False) and "siamese_bilstm" in students.fitting_models(pair=True)
+
+
+# Time.
+
+
+@pytest.mark.parametrize("budget", [5.0, 20.0, 60.0])
+def test_a_budget_is_kept_but_for_what_every_phase_needs(budget: float) -> None:
+    for facts in (INTENTS, NEWS, replace(INTENTS, labelled=300_000)):
+        slow = fill(
+            everything() | {"run": {"budget": budget}}, facts, replace(PACE, teacher=150.0, machine=0.5), FITTING
+        )
+        assert slow.minutes["teach"] < 0.55 * budget + 1
+        assert sum(slow.minutes.values()) < max(1.3 * budget + 2, facts.originals / 150 / 60 * 1.5)
+
+
+def test_without_a_budget_nothing_is_cut() -> None:
+
+    loose, none = filled(run={"budget": 100_000.0}), filled()
+    assert {key: found.value for key, found in loose.choices.items()} == {
+        key: found.value for key, found in none.choices.items()
+    }
+
+
+def test_labels_alone_are_known_by_their_losses() -> None:
+    assert students.on_labels(TrainConfig(losses={"ce": 1.0})) and not students.on_labels(TrainConfig())
