@@ -22,9 +22,10 @@ LOSS_DEFAULT = {"logit_mse": 1.0}
 HOW_ONLY = frozenset({"threads", "device", "vectors"})
 # Fields with the value in whose place training chooses one, by the task, the optimizer or the machine.
 LEFT_OPEN = {"model": "auto", "lr": 0.0, "precision": "auto", "combine": None, "weights": None}
+LEFT_OPEN |= {"epochs": None, "steps": None, "patience": None}
 ASKED = "asked_precision"  # in a report: the precision asked for, where another one had to be taken
 SCHEDULES = ("constant", "linear", "cosine")
-AT_LEAST_ONE = ("epochs", "batch_size", "block_groups", "hidden", "dense", "max_words", "max_length")
+AT_LEAST_ONE = ("epochs", "steps", "batch_size", "block_groups", "hidden", "dense", "max_words", "max_length")
 MOST_THREADS = 1_024  # a hundred thousand leave no process for anybody on the machine
 SHARES = ("warmup", "dropout")
 MOVED = {  # keys of older recipes -> the loss and its option that they are now
@@ -46,7 +47,9 @@ class TrainConfig:
     weights        several caches: the weight of each teacher in their mean; equal where nothing is said
     rows           which rows of the cache: all, original or augmented
     seeds          one student is trained for each of these seeds
-    epochs         passes over the rows at most
+    epochs         passes over the rows. Where neither these nor steps are named: 3, and over a small set as many as
+                   2,000 steps take, 100 at most
+    steps          optimizer steps, in as many passes as they take; with epochs named too, whichever is more
     batch_size     rows a step
     optimizer      rule of the steps: adamw or adadelta
     lr             peak learning rate; 0 takes the optimizer's usual one. That is 1e-3 of adamw, 1.0 of adadelta
@@ -55,9 +58,10 @@ class TrainConfig:
     schedule       constant, linear (to 0) or cosine (to 0)
     warmup         share of all steps spent warming up
     clip           gradient norm limit over all parameters; 0 is none
-    patience       stop after this many evaluations without a better dev metric; 0 never stops early
-    evaluations    dev evaluations an epoch; where nothing is said 2, and fewer in all where the dev set is so large
-                   that they would take more than a tenth of the training's time
+    patience       stop after this many evaluations without a better dev metric; 0 never stops early. Where nothing
+                   is said 0, and 15 for a small set whose passes are not named
+    evaluations    dev evaluations an epoch; where nothing is said 2, but 40 in all at most, and fewer where the dev
+                   set is so large that they would take more than a tenth of the training's time
     best_by        dev metric that the best step is chosen by: accuracy, f1, macro_f1, f1:CLASS, mcc, pearson, spearman
                    or loss. Where nothing is said accuracy, and spearman for scores
     class_weights  how much a row of a class counts in the losses on labels: `balanced`, or class -> number, 1 where
@@ -86,7 +90,8 @@ class TrainConfig:
     weights: tuple[float, ...] | None = None
     rows: str = "all"
     seeds: tuple[int, ...] = (0,)
-    epochs: int = 3
+    epochs: int | None = None
+    steps: int | None = None
     batch_size: int = 256
     optimizer: str = "adamw"
     lr: float = 0.0
@@ -95,7 +100,7 @@ class TrainConfig:
     schedule: str = "linear"
     warmup: float = 0.02
     clip: float = 5.0
-    patience: int = 0
+    patience: int | None = None
     evaluations: int | None = None
     max_steps: int = 0
     best_by: str | None = None
@@ -139,7 +144,9 @@ class TrainConfig:
 class TeachConfig:
     """How a teacher is fine-tuned on labels (Hugging Face encoder, cross-entropy or MSE on the gold label).
 
-    epochs, batch_size, weight_decay, schedule, warmup, clip, patience, evaluations, max_steps: as in TrainConfig
+    epochs         passes over the rows
+    patience       stop after this many evaluations without a better dev metric; 0 never stops early
+    steps, batch_size, weight_decay, schedule, warmup, clip, evaluations, max_steps: as in TrainConfig
     best_by, class_weights: as in TrainConfig
     lr             peak learning rate
     max_length     longest text in sub-words
@@ -151,6 +158,7 @@ class TeachConfig:
     """
 
     epochs: int = 3
+    steps: int | None = None
     batch_size: int = 32
     lr: float = 5e-5
     weight_decay: float = 0.01

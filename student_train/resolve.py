@@ -1,10 +1,12 @@
 """A student's config and the rows it learns from, settled against its caches before anything is written."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from data.errors import PotstillError
 from data.manifest import Manifest
 from data.schema import split_signal
+from student_train.budget import FEWEST, choose_budget, steps_of
 from student_train.config import TrainConfig
 from student_train.feed.columns import chosen_columns
 from student_train.feed.ensemble import Ensemble, choose_ensemble
@@ -46,6 +48,27 @@ def resolve(config: TrainConfig, reader: Reader) -> TrainConfig:
         combine=found.rule if found else None,
         weights=found.weights if found else None,
     )
+
+
+def settle_budget(config: TrainConfig, rows: int, *, say: Callable[[str], None]) -> TrainConfig:
+    """Choose how long to train on so many rows, where neither epochs nor steps are named, and say it.
+
+    Errors: fewer than `FEWEST` steps, unless they are asked for by `steps` or `max_steps`.
+    """
+    if not config.epochs and not config.steps:
+        found = choose_budget(rows, config.batch_size)
+        patience = found.patience if config.patience is None else config.patience
+        config = replace(config, epochs=found.epochs, steps=found.steps, patience=patience)
+        if not config.max_steps:
+            say(found.why)
+    taken = steps_of(config.epochs or 0, rows, config.batch_size)
+    if taken < FEWEST and not config.steps and not config.max_steps:
+        raise PotstillError(
+            f"{config.epochs} passes over {rows:,} rows are {taken} steps of {config.batch_size}: a student learns "
+            "nothing in so few",
+            hint=f"leave epochs out, or name the steps: --set train.steps=500 (or {taken}, if you mean it)",
+        )
+    return replace(config, patience=config.patience or 0)
 
 
 def choose_rows(config: TrainConfig, reader: Reader, cache: Manifest) -> Reader:

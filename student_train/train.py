@@ -52,7 +52,7 @@ from student_train.models.room import refuse_too_large
 from student_train.models.shape import Shape
 from student_train.models.sizes import own_sizes, shape_of, spell_size
 from student_train.models.table import Sources, build_model, start_model
-from student_train.resolve import choose_rows, refuse_other_tokens, resolve
+from student_train.resolve import choose_rows, refuse_other_tokens, resolve, settle_budget
 from student_train.vocab.start import RANDOM_WIDTH, build_vocabulary, refuse_damaged_files, starting_table
 from student_train.vocab.vocabulary import Subwords, Words
 
@@ -89,6 +89,7 @@ def train(config: TrainConfig, caches: Sequence[Path], dev: Source, out: Path, *
             progress.note(said)
     config = resolve(config, reader)
     reader = choose_rows(config, reader, manifests[0])
+    config = settle_budget(config, reader.count, say=progress.note)
     weights, heard = reader.class_weights(config.class_weights), Heard(progress)
     examples = list(read(dev, reader.task, split="dev", tell=heard))
     material = Material(reader, weights, examples, heard, origins_of(config, manifests, examples), out / ENCODED)

@@ -105,7 +105,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     signals = ("logits", "input_ids", "cls", "mean", "hidden", "qkv", "gram")
     cache = CacheConfig(signals=signals, layers=(2,), dtype="float32", device="cpu", threads=1)
     phases.cache(config=cache, examples=x / "examples", teacher=str(x / "teacher"), out=x / "cache", **about)
-    train = TrainConfig(hidden=8, dense=8, epochs=1, threads=1, device="cpu")
+    train = TrainConfig(hidden=8, dense=8, steps=2, threads=1, device="cpu")
     phases.train(config=train, caches=[x / "cache"], dev=dev, out=x / "student", **about)
     return root
 
@@ -495,7 +495,7 @@ def test_the_commands_of_the_readme_run_as_they_stand(
     small: dict[str, Callable[[str], str]] = {
         "teach": lambda line: line.replace("answerdotai/ModernBERT-base", "scratch:1x32") + " --epochs 1",
         "augment": lambda line: line + " --n-iter 2 --workers 1",
-        "train": lambda line: line + " --epochs 1 --set hidden=8",
+        "train": lambda line: line + " --steps 2 --set hidden=8",
     }
     for line in (line for line in body.splitlines() if line.startswith("potstill ")):
         name = line.split()[1]

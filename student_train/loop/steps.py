@@ -25,6 +25,7 @@ from student_train.losses.objective import Objective
 from student_train.models.precision import products_in
 
 USUAL = 2  # dev evaluations an epoch
+MOST = 40  # dev evaluations of a run of many short epochs
 SHARE = 0.1  # of the time, that dev evaluations may take
 
 
@@ -110,16 +111,15 @@ def train_steps(run: Run, course: Course, state: State, *, progress: Progress) -
     progress: is told of the rows of a slow evaluation, and where there are few evaluations
     """
     config, device, precision = course.config, course.device, course.precision
-    sizes = [sum(block.batches for block in run.stream.plan(epoch)) for epoch in range(config.epochs)]
-    total = min(sum(sizes), config.max_steps or sum(sizes))
+    sizes, total = planned(run.stream, config)
     most = affordable(total * run.stream.batch_size, len(run.dev.labels), precision)
-    evaluate_at = evaluation_steps(sizes, config.evaluations, total, most=most)
-    if config.evaluations is None and len(evaluate_at) < len(evaluation_steps(sizes, USUAL, total)):
+    evaluate_at = evaluation_steps(sizes, config.evaluations, total, most=min(most, MOST))
+    if config.evaluations is None and len(evaluate_at) == most < len(evaluation_steps(sizes, USUAL, total)):
         progress.note(
             f"the dev set is large beside the training: measured {most}×, not {USUAL}× an epoch (evaluations)"
         )
     run.model.train()
-    while not is_over(state, config.patience, total):
+    while not is_over(state, config.patience or 0, total):
         for batch in run.stream.batches(state.epoch, start=state.batch):
             torch.manual_seed(course.seed * 1_000_003 + state.step)  # dropout of this step, whatever came before
             lr = rate_at(state.step, total, peak=config.lr, warmup=config.warmup, schedule=config.schedule)
@@ -142,8 +142,17 @@ def train_steps(run: Run, course: Course, state: State, *, progress: Progress) -
                 state.best = max(state.best, found)
             is_best = bool(metrics) and not state.since_best
             yield Step(state.step, total, loss.detach(), len(batch.rows), lr, metrics, is_best, answered)
-            if is_over(state, config.patience, total):
+            if is_over(state, config.patience or 0, total):
                 return
+
+
+def planned(stream: Stream, config: TrainConfig | TeachConfig) -> tuple[list[int], int]:
+    """Batches of each epoch, of as many epochs as `epochs` and `steps` ask for, and the steps that are taken in all."""
+    sizes: list[int] = []
+    while len(sizes) < (config.epochs or 0) or sum(sizes) < (config.steps or 0):
+        sizes.append(sum(block.batches for block in stream.plan(len(sizes))))
+    total = max(sum(sizes[: config.epochs or 0]), config.steps or 0)
+    return sizes, min(total, config.max_steps or total)
 
 
 def is_over(state: State, patience: int, total: int) -> bool:

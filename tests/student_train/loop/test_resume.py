@@ -120,6 +120,19 @@ def test_a_run_whose_weights_and_temperatures_move_resumes_exactly_too(
     check_same(tmp_path / "whole", tmp_path / "broken")
 
 
+def test_a_budget_in_steps_resumes_exactly_in_a_partial_pass(
+    small: TrainConfig, sentiment: Cache, tmp_path: Path
+) -> None:
+    config = dataclasses.replace(small, epochs=None, steps=13, evaluations=None, dropout=0.3)
+    train(config, *sentiment, tmp_path / "whole", progress=Silent())
+    with pytest.raises(PotstillError, match="SIGTERM"):
+        train(config, *sentiment, tmp_path / "broken", progress=Break(9, stop))
+    train(config, *sentiment, tmp_path / "broken", progress=Silent())
+    assert (tmp_path / "whole" / WEIGHTS).read_bytes() == (tmp_path / "broken" / WEIGHTS).read_bytes()
+    assert curve(tmp_path / "whole") == curve(tmp_path / "broken")
+    assert curve(tmp_path / "whole")[-1]["step"] == 13
+
+
 def test_a_killed_run_goes_on_from_its_last_checkpoint(
     small: TrainConfig, sentiment: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ from data.progress import Silent
 from data.readers.source import Source
 from student_train.config import TrainConfig
 from student_train.loop.history import History
-from student_train.loop.steps import Step, affordable, check_finite, evaluation_steps
+from student_train.loop.steps import MOST, Step, affordable, check_finite, evaluation_steps
 from student_train.train import train
 
 
@@ -34,6 +34,13 @@ def test_where_nothing_is_said_dev_takes_a_tenth_of_the_time_at_most() -> None:
     assert evaluation_steps([10, 10, 10], None, 30, most=4) == {8, 15, 23, 30}
     assert evaluation_steps([10, 10, 10], None, 30, most=1) == {30}
     assert evaluation_steps([10, 10], None, 13, most=2) == {7, 13}
+
+
+def test_a_run_of_many_short_passes_is_not_measured_after_each() -> None:
+    sizes = [4] * 500
+    found = evaluation_steps(sizes, None, 2_000, most=MOST)
+    assert found == set(range(50, 2_001, 50)) and len(found) == MOST
+    assert len(evaluation_steps(sizes, 1, 2_000, most=MOST)) == 500  # asked for
 
 
 def test_with_a_limit_of_steps_the_last_of_them_is_measured() -> None:
