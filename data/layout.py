@@ -45,6 +45,7 @@ STAGE = re.compile(r"sealing-\d+-[0-9a-f]{8}")
 
 # A run
 RECIPE, PHASES, RESULTS = "recipe.toml", "phases.json", "results.json"
+CHOSEN, CHOICES = "recipe-chosen.toml", "recipe-chosen.json"  # what was chosen from the data, for people and for us
 EVALUATED, BENCHED, RIVALS = "evaluate.json", "bench.json", "rivals.json"
 MEASURED = "measured"  # predictions, scores and speed of each model
 REPORT = "report"  # report.html, report.md and the folder of pictures

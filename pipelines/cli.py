@@ -17,13 +17,14 @@ from pipelines.spread import command
 ABOUT = """Distil a large text encoder into a small student, offline.
 
 Multiply the texts (augment), run the teacher over them once (cache), train students from the cache alone (train).
-`potstill demo` shows it all on embedded reviews; `potstill run RECIPE` does all phases for your data.
+`potstill demo` shows it all on embedded reviews; `potstill distil` does all phases for your data.
 """
 
 # Plain tracebacks and no completion commands: what a scheduler logs stays readable.
 app = typer.Typer(name="potstill", help=ABOUT, no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
 for name, body in COMMANDS.items():
     app.command(name, no_args_is_help=False)(command(body))
+app.command("distill", hidden=True)(command(COMMANDS["distil"]))  # as it is spelled elsewhere
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

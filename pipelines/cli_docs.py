@@ -67,7 +67,7 @@ def page() -> str:
     shared = [_panel(title, commands[sample]) for title, sample in PANELS.items()]
     sections = [
         HEAD,
-        *(_command(name, item) for name, item in commands.items()),
+        *(_command(name, item) for name, item in commands.items() if not item.hidden),
         *shared,
         _codes(),
         _recipe(),

@@ -15,6 +15,8 @@ from data.layout import MEASURED, RECIPE, REPORT
 from data.manifest import read_manifest
 from data.running.claims import only_writer
 from data.running.output import refuse_foreign
+from pipelines.auto.facts import sentence
+from pipelines.auto.kept import Chosen, shown
 from pipelines.recipes import toml
 from pipelines.recipes.recipe import Recipe
 from pipelines.screen.console import Console
@@ -55,9 +57,27 @@ def show_plan(recipe: Recipe, console: Console) -> None:
     console.done("run", {"out": recipe.out, "plan": rows}, following="the same command without --dry-run")
 
 
-def execute(recipe: Recipe, console: Console, *, force: bool = False, runner: Runner = run_apart) -> dict[str, Any]:
+def show_choices(chosen: Chosen | None, console: Console) -> None:
+    """Print what was chosen, each with its reason, and about how long the phases take."""
+    if chosen is None:
+        return
+    console.table(shown(chosen.filled), title=f"chosen from {sentence(chosen.facts)}")
+    minutes = chosen.filled.minutes
+    rows = [{"phase": name, "about minutes": round(value, 1)} for name, value in minutes.items()]
+    console.table([*rows, {"phase": "all", "about minutes": round(sum(minutes.values()), 1)}], title="estimate")
+
+
+def execute(
+    recipe: Recipe,
+    console: Console,
+    *,
+    chosen: Chosen | None = None,
+    force: bool = False,
+    runner: Runner = run_apart,
+) -> dict[str, Any]:
     """Make what is missing, measure all models, write the report; return the final table.
 
+    chosen: what was chosen for the recipe, which is kept beside it
     Errors: STALE before any work when something was made from other inputs or another config (unless `force`);
     TRY_AGAIN when another process holds the run.
     """
@@ -65,9 +85,11 @@ def execute(recipe: Recipe, console: Console, *, force: bool = False, runner: Ru
 
     refuse_foreign(recipe.out, "run")
     with _held(recipe.out):
-        store.write_text(recipe.out / RECIPE, toml.write(recipe.tables()))
         if not force:
             refuse_stale(plan_of(recipe))
+        store.write_text(recipe.out / RECIPE, toml.write(recipe.tables()))
+        if chosen:
+            chosen.keep(recipe.out)
         for step in steps_of(recipe):
             _make(recipe, step, console, force=force, runner=runner)
         task = read_manifest(recipe.cache_dir(), "cache").task

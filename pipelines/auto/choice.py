@@ -26,7 +26,7 @@ LENGTHS = (64, 128, 256, 512)  # longest row in sub-words
 
 @dataclass(frozen=True)
 class Choice:
-    """A value, and why it was chosen: one sentence."""
+    """A value, and why it was chosen: one sentence, or nothing where the value says nothing either."""
 
     value: Any
     why: str
@@ -58,7 +58,7 @@ def teacher_steps(facts: Facts, batch: int, epochs: int, affordable: float = mat
     """A limit on the steps, for the case that one epoch alone takes more than the time allows."""
     an_epoch = math.ceil(facts.labelled / batch)
     if an_epoch * epochs <= affordable:
-        return Choice(0, "the epochs say how long")
+        return Choice(0, "")
     return Choice(max(1, math.floor(affordable)), f"one epoch is {an_epoch:,} steps, more than the time allows")
 
 

@@ -22,7 +22,7 @@ MEASURED = 0.1  # share of a training's time that its dev evaluations take at mo
 AUGMENTED = 40_000  # rows a second out of the augmenter
 MEASURING = 4.0  # forward passes over dev and test of teacher and students, rivals and timings, in teacher's passes
 STARTING = 0.15  # minutes that a phase needs before it begins
-SHARES = {"teach": 0.4, "cache": 0.25, "students": 0.25}  # of the time there is; the rest is for measuring and starting
+SHARES = {"teach": 0.4, "cache": 0.25, "students": 0.25}  # of the time there is, at least: students take what is left
 
 
 @dataclass(frozen=True)
@@ -57,20 +57,23 @@ def affordable_rows(budget: float, pace: Pace) -> float:
     return _seconds(budget, "cache") * pace.teacher
 
 
-def affordable_student(budget: float, pace: Pace, facts: Facts, config: TrainConfig, students: int) -> float:
-    """Steps of one of several students in their share of `budget` minutes."""
-    rate = pace.student(config.model, facts.tokens)
-    return _seconds(budget, "students") * rate / (config.batch_size * students * len(config.seeds))
+def left_for_students(budget: float, before: Mapping[str, float]) -> float:
+    """Minutes for all students: what the phases before and the measuring leave, a quarter of the time at least."""
+    return max(SHARES["students"] * budget, 0.95 * budget - sum(before.values())) if budget else math.inf
+
+
+def affordable_student(left: float, pace: Pace, facts: Facts, config: TrainConfig, students: int) -> float:
+    """Steps of one of several students in its part of the `left` minutes."""
+    seconds = 60 * (left / students - STARTING)
+    return seconds * pace.student(config.model, facts.tokens) / (config.batch_size * len(config.seeds))
 
 
 def _seconds(budget: float, phase: str) -> float:
     return 60 * SHARES[phase] * budget if budget else math.inf
 
 
-def minutes(
-    facts: Facts, pace: Pace, teach: TeachConfig | None, n_iter: int, arms: Mapping[str, TrainConfig]
-) -> dict[str, float]:
-    """Phase -> about how many minutes."""
+def minutes(facts: Facts, pace: Pace, teach: TeachConfig | None, n_iter: int) -> dict[str, float]:
+    """Phase -> about how many minutes, without the students."""
     rows = rows_after(facts, n_iter)
     found: dict[str, float] = {}
     if teach:
@@ -80,8 +83,11 @@ def minutes(
         measured = max(facts.dev, min(2 * teach.epochs * facts.dev, MEASURED * work))
         found["teach"] = (work + measured) / pace.teacher
     found |= {"augment": rows / AUGMENTED, "cache": rows / pace.teacher}
-    for name, config in arms.items():
-        work = config.max_steps * config.batch_size * len(config.seeds)
-        found[f"train {name}"] = work / pace.student(config.model, facts.tokens)
     found["measure"] = MEASURING * facts.dev / pace.teacher
     return {name: seconds / 60 + STARTING for name, seconds in found.items()}
+
+
+def student_minutes(facts: Facts, pace: Pace, config: TrainConfig) -> float:
+    """About how many minutes the students of all seeds take."""
+    rows = (config.steps or 0) * config.batch_size * len(config.seeds)
+    return rows / pace.student(config.model, facts.tokens) / 60 + STARTING

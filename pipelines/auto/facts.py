@@ -99,6 +99,16 @@ def facts_of(files: Files, model: str, *, finished: bool = False, progress: Prog
     )
 
 
+def sentence(facts: Facts) -> str:
+    """The facts for a person: `8,992 labelled and 0 unlabelled texts, 77 classes, 12 words in the median, …`."""
+    texts = "pairs of texts" if facts.pair else "texts"
+    what = f"{len(facts.classes)} classes" if facts.classes else "scores"
+    return (
+        f"{facts.labelled:,} labelled and {facts.unlabelled:,} unlabelled {texts}, {what}, "
+        f"{facts.words:.0f} words in the median, {facts.dev:,} dev rows"
+    )
+
+
 def encoder_of(model: str, *, finished: bool) -> Encoder:
     """The size of an encoder: by its config and the header of its weights, or by the name of a new one."""
     if is_scratch(model):

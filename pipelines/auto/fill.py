@@ -9,9 +9,18 @@ from augment.config import AugmentConfig
 from data import config as configs
 from data.errors import PotstillError
 from pipelines.auto.choice import AUGMENTING, CACHING, TEACHING, Choice, rows_after
-from pipelines.auto.costs import Pace, affordable_rows, affordable_steps, affordable_student, minutes
+from pipelines.auto.costs import (
+    Pace,
+    affordable_rows,
+    affordable_steps,
+    affordable_student,
+    left_for_students,
+    minutes,
+    student_minutes,
+)
 from pipelines.auto.facts import Facts
 from pipelines.auto.students import AIMS, AUTO, TRAINING, WHY, arms, short_list
+from pipelines.recipes.recipe import ONLY
 from student_train.config import TeachConfig, TrainConfig
 from teacher_cache.config import CacheConfig
 
@@ -23,7 +32,6 @@ CHOSEN: dict[str, dict[str, Callable[[Facts, Any, float], Choice]]] = {  # table
     "cache": CACHING,
     "train": TRAINING,
 }
-ONLY = "student"
 
 
 @dataclass(frozen=True)
@@ -47,19 +55,40 @@ def asks(tables: Mapping[str, Any]) -> bool:
     )
 
 
+def without_open(tables: Mapping[str, Any]) -> Tables:
+    """The tables without what is left open: its defaults stand there until it is chosen."""
+    made = {key: dict(value) if isinstance(value, Mapping) else value for key, value in tables.items()}
+    for name, keys in CHOSEN.items():
+        made[name] = {key: value for key, value in made.get(name, {}).items() if value != AUTO or key not in keys}
+    arms_of = made.pop("arms", {})
+    if isinstance(arms_of, Mapping) and arms_of:
+        made["arms"] = {
+            name: {key: value for key, value in arm.items() if value != AUTO or key not in CHOSEN["train"]}
+            for name, arm in arms_of.items()
+        }
+    return made
+
+
 def everything() -> Tables:
     """Tables that leave everything to be chosen."""
     return {name: dict.fromkeys(keys, AUTO) for name, keys in CHOSEN.items()} | {"arms": AUTO}
 
 
-def fill(tables: Mapping[str, Any], facts: Facts, pace: Pace, fitting: tuple[str, ...]) -> Filled:
-    """Choose whatever is `auto`; what is named stays. fitting: the students that fit the task.
+def fill(
+    tables: Mapping[str, Any],
+    facts: Facts,
+    pace: Pace,
+    fitting: tuple[str, ...],
+    bound: Mapping[str, Choice] | None = None,
+) -> Filled:
+    """Choose whatever is `auto`; what is named stays.
 
+    fitting: the students that fit the task; bound: choices that are taken over, since something is made by them
     Errors: an aim that is none; whatever the configs refuse of what is named.
     """
     made = {key: dict(value) if isinstance(value, Mapping) else value for key, value in tables.items()}
     run = made.get("run", {})
-    filling = _Filling(facts, pace, float(run.get("budget", 0)), aim_of(run), {})
+    filling = _Filling(facts, pace, float(run.get("budget", 0)), aim_of(run), {}, bound or {})
     teach = filling.teach(made["teach"]) if "teach" in made and "teacher" not in made else None
     augment = filling.table(
         AugmentConfig, made.setdefault("augment", {}), "augment", lambda known: affordable_rows(filling.budget, pace)
@@ -68,8 +97,14 @@ def fill(tables: Mapping[str, Any], facts: Facts, pace: Pace, fitting: tuple[str
     filling = replace(filling, facts=replace(facts, transfer=rows_after(facts, augment.n_iter)))
     if made.get("arms", {}) == AUTO:
         made["arms"] = filling.arms(fitting, augmented=augment.n_iter > 0)
-    students = filling.students(made)
-    return Filled(made, filling.choices, minutes(facts, pace, teach, augment.n_iter, students))
+    before = minutes(facts, pace, teach, augment.n_iter)
+    students = filling.students(made, left_for_students(filling.budget, before))
+    after = {"measure": before.pop("measure")}
+    return Filled(
+        made,
+        filling.choices,
+        before | {f"train {name}": student_minutes(facts, pace, config) for name, config in students.items()} | after,
+    )
 
 
 def aim_of(run: Mapping[str, Any]) -> str:
@@ -82,13 +117,14 @@ def aim_of(run: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class _Filling:
-    """What the rules are given, and the choices so far."""
+    """What the rules are given, the choices so far, and those that are taken over (`bound`)."""
 
     facts: Facts
     pace: Pace
     budget: float
     aim: str
     choices: dict[str, Choice]
+    bound: Mapping[str, Choice]
 
     def table(
         self, cls: type[Config], table: Tables, where: str, allowed: Callable[[Config], float], *, kind: str = ""
@@ -98,7 +134,7 @@ class _Filling:
         left = [key for key in rules if table.get(key) == AUTO]
         known = configs.build(cls, {key: table[key] for key in table if key not in left}, where=f"[{where}]")
         for key in left:
-            choice = rules[key](self.facts, known, allowed(known))
+            choice = self.bound.get(f"{where}.{key}") or rules[key](self.facts, known, allowed(known))
             known = replace(known, **{key: choice.value})
             table[key], self.choices[f"{where}.{key}"] = choice.value, choice
         return known
@@ -113,11 +149,11 @@ class _Filling:
 
     def arms(self, fitting: tuple[str, ...], *, augmented: bool) -> Tables:
         """The short list of students as tables."""
-        made = arms(self.facts, short_list(self.aim, fitting), augmented=augmented)
+        made = arms(short_list(self.aim, fitting), augmented=augmented)
         self.choices["arms"] = Choice(", ".join(made), f"labels alone to compare with; {WHY[self.aim]}")
         return made
 
-    def students(self, made: Tables) -> dict[str, TrainConfig]:
+    def students(self, made: Tables, left_minutes: float) -> dict[str, TrainConfig]:
         """Fill the table of each student; what [train] leaves open is chosen for each of them by itself."""
         base = made.pop("train", {})
         left = {key: value for key, value in base.items() if value == AUTO and key in TRAINING}
@@ -126,10 +162,12 @@ class _Filling:
         found = {}
         for name, table in made["arms"].items():
             whole = made["train"] | table
-            config = self.table(TrainConfig, whole, f"arms.{name}", self._steps_of(len(made["arms"])), kind="train")
+            config = self.table(
+                TrainConfig, whole, f"arms.{name}", self._steps_of(len(made["arms"]), left_minutes), kind="train"
+            )
             table |= {key: whole[key] for key in table}
             found[name] = config
         return found
 
-    def _steps_of(self, students: int) -> Callable[[TrainConfig], float]:
-        return lambda config: affordable_student(self.budget, self.pace, self.facts, config, students)
+    def _steps_of(self, students: int, left: float) -> Callable[[TrainConfig], float]:
+        return lambda config: affordable_student(left, self.pace, self.facts, config, students)

@@ -7,18 +7,16 @@ from typing import Any
 
 from pipelines.auto.choice import Choice, best_by, longest
 from pipelines.auto.facts import Facts
+from student_train.budget import FEWEST, Budget, choose_budget
 from student_train.config import TrainConfig
 
 # Measured on 77 intents, news and SST-2 (docs/LOG.md): 1,900 steps of 128 rows over 82,000 rows gave a BiLSTM 4 points
 # more than 960 steps of 256, at twice the rate and a third of the dropout; soft targets at T = 2 another point.
 BATCH, LABELS_BATCH = 128, 32
-PASSES = 3  # over the rows, within these steps:
-FEWEST_STEPS, MOST_STEPS = 1_500, 4_000
-LABELS_STEPS = 1_000  # on labels alone: 15 epochs, but no fewer steps than these
-LABELS_EPOCHS = 15
 TEMPERATURE = 2.0
 RATE = 2e-3
 LABELS, ORIGINAL, AUTO = "labels", "original", "auto"  # the arm on labels alone; which rows
+ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -74,15 +72,14 @@ def fitting_models(pair: bool) -> tuple[str, ...]:
     return tuple(name for name, row in MODELS.items() if (2 if pair else 1) in row.texts and SUBWORDS in row.units)
 
 
-def arms(facts: Facts, students: tuple[Student, ...], *, augmented: bool) -> dict[str, dict[str, Any]]:
+def arms(students: tuple[Student, ...], *, augmented: bool) -> dict[str, dict[str, Any]]:
     """The students as recipe tables: the first one on labels alone, and each on the teacher's answers.
 
     augmented: whether there are augmented rows, so that `trial` has to find out what they are worth
     """
     first = students[0]
-    hard = {"ce": 1.0} if facts.classes else {"mse": 1.0}
-    alone = {"model": first.model, "losses": hard, "rows": ORIGINAL, **first.table}
-    rows = AUTO if augmented else ORIGINAL
+    alone = {"model": first.model, "losses": {"ce": 1.0}, "rows": ORIGINAL, **first.table}
+    rows = ALL if augmented else ORIGINAL
     return {LABELS: alone} | {
         student.name: {"model": student.model, "rows": rows, **student.table} for student in students
     }
@@ -103,23 +100,21 @@ def batch(facts: Facts, known: TrainConfig) -> Choice:
 
 def steps(facts: Facts, known: TrainConfig, affordable: float = math.inf) -> Choice:
     """affordable: how many steps the time allows."""
-    rows = facts.transfer
-    if on_labels(known):
-        found = max(LABELS_STEPS, min(MOST_STEPS, LABELS_EPOCHS * facts.labelled // known.batch_size))
-        why = f"{facts.labelled:,} labelled rows are learnt by heart in these steps"
-    else:
-        found = max(FEWEST_STEPS, min(MOST_STEPS, PASSES * rows // known.batch_size))
-        why = f"{found * known.batch_size / max(1, rows):.1f} times the about {rows:,} rows"
-    if found > affordable:
-        return Choice(max(1, math.floor(affordable)), "what the time allows")
-    return Choice(found, why)
+    found = _budget(facts, known)
+    if found.steps > affordable:
+        return Choice(max(FEWEST, math.floor(affordable)), f"what the time allows; {found.steps:,} would be usual")
+    return Choice(found.steps, found.why)
 
 
-def epochs(facts: Facts, known: TrainConfig) -> Choice:
-    """So many that the steps decide, even where a student learns from the original texts alone."""
-    rows = facts.labelled if on_labels(known) else facts.originals
-    wanted = known.max_steps * known.batch_size / max(1, rows)
-    return Choice(max(1, math.ceil(wanted)), "so many that the number of steps decides")
+def patience(facts: Facts, known: TrainConfig) -> Choice:
+    found = _budget(facts, known).patience
+    if found:
+        return Choice(found, "stop where so many of the 40 dev evaluations bring nothing better")
+    return Choice(0, "few passes: all are taken, and the step with the best dev score is kept")
+
+
+def _budget(facts: Facts, known: TrainConfig) -> Budget:
+    return choose_budget(facts.labelled if on_labels(known) else facts.transfer, known.batch_size)
 
 
 def dropout(facts: Facts, known: TrainConfig) -> Choice:
@@ -130,16 +125,9 @@ def dropout(facts: Facts, known: TrainConfig) -> Choice:
     return Choice(0.1, f"about {facts.transfer:,} rows with soft targets need little")
 
 
-def patience(facts: Facts, known: TrainConfig) -> Choice:
-    """In evaluations: two an epoch, of the original texts at most."""
-    if known.epochs < 8:
-        return Choice(0, "few epochs: all are taken, and the one with the best dev score is kept")
-    return Choice(max(6, known.epochs // 2), "stop where a quarter of the epochs bring no better dev score")
-
-
 def on_labels(config: TrainConfig) -> bool:
     """Whether a student asks nothing of the teacher."""
-    return set(config.losses) <= {"ce", "mse"}
+    return set(config.losses) == {"ce"}
 
 
 # Fields of `TrainConfig` that can be `auto`, in the order in which they are chosen; allowed: steps, by the time.
@@ -147,8 +135,7 @@ TRAINING: dict[str, Callable[[Facts, TrainConfig, float], Choice]] = {
     "losses": lambda facts, known, allowed: losses(facts),
     "batch_size": lambda facts, known, allowed: batch(facts, known),
     "lr": lambda facts, known, allowed: Choice(RATE, "twice the usual rate, which many soft targets bear"),
-    "max_steps": lambda facts, known, allowed: steps(facts, known, allowed),
-    "epochs": lambda facts, known, allowed: epochs(facts, known),
+    "steps": lambda facts, known, allowed: steps(facts, known, allowed),
     "dropout": lambda facts, known, allowed: dropout(facts, known),
     "patience": lambda facts, known, allowed: patience(facts, known),
     "best_by": lambda facts, known, allowed: best_by(facts),

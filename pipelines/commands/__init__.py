@@ -6,6 +6,7 @@ from pipelines.commands.augment import augment
 from pipelines.commands.bench import bench
 from pipelines.commands.cache import cache
 from pipelines.commands.demo import demo
+from pipelines.commands.distil import distil
 from pipelines.commands.evaluate import evaluate
 from pipelines.commands.predict import predict
 from pipelines.commands.report import report
@@ -20,6 +21,7 @@ from pipelines.commands.upkeep.verify import verify
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "demo": demo,
+    "distil": distil,
     "teach": teach,
     "augment": augment,
     "cache": cache,

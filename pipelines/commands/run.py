@@ -22,13 +22,14 @@ def run(
 
     Example: potstill run sst2 --set data.root=data/sst2 --set augment.n_iter=10
     """
-    from pipelines.recipes import recipe as recipes
-    from pipelines.run import execute, show_plan
+    from pipelines.auto.kept import load
+    from pipelines.run import execute, show_choices, show_plan
 
-    loaded = recipes.load(recipe, settings=settings or [], out=out)
+    loaded, chosen = load(recipe, settings=settings or [], out=out, force=force, progress=console.progress)
+    show_choices(chosen, console)
     if dry_run:
         show_plan(loaded, console)
         return
-    results = execute(loaded, console, force=force)
+    results = execute(loaded, console, chosen=chosen, force=force)
     console.say(f"report: {results['report']}")
     console.done("run", {"out": loaded.out, **results}, following=f"potstill inspect {loaded.out / 'cache'}")

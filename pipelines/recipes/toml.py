@@ -5,19 +5,29 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def write(tables: Mapping[str, Any]) -> str:
-    """Write values first, then each table under its header. None has no TOML form: such keys stay out."""
-    return "\n".join(_lines(tables, ())).lstrip("\n") + "\n"
+def write(tables: Mapping[str, Any], remarks: Mapping[str, str] | None = None) -> str:
+    """Write values first, then each table under its header. None has no TOML form: such keys stay out.
+
+    remarks: `teach.lr` -> what stands as a comment behind the value, or above a table
+    """
+    return "\n".join(_lines(tables, (), remarks or {})).lstrip("\n") + "\n"
 
 
-def _lines(table: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
+def _lines(table: Mapping[str, Any], path: tuple[str, ...], remarks: Mapping[str, str]) -> list[str]:
     inner = {key: value for key, value in table.items() if isinstance(value, Mapping)}
     plain = {key: value for key, value in table.items() if value is not None and key not in inner}
-    lines = ["", f"[{'.'.join(map(_key, path))}]"] if path and (plain or not inner) else []
-    lines += [f"{_key(key)} = {_value(value)}" for key, value in plain.items()]
+    about = remarks.get(".".join(path))
+    lines = ["", *_remark(about)] if about else []
+    lines += [*[""][: not about], f"[{'.'.join(map(_key, path))}]"] if path and (plain or not inner) else []
+    for key, value in plain.items():
+        lines.append(" ".join([f"{_key(key)} = {_value(value)}", *_remark(remarks.get(".".join((*path, key))))]))
     for key, value in inner.items():
-        lines += _lines(value, (*path, key))
+        lines += _lines(value, (*path, key), remarks)
     return lines
+
+
+def _remark(text: str | None) -> list[str]:
+    return [f"# {' '.join(text.split())}"] if text else []
 
 
 def _key(key: str) -> str:

@@ -49,7 +49,7 @@ def test_a_recipe_that_leaves_everything_open_becomes_an_ordinary_one(facts: Fac
 def test_every_choice_has_a_reason_that_is_one_sentence() -> None:
     for facts in (INTENTS, FEW, NEWS, SCORES):
         for key, found in filled(facts).choices.items():
-            assert 10 < len(found.why) < 130 and "\n" not in found.why, key
+            assert found.value == 0 or (10 < len(found.why) < 200 and "\n" not in found.why), key
 
 
 def test_what_is_named_stays_and_what_depends_on_it_follows() -> None:
@@ -133,18 +133,17 @@ def test_a_slow_teacher_gets_fewer_rows() -> None:
 # The students.
 
 
-def test_a_student_takes_its_steps_whatever_rows_it_learns_from() -> None:
+def test_a_student_takes_two_thousand_steps_or_three_passes() -> None:
     for facts in (INTENTS, FEW, NEWS):
         config = resolved(filled(facts)).arms["bilstm"]
-        assert config.epochs * facts.originals >= config.max_steps * config.batch_size
-        assert config.max_steps >= 1_500
+        assert config.steps == 2_000 and config.patience == 15
         assert config.losses == {"kl": {"weight": 1.0, "temperature": 2.0}}
 
 
 def test_scores_are_learnt_by_their_squared_error() -> None:
     arms = resolved(filled(SCORES)).arms
     assert arms["siamese_bilstm"].losses == {"logit_mse": {"weight": 1.0}}
-    assert arms["labels"].losses == {"mse": {"weight": 1.0}} and arms["labels"].rows == "original"
+    assert arms["labels"].losses == {"ce": {"weight": 1.0}} and arms["labels"].rows == "original"
     assert {config.best_by for config in arms.values()} == {"spearman"}
 
 
@@ -171,7 +170,6 @@ def test_a_budget_is_kept_but_for_what_every_phase_needs(budget: float) -> None:
 
 
 def test_without_a_budget_nothing_is_cut() -> None:
-
     loose, none = filled(run={"budget": 100_000.0}), filled()
     assert {key: found.value for key, found in loose.choices.items()} == {
         key: found.value for key, found in none.choices.items()

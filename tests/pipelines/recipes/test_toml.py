@@ -38,3 +38,10 @@ def test_none_stays_out_and_an_empty_table_stays_in() -> None:
 def test_infinity_and_nan_are_numbers() -> None:
     found = tomllib.loads(write({"a": math.inf, "b": math.nan}))
     assert found["a"] == math.inf and math.isnan(found["b"])
+
+
+def test_remarks_stand_behind_values_and_above_tables() -> None:
+    tables = {"teach": {"lr": 1e-4}, "arms": {"a": {"losses": {"kl": {"weight": 1.0}}}}}
+    text = write(tables, {"teach.lr": "usual\nthere", "arms.a.losses": "soft", "teach.none": "nothing"})
+    assert text == "[teach]\nlr = 0.0001 # usual there\n\n# soft\n\n[arms.a.losses.kl]\nweight = 1.0\n"
+    assert tomllib.loads(text) == tables

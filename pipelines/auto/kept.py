@@ -1,0 +1,143 @@
+"""A recipe that leaves values open → one with numbers, and what was chosen, kept in the run's directory.
+
+The same data gets the same choices again, and what is made already is never chosen anew: its choices are taken over.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from data import config as configs
+from data import store
+from data.errors import PotstillError
+from data.layout import CHOICES, CHOSEN
+from data.progress import Progress
+from data.readers.identity import fingerprint, is_scratch, of_source
+from pipelines.auto.choice import Choice
+from pipelines.auto.costs import Pace, pace_of
+from pipelines.auto.facts import Encoder, Facts, facts_of
+from pipelines.auto.fill import Filled, Tables, asks, fill, without_open
+from pipelines.auto.students import fitting_models
+from pipelines.inputs.files import Files
+from pipelines.inputs.places import locate_teacher
+from pipelines.recipes import toml
+from pipelines.recipes.files import find_recipe, read_recipe
+from pipelines.recipes.recipe import ONLY, Recipe, from_tables
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What was chosen for a run. inputs: hash of the files and the model that the facts are of."""
+
+    inputs: str
+    facts: Facts
+    pace: Pace
+    filled: Filled
+
+    def keep(self, run: Path) -> None:
+        """Write it into the directory of the run: a recipe with the reasons as remarks, and the same for us."""
+        filled = self.filled
+        choices = {key: asdict(choice) for key, choice in filled.choices.items()}
+        about = {"inputs": self.inputs, "facts": asdict(self.facts), "pace": asdict(self.pace)}
+        store.write_json(run / CHOICES, about | {"choices": choices, "minutes": filled.minutes})
+        remarks = {key: choice.why for key, choice in filled.choices.items()}
+        store.write_text(run / CHOSEN, toml.write(filled.tables, remarks))
+
+
+def load(
+    name: str, *, settings: Sequence[str] = (), out: Path | None = None, force: bool = False, progress: Progress
+) -> tuple[Recipe, Chosen | None]:
+    """Read a recipe as `recipes.recipe.load` does, and choose what it leaves open."""
+    tables = configs.apply_settings(read_recipe(name), list(settings))
+    return settle(tables, name=find_recipe(name).stem, out=out, force=force, progress=progress)
+
+
+def settle(
+    tables: Tables, *, name: str, out: Path | None = None, force: bool = False, progress: Progress
+) -> tuple[Recipe, Chosen | None]:
+    """Choose what the tables leave open; None where that is nothing.
+
+    force: outputs that are there do not bind. Errors: those of the recipe, its files and its teacher.
+    """
+    if not asks(tables):
+        return from_tables(tables, name=name, out=out), None
+    draft = from_tables(without_open(tables), name=name, out=out)
+    inputs, before = inputs_of(draft), read_chosen(draft.out)
+    if before is None or before.inputs != inputs:
+        facts = facts_of(files_of(draft), draft.teacher, finished=draft.teach is None, progress=progress)
+        pace, bound = pace_of(facts), {}
+    else:
+        facts, pace = before.facts, before.pace
+        bound = {} if force else made(draft.out, before.filled.choices)
+    filled = fill(tables, facts, pace, fitting_models(facts.pair), bound)
+    return from_tables(filled.tables, name=name, out=out), Chosen(inputs, facts, pace, filled)
+
+
+def files_of(recipe: Recipe) -> Files:
+    """The files of a recipe as sources."""
+    named = recipe.files
+    unlabelled = tuple(recipe.unlabelled(path) for path in named.unlabelled)
+    return Files(recipe.reading, recipe.source(named.train), recipe.source(named.dev), unlabelled)
+
+
+def inputs_of(recipe: Recipe) -> str:
+    """One hash over the files, how they are read, and the model."""
+    files, model = files_of(recipe), locate_teacher(recipe.teacher)
+    assert files.dev is not None
+    sources = [of_source(source) for source in (files.train, files.dev, *files.unlabelled)]
+    teacher = model if is_scratch(model) else fingerprint(model)
+    return store.digest_of([*sources, teacher, recipe.teach is None, configs.as_dict(recipe.reading)])
+
+
+def read_chosen(run: Path) -> Chosen | None:
+    """What was chosen for a run before; None where nothing was, or it cannot be read: then it is chosen again."""
+    if not (run / CHOICES).is_file():
+        return None
+    try:
+        values = store.read_json(run / CHOICES)
+        facts = Facts(**(values["facts"] | {"teacher": Encoder(**values["facts"]["teacher"])}))
+        choices = {key: Choice(**choice) for key, choice in values["choices"].items()}
+        return Chosen(values["inputs"], facts, Pace(**values["pace"]), Filled({}, choices, values["minutes"]))
+    except (PotstillError, KeyError, TypeError):
+        return None
+
+
+def made(run: Path, choices: Mapping[str, Choice]) -> dict[str, Choice]:
+    """The choices that an output of the run, finished or not, was made by."""
+    outputs = {"teach": "teacher", "augment": "examples", "cache": "cache"}
+
+    def place(key: str) -> Path:
+        table, _, rest = key.partition(".")
+        arm = rest.partition(".")[0]
+        return run / outputs.get(table, arm if arm == ONLY else f"student-{arm}")
+
+    return {key: choice for key, choice in choices.items() if key != "arms" and place(key).exists()}
+
+
+def shown(filled: Filled) -> list[dict[str, Any]]:
+    """Rows of a table for a person; what is the same for several students stands in one row."""
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for key, choice in filled.choices.items():
+        if not choice.why:
+            continue
+        arm, _, field = key.partition(".")[2].rpartition(".")
+        alike.setdefault((f"train.{field}" if arm else key, spelled(choice.value), choice.why), []).append(arm)
+    return [
+        {"setting": key, "of": ", ".join(arm for arm in arms if arm), "value": value, "because": why}
+        for (key, value, why), arms in alike.items()
+    ]
+
+
+def spelled(value: Any) -> str:
+    """A value as one reads it: `kl (temperature 2.0)`."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    named = {
+        name: {k: v for k, v in options.items() if k != "weight"} if isinstance(options, Mapping) else {}
+        for name, options in value.items()
+    }
+    return ", ".join(
+        name + (f" ({', '.join(f'{key} {item}' for key, item in rest.items())})" if rest else "")
+        for name, rest in named.items()
+    )

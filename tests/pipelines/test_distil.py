@@ -1,0 +1,105 @@
+"""`potstill distil` with stand-ins for the phases, and once as it is, on 60 reviews with a teacher of one layer."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data import errors
+from data.demo.files import demo_files
+from pipelines import cli, phases, run
+from tests.pipelines.test_run import ALL, Rooms, here
+
+
+@pytest.fixture
+def rooms(monkeypatch: pytest.MonkeyPatch) -> Rooms:
+    made = Rooms()
+    for name in ("teach", "augment", "cache", "train", "evaluate", "rivals", "bench"):
+        monkeypatch.setattr(phases, name, getattr(made, name))
+    monkeypatch.setattr("pipelines.report.write.write_report", lambda run: run / "report.html")
+    monkeypatch.setattr(run.execute, "__kwdefaults__", run.execute.__kwdefaults__ | {"runner": here})
+    return made
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.chdir(tmp_path)
+    for split, rows in (("train", 60), ("dev", 30)):
+        lines = demo_files()[split].read_text("utf-8").splitlines(keepends=True)
+        (tmp_path / f"{split}.tsv").write_text("".join(lines[: rows + 1]), "utf-8")
+    yield tmp_path
+
+
+def distil(*more: str) -> int:
+    return cli.run(["distil", "train.tsv", "--dev", "dev.tsv", "-m", "scratch:1x32", "-o", "runs/x", *more])
+
+
+def test_one_command_makes_everything_and_a_second_call_does_nothing(rooms: Rooms, files: Path) -> None:
+    assert distil() == 0
+    made = [name.replace("student-distilled", "student-bilstm") for name in ALL]
+    assert set(rooms.calls) >= set(made)
+    done = list(rooms.calls)
+    assert distil() == 0 and rooms.calls == done
+    assert (files / "runs" / "x" / "recipe-chosen.toml").is_file()
+    assert cli.run(["run", "runs/x/recipe-chosen.toml", "-o", "runs/x"]) == 0 and rooms.calls == done
+
+
+def test_it_says_what_it_chooses_and_why_before_it_starts(
+    rooms: Rooms, files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert distil("--dry-run") == 0
+    said = capsys.readouterr().out
+    assert "60 labelled and 0 unlabelled texts, 2 classes" in said
+    assert "teach.epochs" in said and "a teacher needs 600" in said and "about minutes" in said
+    assert rooms.calls == [] and not (files / "runs").exists()
+
+
+def test_what_is_set_by_hand_is_not_chosen(rooms: Rooms, files: Path) -> None:
+    assert distil("--set", "teach.epochs=2", "--set", "augment.n_iter=3", "--for", "speed", "--budget", "9") == 0
+    chosen = json.loads((files / "runs/x/recipe-chosen.json").read_text("utf-8"))["choices"]
+    assert "teach.epochs" not in chosen and "teach.lr" in chosen
+    assert json.loads((files / "runs/x/phases.json").read_text("utf-8"))["augment"]["config"]["n_iter"] == 3
+
+
+def test_other_data_stop_before_any_work_and_leave_what_was_chosen(rooms: Rooms, files: Path) -> None:
+    assert distil() == 0
+    kept, done = (files / "runs/x/recipe-chosen.json").read_bytes(), list(rooms.calls)
+    with (files / "train.tsv").open("a", encoding="utf-8") as stream:
+        stream.write("a new one\tpositive\n")
+    assert distil() == errors.STALE
+    assert (files / "runs/x/recipe-chosen.json").read_bytes() == kept and rooms.calls == done
+
+
+def test_a_finished_teacher_is_not_taught_again(rooms: Rooms, files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from data.progress import Silent
+    from pipelines.inputs.files import Files
+    from pipelines.inputs.reading import Reading
+    from student_train.config import TeachConfig
+    from student_train.teach import teach
+
+    reading = Reading()
+    files_of = Files(reading, reading.source("train.tsv"), reading.source("dev.tsv"))
+    config = TeachConfig(epochs=1, threads=1, device="cpu")
+    task = reading.task(files_of.train)
+    assert files_of.dev is not None
+    teach(config, task, files_of.train, files_of.dev, "scratch:1x32", files / "mine", progress=Silent())
+    assert cli.run(["distil", "train.tsv", "--dev", "dev.tsv", "-m", "mine", "-o", "runs/x"]) == 0
+    assert "teacher" not in rooms.calls and "cache" in rooms.calls
+    assert "teach." not in capsys.readouterr().out.replace("potstill teach", "")
+
+
+def test_the_other_spelling_is_the_same_command(rooms: Rooms, files: Path) -> None:
+    assert cli.run(["distill", "train.tsv", "--dev", "dev.tsv", "-m", "scratch:1x32", "-o", "runs/x", "--dry-run"]) == 0
+
+
+@pytest.mark.slow
+def test_it_runs_as_it_stands(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small: Any = [
+        *("--set", "teach.epochs=1", "--set", "augment.n_iter=1", "--set", "train.steps=20", "--set", "train.dense=8"),
+        *("--set", "train.dimensions=8", "--set", "augment.workers=1", "--set", "augment.tagger=none"),
+    ]
+    assert distil("-q", *small) == 0
+    said = capsys.readouterr().out
+    assert "most frequent class" in said and "TF-IDF" in said and "report:" in said
