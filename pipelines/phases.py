@@ -181,12 +181,17 @@ def rivals(
     *, examples: Path, cache: Path | None, sources: Mapping[str, Source], keep_in: Path, progress: Progress
 ) -> dict[str, dict[str, Any]]:
     """Measure what a student must beat on labelled files, and keep it in the run: rival -> file -> scores."""
-    from pipelines.scores.measured import Kept
+    from pipelines.scores.measured import Kept, Speed, keep_speed, roots_of
     from pipelines.scores.rivals import measure
 
-    kept = Kept()
-    found = measure(examples, cache, sources, on_answers=kept.note, progress=progress)
-    kept.write(keep_in, dict.fromkeys(found, cache or examples), sources, found)
+    kept, place = Kept(), cache or examples
+    roots, on = roots_of(place), str(next(iter(sources.values())).path)
+
+    def note_speed(rival: str, numbers: dict[str, float]) -> None:
+        keep_speed(keep_in, Speed(rival, roots, on, numbers))
+
+    found = measure(examples, cache, sources, on_answers=kept.note, on_speed=note_speed, progress=progress)
+    kept.write(keep_in, dict.fromkeys(found, place), sources, found)
     return found
 
 

@@ -19,6 +19,7 @@ from pipelines.auto.facts import sentence
 from pipelines.auto.kept import Chosen, shown
 from pipelines.recipes import toml
 from pipelines.recipes.recipe import Recipe
+from pipelines.scores.advice import Advice, advice_of, measured_of
 from pipelines.screen.console import Console
 from pipelines.screen.loglines import duration
 from pipelines.steps import ledger, results
@@ -72,12 +73,13 @@ def execute(
     console: Console,
     *,
     chosen: Chosen | None = None,
+    brief: bool = False,
     force: bool = False,
     runner: Runner = run_apart,
 ) -> dict[str, Any]:
     """Make what is missing, measure all models, write the report; return the final table.
 
-    chosen: what was chosen for the recipe, which is kept beside it
+    chosen: what was chosen for the recipe, which is kept beside it; brief: show the shorter table of models
     Errors: STALE before any work when something was made from other inputs or another config (unless `force`);
     TRY_AGAIN when another process holds the run.
     """
@@ -95,10 +97,14 @@ def execute(
         task = read_manifest(recipe.cache_dir(), "cache").task
         plain = [name for name, config in recipe.arms.items() if not required_signals(config.losses)]
         found = results.collect(recipe.out, task, [TEACHER, *recipe.arms], plain)
-    show_results(recipe, found, console)
+    metrics = {config.best_by for config in recipe.arms.values()}
+    models = measured_of(found, plain, metrics.pop() if len(metrics) == 1 else None)
+    advice = advice_of(recipe.out, models, aim=recipe.aim)
+    show_results(recipe, models.table() if brief else [results.shown(row) for row in found["rows"]], advice, console)
     from pipelines.report.write import write_report
 
-    return found | {"report": write_report(recipe.out)}
+    said = {"take": advice.take, "advice": advice.sentence} if advice else {}
+    return found | said | {"report": write_report(recipe.out)}
 
 
 def refuse_stale(plan: list[tuple[Step, State]]) -> None:
@@ -145,8 +151,8 @@ def _run(step: Step, say: Callable[[str], None], *, force: bool, runner: Runner,
         return runner(step.work, step.arguments, quiet=quiet)
 
 
-def show_results(recipe: Recipe, found: dict[str, Any], console: Console) -> None:
-    """Print what each phase cost, and the models side by side."""
+def show_results(recipe: Recipe, models: list[dict[str, Any]], advice: Advice | None, console: Console) -> None:
+    """Print what each phase cost, the models side by side, and which of them to take."""
     records = ledger.read(recipe.out)
     costs = ("seconds", "rows", "rows_per_second", "peak_megabytes")
     phases = [
@@ -155,7 +161,9 @@ def show_results(recipe: Recipe, found: dict[str, Any], console: Console) -> Non
         if step.name in records
     ]
     console.table(phases, title="phases")
-    console.table([results.shown(row) for row in found["rows"]], title=f"models ({found['metric']})")
+    console.table(models, title="models")
+    for said in (*[f"warning: {warning}" for warning in advice.warnings], advice.sentence) if advice else ():
+        console.say(said)
 
 
 @contextmanager

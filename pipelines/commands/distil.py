@@ -60,9 +60,10 @@ def distil(
     if dry_run:
         show_plan(recipe, console)
         return
-    results = execute(recipe, console, chosen=chosen, force=force)
+    results = execute(recipe, console, chosen=chosen, brief=True, force=force)
     console.say(f"report: {results['report']}")
-    student = recipe.student_dir(list(recipe.arms)[-1])
+    take = results.get("take")
+    student = recipe.student_dir(take if take in recipe.arms else list(recipe.arms)[-1])
     console.done("distil", {"out": out, **results}, following=f'echo "…" | potstill predict {student}')
 
 

@@ -15,6 +15,7 @@ from data.tasks.task import Task
 from pipelines.inputs.places import sealed
 from pipelines.report.sealed import Sealed, find_sealed
 from pipelines.scores import measured, rivals
+from pipelines.scores.advice import Advice, advice_of, measured_of
 from pipelines.steps import ledger, results
 
 FORM = {"metric": str, "rows": list, "evaluated": dict}  # of results.json
@@ -63,6 +64,7 @@ class Run:
     phases     phases.json: step -> record
     results    {"metric", "rows", "evaluated"}: what `potstill run` and single commands measured; empty before that
     problems   what is there and cannot be read, one sentence each
+    aim        what a student is recommended for
     """
 
     path: Path
@@ -74,6 +76,7 @@ class Run:
     phases: dict[str, dict[str, Any]]
     results: dict[str, Any]
     problems: tuple[str, ...]
+    aim: str = "accuracy"
 
     @property
     def examples(self) -> Manifest | None:
@@ -101,6 +104,16 @@ class Run:
         """The split that models are compared on: test where it was measured, else dev."""
         return results.compared(self.results.get("rows", []))
 
+    @property
+    def advice(self) -> Advice | None:
+        """Which model to take."""
+        if not self.results:
+            return None
+        plain = [arm.name for arm in self.arms if arm.labels_only]
+        metrics = {arm.config.get("best_by") for arm in self.arms if arm.seeds}
+        metric = metrics.pop() if len(metrics) == 1 else None
+        return advice_of(self.path, measured_of(self.results, plain, metric), aim=self.aim)
+
     def tone(self, name: str) -> int:
         """The number of a model's colour: 0 is the teacher, students follow in order."""
         return next((number for number, arm in enumerate(self.arms, 1) if arm.name == name), 0)
@@ -124,6 +137,7 @@ def gather(run: Path) -> Run:
         phases=_tolerant(lambda: ledger.read(run), {}, problems),
         results=_results(run, task, arms, problems) if task else {},
         problems=tuple(dict.fromkeys(problems)),
+        aim=str(_recipe(run, []).get("run", {}).get("aim", "accuracy")),
     )
     if not places.manifests:
         more = f" ({'; '.join(problems)})" if problems else ""
@@ -215,14 +229,18 @@ def _arms(run: Path, places: Sealed, problems: list[str]) -> tuple[Arm, ...]:
 
 
 def _named(run: Path, problems: list[str]) -> list[str]:
+    return list(_recipe(run, problems).get("arms", {}))
+
+
+def _recipe(run: Path, problems: list[str]) -> dict[str, Any]:
     recipe = run / RECIPE
     if not recipe.is_file():
-        return []
+        return {}
     try:
-        return list(tomllib.loads(recipe.read_text("utf-8")).get("arms", {}))
+        return tomllib.loads(recipe.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         problems.append(f"{recipe} cannot be read: {error}")
-        return []
+        return {}
 
 
 def _arm(name: str, path: Path, places: Sealed, problems: list[str]) -> Arm:

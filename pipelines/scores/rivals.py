@@ -4,6 +4,8 @@ Examples (and the teacher's answers to them) and labelled files -> scores of eac
 `student_train.measure.evaluate`. scikit-learn, seconds; the original texts alone, no augmented ones.
 """
 
+import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +32,7 @@ ON_TEACHER = "TF-IDF on the teacher's labels"
 NAMES = (MOST, MEAN, ON_LABELS, ON_TEACHER)
 SEED = "rival"  # where a student's scores name its seed
 
+SINGLES = 40  # texts that are answered one by one, for the latency
 MOST_ROWS = 100_000  # training rows at most, evenly taken: more cost minutes and move the score by tenths
 # Scripts written without blanks (Thai, Lao, Khmer, Myanmar, kana, Han) are cut into characters, all others into words;
 # both of whole grapheme clusters.
@@ -49,6 +52,15 @@ class Texts:
 
 
 OnAnswers = Callable[[str, str, str, np.ndarray, np.ndarray], None]  # as `student_train.measure.evaluate` has it
+OnSpeed = Callable[[str, dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class Rival:
+    """answer: texts -> logits [N, C]; bytes: of its terms and weights, about what a file of it would hold"""
+
+    answer: Callable[[Texts], np.ndarray]
+    bytes: int = 0
 
 
 def measure(
@@ -57,12 +69,14 @@ def measure(
     sources: Mapping[str, Source],
     *,
     on_answers: OnAnswers = lambda *answers: None,
+    on_speed: OnSpeed = lambda *speed: None,
     progress: Progress,
 ) -> dict[str, Scores]:
     """Fit every rival on a sealed directory of examples and measure it on labelled files: rival -> file -> scores.
 
     cache: a sealed cache over these examples; without one there is no rival on the teacher's labels. A rival whose
-    training rows show fewer than two classes is left out. on_answers: is handed the predictions of each rival.
+    training rows show fewer than two classes is left out. on_answers: is handed the predictions of each rival,
+    on_speed: `megabytes` and `p50_ms` of those that read a text.
     """
     from student_train.measure.evaluate import labelled
 
@@ -71,10 +85,12 @@ def measure(
     found: dict[str, Scores] = {}
     progress.start("rivals", total=None, unit="models")
     for name, rows in _training(examples, cache, task).items():
-        for title, answer in FIT[task.kind](name, rows, task).items():
+        for title, rival in FIT[task.kind](name, rows, task).items():
             found[title] = {}
+            if rival.bytes:
+                on_speed(title, {"megabytes": rival.bytes / 1e6, "p50_ms": latency(rival, next(iter(files.values())))})
             for file, held in files.items():
-                logits = answer(held)
+                logits = rival.answer(held)
                 on_answers(title, file, SEED, task.rules.predict(logits), held.targets)
                 found[title][file] = _scored(logits, held, task)
             progress.advance(1)
@@ -82,37 +98,51 @@ def measure(
     return found
 
 
-def fit_classifiers(name: str, rows: Texts, task: Task) -> dict[str, Callable[[Texts], np.ndarray]]:
+def latency(rival: Rival, held: Texts) -> float:
+    """The median milliseconds of an answer to one text, over `SINGLES` of them at most."""
+    times = []
+    for row in range(min(SINGLES, len(held.texts))):
+        one = Texts([held.texts[row]], held.pairs and [held.pairs[row]], held.targets[row : row + 1])
+        started = time.perf_counter()
+        rival.answer(one)
+        times.append(time.perf_counter() - started)
+    return 1e3 * float(np.median(times)) if times else math.nan
+
+
+def fit_classifiers(name: str, rows: Texts, task: Task) -> dict[str, Rival]:
     """The most frequent label, and logistic regression over TF-IDF of words and pairs of words."""
     from sklearn.linear_model import LogisticRegression
 
     counts = np.bincount(rows.targets, minlength=task.width).astype(np.float64)
-    found: dict[str, Callable[[Texts], np.ndarray]] = {}
+    found: dict[str, Rival] = {}
     if name == ON_LABELS:
-        found[MOST] = lambda held: np.tile(np.log(counts + 1e-9), (len(held.texts), 1))
+        found[MOST] = Rival(lambda held: np.tile(np.log(counts + 1e-9), (len(held.texts), 1)))
     if np.count_nonzero(counts) > 1:
         features = _Features(rows)
         model = LogisticRegression(C=10.0, max_iter=300).fit(features(rows), rows.targets)
-        found[name] = lambda held: _spread_out(model.predict_log_proba(features(held)), model.classes_, task.width)
+        found[name] = Rival(
+            lambda held: _spread_out(model.predict_log_proba(features(held)), model.classes_, task.width),
+            features.bytes + model.coef_.nbytes,
+        )
     return found
 
 
-def fit_regressions(name: str, rows: Texts, task: Task) -> dict[str, Callable[[Texts], np.ndarray]]:
+def fit_regressions(name: str, rows: Texts, task: Task) -> dict[str, Rival]:
     """The mean score (of the labels alone), and ridge regression over TF-IDF of words and pairs of words."""
     from sklearn.linear_model import Ridge
 
     mean = float(rows.targets.mean())
-    found: dict[str, Callable[[Texts], np.ndarray]] = {}
+    found: dict[str, Rival] = {}
     if name == ON_LABELS:
-        found[MEAN] = lambda held: np.full((len(held.texts), 1), mean)
+        found[MEAN] = Rival(lambda held: np.full((len(held.texts), 1), mean))
     features = _Features(rows)
     model = Ridge(alpha=1.0).fit(features(rows), rows.targets)
-    found[name] = lambda held: model.predict(features(held)).reshape(-1, 1)
+    found[name] = Rival(lambda held: model.predict(features(held)).reshape(-1, 1), features.bytes + model.coef_.nbytes)
     return found
 
 
 # One line per kind of task.
-FIT: dict[str, Callable[[str, Texts, Task], dict[str, Callable[[Texts], np.ndarray]]]] = {
+FIT: dict[str, Callable[[str, Texts, Task], dict[str, Rival]]] = {
     "classify": fit_classifiers,
     "regress": fit_regressions,
 }
@@ -135,6 +165,12 @@ class _Features:
         )
         has_words = any(WORDS.search(text) for text in rows.texts)
         self._vectorizer.fit([*rows.texts, *(rows.pairs or [])] if has_words else ["none"])
+
+    @property
+    def bytes(self) -> int:
+        """Of the terms, their numbers and their weights."""
+        terms = self._vectorizer.vocabulary_
+        return sum(len(term.encode()) + 8 for term in terms)
 
     def __call__(self, rows: Texts) -> sparse.csr_matrix:
         first = self._vectorizer.transform(rows.texts)

@@ -70,11 +70,45 @@ def correlations(labels: np.ndarray, answers: Mapping[str, np.ndarray]) -> Measu
     return lambda counts: {name: _weighted_pearson(counts, said, gold) for name, said in ranks.items()}
 
 
+def macro_f1s(labels: np.ndarray, answers: Mapping[str, np.ndarray]) -> Measure:
+    """Mean F1 of the classes; one that neither occurs in a draw nor is answered counts 0. answers: as above."""
+    classes = np.arange(1 + max(int(labels.max()), *(int(said.max()) for said in answers.values())))
+    gold = (labels[:, None] == classes).astype(np.float32)  # [N, C]
+    told = {name: [(one[:, None] == classes).astype(np.float32) for one in said] for name, said in answers.items()}
+
+    def measure(counts: np.ndarray) -> dict[str, np.ndarray]:
+        rows = counts @ gold  # [D, C]
+        return {
+            name: np.stack(
+                [(2 * (counts @ (one * gold)) / np.maximum(rows + counts @ one, 1e-9)).mean(axis=1) for one in said],
+                axis=1,
+            )
+            for name, said in told.items()
+        }
+
+    return measure
+
+
+# The metrics of which many draws can be scored at once.
+METRICS: dict[str, Callable[[np.ndarray, Mapping[str, np.ndarray]], Measure]] = {
+    "accuracy": accuracies,
+    "macro_f1": macro_f1s,
+    "spearman": correlations,
+}
 # One line per kind of task: its main metric, for many draws at once.
 SCORES: dict[str, Callable[[np.ndarray, Mapping[str, np.ndarray]], Measure]] = {
     "classify": accuracies,
     "regress": correlations,
 }
+
+
+def drawn_scores(metric: str, labels: np.ndarray, answers: Answers) -> dict[str, np.ndarray]:
+    """Scores [DRAWS] of each model, the same rows for all: the spread of a difference is its standard error.
+
+    metric: key of `METRICS`; labels [N]; answers: model -> predictions [N] of each seed
+    """
+    measure = METRICS[metric](labels, {name: np.stack(list(said)) for name, said in answers.items()})
+    return _draws(measure, len(labels), {name: len(said) for name, said in answers.items()})
 
 
 def _draws(measure: Measure, rows: int, seeds: Mapping[str, int]) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ from data import store
 from data.layout import BENCHED, EVALUATED, RESULTS, RIVALS
 from data.tasks.task import Task
 from pipelines.scores import rivals
-from pipelines.scores.measured import Scores, read_answers, read_scores
+from pipelines.scores.measured import Scores, read_answers, read_scores, read_speeds
 from pipelines.scores.way import Way, from_means, way
 from pipelines.screen.console import cell
 from pipelines.steps.order import TEACHER
@@ -34,6 +34,7 @@ def collect(run: Path, task: Task, names: Sequence[str], plain: Sequence[str] = 
     """
     evaluated, benched = store.read_json(run / EVALUATED), store.read_json(run / BENCHED)
     beaten = store.read_json(run / RIVALS) if (run / RIVALS).is_file() else {}
+    benched |= {found.model: found.numbers for found in read_speeds(run, []) if found.model in beaten}
     metric = task.rules.main_metric
     rows = rows_of(evaluated | beaten, benched, metric, [*names, *beaten])
     add_ways(rows, task, read_scores(run, []), plain, run)

@@ -44,13 +44,18 @@ class Panel:
 
 @dataclass(frozen=True)
 class Point:
-    """A model: its place on the x axis, its score and the score's spread over seeds."""
+    """A model: its place on the x axis, its score and the score's spread over seeds.
+
+    area: what the area of its mark shows, where it is known; plain: no network, in the colour of such
+    """
 
     name: str
     tone: int
     x: float
     y: float
     spread: float = 0.0
+    area: float = 0.0
+    plain: bool = False
 
 
 def curves(panels: Sequence[Panel], *, x_label: str, height: int = 230, legend: bool = True) -> str:
@@ -111,24 +116,29 @@ def histogram(edges: Sequence[float], shares: Mapping[str, Sequence[float]], *, 
         return _svg(figure)
 
 
-def models(points: Sequence[Point], *, x_label: str, y_label: str) -> str:
-    """Draw models by a cost (logarithmic x) and their score, with the score's spread."""
+def models(points: Sequence[Point], *, x_label: str, y_label: str, level: tuple[str, float] | None = None) -> str:
+    """Draw models by a cost (logarithmic x) and their score, with the score's spread; level: (name, score) of none."""
     with matplotlib.rc_context(STYLE):
         figure, (at,) = _axes(1, 250)
-        drawn = []
+        drawn: list[Any] = []
+        largest = max(point.area for point in points)
         for point in points:
             drawn.append(
                 at.errorbar(
                     [point.x],
                     [point.y],
                     yerr=[point.spread] if point.spread else None,
-                    color=colour_of(point.tone),
-                    marker=MARKERS[point.tone % len(MARKERS)],
-                    markersize=9,
+                    color=PLAIN if point.plain else colour_of(point.tone),
+                    marker="x" if point.plain else MARKERS[point.tone % len(MARKERS)],
+                    markersize=_side(point.area, largest),
                     capsize=4,
                     linestyle="none",
                 )
             )
+        names = [point.name for point in points]
+        if level:
+            drawn.append(at.axhline(level[1], color=PLAIN, linewidth=1.4, linestyle=(0, (4, 3))))
+            names.append(level[0])
         at.set_xscale("log")
         at.margins(x=0.12, y=0.18)
         low, high = at.get_xlim()
@@ -138,8 +148,13 @@ def models(points: Sequence[Point], *, x_label: str, y_label: str) -> str:
         at.xaxis.set_minor_formatter(NullFormatter())
         at.set_title(y_label)
         at.set_xlabel(x_label)
-        _legend(figure, drawn, [point.name for point in points])
+        _legend(figure, drawn, names)
         return _svg(figure)
+
+
+def _side(area: float, largest: float) -> float:
+    """The side of a mark whose area grows with a number; none is too small to be seen."""
+    return max(6.0, 16.0 * (area / largest) ** 0.5) if area else 9.0
 
 
 def scatter(clouds: Sequence[Line], *, x_label: str, y_label: str) -> str:

@@ -7,6 +7,7 @@ from pipelines.report.pages import pictures
 from pipelines.report.pages.document import Alert, Block, Facts, Paragraph, Picture, Section, Table
 from pipelines.report.sections import models
 from pipelines.report.sections.models import Row, times
+from pipelines.scores import advice, rivals
 
 
 def section(run: Run) -> Section | None:
@@ -14,7 +15,10 @@ def section(run: Run) -> Section | None:
     rows = models.rows_of(run)
     if not rows:
         return None
-    blocks: list[Block] = [Paragraph(sentence(run, rows))]
+    said = run.advice
+    blocks: list[Block] = [Paragraph(said.sentence)] if said else []
+    blocks += [Alert(f"{warning[:1].upper()}{warning[1:]}.") for warning in said.warnings] if said else []
+    blocks.append(Paragraph(sentence(run, rows)))
     if facts := _facts(run, rows):
         blocks.append(Facts(facts))
     named = ", ".join(f"the mean of {row['seeds']} seeds" for row in rows[-1:] if row["seeds"] > 1)
@@ -155,20 +159,29 @@ def _by_cost(run: Run, rows: list[Row]) -> list[Block]:
     """Draw score against parameters and against latency, where two models or more have both."""
     drawn: list[Block] = []
     for name, (label, cost) in COSTS.items():
-        points = [
-            pictures.Point(
-                row["model"],
-                run.tone(row["model"]),
-                float(cost(row)),
-                100 * row[run.split],
-                100 * row.get(f"{run.split}_std", 0.0),
-            )
-            for row in rows
-            if run.split in row and cost(row)
-        ]
+        found = [row for row in rows if run.split in row and cost(row)]
+        points = [_point(run, row, float(cost(row)), sized=name == "latency") for row in found]
         if len(points) > 1:
-            svg = pictures.models(points, x_label=label, y_label=f"{run.split} {run.metric} %")
+            floor = next((row for row in rows if row["model"] in (rivals.MOST, rivals.MEAN) and run.split in row), None)
+            level = (floor["model"], 100 * floor[run.split]) if floor else None
+            svg = pictures.models(points, x_label=label, y_label=f"{run.split} {run.metric} %", level=level)
             said = "; ".join(f"{point.name} {point.y:.1f} % at {pictures.compact(point.x)}" for point in points)
             title = f"{run.metric.capitalize()} against {name}"
-            drawn.append(Picture(f"by-{name}", title, "Up and to the left is better.", svg, said))
+            about = "Up and to the left is better." + (
+                " The area of a mark is its size in MB." if points[0].area else ""
+            )
+            drawn.append(Picture(f"by-{name}", title, about, svg, said))
     return drawn
+
+
+def _point(run: Run, row: Row, cost: float, *, sized: bool) -> pictures.Point:
+    size = float(row.get("megabytes") or 0) if sized else 0.0
+    return pictures.Point(
+        f"{row['model']}, {advice.number(size)} MB" if size else row["model"],
+        run.tone(row["model"]),
+        cost,
+        100 * row[run.split],
+        100 * row.get(f"{run.split}_std", 0.0),
+        size,
+        models.is_rival(row),
+    )

@@ -118,6 +118,26 @@ def test_a_student_that_lost_is_not_praised(run: Path) -> None:
     assert "it loses 1.0 points against the student trained on labels alone" in text_of(write_report(run))
 
 
+def test_the_report_begins_with_the_model_to_take_for_what_it_is_for(run: Path) -> None:
+    table = store.read_json(run / "results.json")
+    small = dict(table["rows"][-1], model="small", dev=table["rows"][-1]["dev"] - 0.005, megabytes=0.1)
+    store.write_json(run / "results.json", table | {"rows": [*table["rows"], small]})
+    first = text_of(write_report(run).with_suffix(".md")).partition("## Result\n\n")[2].partition("\n")[0]
+    assert first.startswith("Take \\`distilled\\`: ") and "of the teacher (dev accuracy" in first
+    with (run / "recipe.toml").open("a") as recipe:
+        recipe.write('[run]\naim = "size"\n')
+    assert "Take \\`small\\`: " in text_of(write_report(run).with_suffix(".md"))
+
+
+def test_a_teacher_that_is_no_better_than_tfidf_is_warned_of(run: Path) -> None:
+    table = store.read_json(run / "results.json")
+    rival = dict(table["rows"][0], model="TF-IDF on labels", dev=0.99, p50_ms=0.2, megabytes=30.0)
+    store.write_json(run / "results.json", table | {"rows": [*table["rows"], rival]})
+    text = text_of(write_report(run).with_suffix(".md"))
+    assert "> **The teacher has dev accuracy" in text and "Look for a better teacher first" in text
+    assert "TF-IDF on labels, 30 MB" in text_of(run / "report" / "by-latency.svg")
+
+
 def test_the_student_to_speak_of_is_chosen_by_dev_and_not_by_test(run: Path) -> None:
     table = store.read_json(run / "results.json")
     other = dict(table["rows"][-1], model="lucky", dev=0.7, test=0.99)
