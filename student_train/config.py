@@ -45,7 +45,8 @@ class TrainConfig:
     combine        several caches: mean_logits (taken where nothing is said) or mean_probabilities. Those are of
                    softmax at the temperature of the `kl` loss
     weights        several caches: the weight of each teacher in their mean; equal where nothing is said
-    rows           which rows of the cache: all, original or augmented
+    rows           which rows of the cache: all, original or augmented. In a recipe also auto: whether the augmented
+                   ones help is tried on dev first, by a small student
     seeds          one student is trained for each of these seeds
     epochs         passes over the rows. Where neither these nor steps are named: 3, and over a small set as many as
                    2,000 steps take, 100 at most

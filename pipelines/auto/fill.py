@@ -10,6 +10,7 @@ from data import config as configs
 from data.errors import PotstillError
 from pipelines.auto.choice import AUGMENTING, CACHING, TEACHING, Choice, rows_after
 from pipelines.auto.costs import (
+    TRAINED,
     Pace,
     affordable_rows,
     affordable_steps,
@@ -21,6 +22,7 @@ from pipelines.auto.costs import (
 from pipelines.auto.facts import Facts
 from pipelines.auto.students import AIMS, AUTO, TRAINING, WHY, arms, short_list
 from pipelines.recipes.recipe import ONLY
+from pipelines.scores.trial import trial_config
 from student_train.config import TeachConfig, TrainConfig
 from teacher_cache.config import CacheConfig
 
@@ -99,6 +101,8 @@ def fill(
         made["arms"] = filling.arms(fitting, augmented=augment.n_iter > 0)
     before = minutes(facts, pace, teach, augment.n_iter)
     students = filling.students(made, left_for_students(filling.budget, before))
+    if (tried := filling.trial(made, students)) is not None:
+        before["trial"] = 2 * student_minutes(facts, pace, tried)
     after = {"measure": before.pop("measure")}
     return Filled(
         made,
@@ -159,15 +163,27 @@ class _Filling:
         left = {key: value for key, value in base.items() if value == AUTO and key in TRAINING}
         made["train"] = {key: value for key, value in base.items() if key not in left}
         made["arms"] = {name: left | dict(table) for name, table in (made.get("arms") or {ONLY: {}}).items()}
+        waiting = [table for table in made["arms"].values() if table.get("rows", base.get("rows")) == AUTO]
+        shares = len(made["arms"]) + (1 if waiting else 0)  # the trial's students take about as long as one
         found = {}
         for name, table in made["arms"].items():
             whole = made["train"] | table
-            config = self.table(
-                TrainConfig, whole, f"arms.{name}", self._steps_of(len(made["arms"]), left_minutes), kind="train"
-            )
+            config = self.table(TrainConfig, whole, f"arms.{name}", self._steps_of(shares, left_minutes), kind="train")
             table |= {key: whole[key] for key in table}
             found[name] = config
         return found
+
+    def trial(self, made: Tables, students: Mapping[str, TrainConfig]) -> TrainConfig | None:
+        """The student that tries out augmented rows, where any student waits for that; its table is filled in."""
+        waiting = {name: config for name, config in students.items() if config.rows == AUTO}
+        if not waiting or "trial" in made:
+            return configs.build(TrainConfig, made["trial"], where="[trial]") if waiting else None
+        usual, config = configs.as_dict(TrainConfig()), configs.as_dict(trial_config(waiting, TRAINED))
+        table = {key: value for key, value in config.items() if usual.get(key) != value}
+        why = "by a small student, without and with augmented rows, on dev: whether they help is not known beforehand"
+        self.choices["trial"] = self.bound.get("trial") or Choice(table, why)
+        made["trial"] = dict(self.choices["trial"].value)
+        return configs.build(TrainConfig, made["trial"], where="[trial]")
 
     def _steps_of(self, students: int, left: float) -> Callable[[TrainConfig], float]:
         return lambda config: affordable_student(left, self.pace, self.facts, config, students)

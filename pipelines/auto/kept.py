@@ -11,7 +11,7 @@ from typing import Any
 from data import config as configs
 from data import store
 from data.errors import PotstillError
-from data.layout import CHOICES, CHOSEN
+from data.layout import CHOICES, CHOSEN, TRIED
 from data.progress import Progress
 from data.readers.identity import fingerprint, is_scratch, of_source
 from pipelines.auto.choice import Choice
@@ -105,7 +105,7 @@ def read_chosen(run: Path) -> Chosen | None:
 
 def made(run: Path, choices: Mapping[str, Choice]) -> dict[str, Choice]:
     """The choices that an output of the run, finished or not, was made by."""
-    outputs = {"teach": "teacher", "augment": "examples", "cache": "cache"}
+    outputs = {"teach": "teacher", "augment": "examples", "cache": "cache", "trial": f"{TRIED}.json"}
 
     def place(key: str) -> Path:
         table, _, rest = key.partition(".")
@@ -130,9 +130,11 @@ def shown(filled: Filled) -> list[dict[str, Any]]:
 
 
 def spelled(value: Any) -> str:
-    """A value as one reads it: `kl (temperature 2.0)`."""
+    """A value as one reads it: `kl (temperature 2.0)`, `dan, 1,000 steps`."""
     if not isinstance(value, Mapping):
         return str(value)
+    if "steps" in value:
+        return f"{value.get('model', 'a student')}, {value['steps']:,} steps"
     named = {
         name: {k: v for k, v in options.items() if k != "weight"} if isinstance(options, Mapping) else {}
         for name, options in value.items()

@@ -16,22 +16,23 @@ BATCH, LABELS_BATCH = 128, 32
 TEMPERATURE = 2.0
 RATE = 2e-3
 LABELS, ORIGINAL, AUTO = "labels", "original", "auto"  # the arm on labels alone; which rows
-ALL = "all"
 
 
 @dataclass(frozen=True)
 class Student:
-    """A student of the short lists: key of `MODELS`, and what its recipe table says besides."""
+    """A student of the short lists: key of `MODELS`, and what its recipe table says besides, with a word for that."""
 
     model: str
     table: Mapping[str, Any] = field(default_factory=dict)
+    word: str = ""
 
     @property
     def name(self) -> str:
-        """Its arm: `+` is no letter of a directory's name here."""
-        return self.model.replace("+", "-")
+        """Its arm, which differs where the table does; `+` is no letter of a directory's name here."""
+        return "-".join(part for part in (*self.model.split("+"), self.word) if part)
 
 
+NARROW = {"hidden": 64, "dimensions": 128}
 SMALL = {"dimensions": 64, "min_count": 2}
 # What is tried for which purpose, the most promising first; those that exist and fit the task are taken.
 SHORT_LISTS: dict[str, tuple[Student, ...]] = {
@@ -40,14 +41,14 @@ SHORT_LISTS: dict[str, tuple[Student, ...]] = {
         Student("dan+bag"),
         Student("dan"),
         Student("conv"),
-        Student("bilstm", {"hidden": 64, "dimensions": 128}),
-        Student("siamese_bilstm", {"hidden": 64, "dimensions": 128}),
+        Student("bilstm", NARROW, "narrow"),
+        Student("siamese_bilstm", NARROW, "narrow"),
     ),
     "size": (
-        Student("dan", SMALL),
-        Student("conv", SMALL),
-        Student("bilstm", SMALL | {"hidden": 64}),
-        Student("siamese_bilstm", SMALL | {"hidden": 64}),
+        Student("dan", SMALL, "small"),
+        Student("conv", SMALL, "small"),
+        Student("bilstm", SMALL | {"hidden": 64}, "small"),
+        Student("siamese_bilstm", SMALL | {"hidden": 64}, "small"),
     ),
 }
 MOST = 3
@@ -79,8 +80,8 @@ def arms(students: tuple[Student, ...], *, augmented: bool) -> dict[str, dict[st
     """
     first = students[0]
     alone = {"model": first.model, "losses": {"ce": 1.0}, "rows": ORIGINAL, **first.table}
-    rows = ALL if augmented else ORIGINAL
-    return {LABELS: alone} | {
+    rows = AUTO if augmented else ORIGINAL
+    return {f"{LABELS}-{first.name}": alone} | {
         student.name: {"model": student.model, "rows": rows, **student.table} for student in students
     }
 

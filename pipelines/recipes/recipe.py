@@ -9,6 +9,7 @@
 [cache]    the fields of `CacheConfig`
 [train]    the fields of `TrainConfig`
 [arms.X]   a student named X: what differs from [train]; without arms there is one student
+[trial]    the fields of `TrainConfig`: the student that tries out augmented rows, where an arm says rows = "auto"
 [bench]    threads, texts
 """
 
@@ -29,7 +30,7 @@ from pipelines.recipes.settings import make_reading
 from student_train.config import TeachConfig, TrainConfig
 from teacher_cache.config import CacheConfig
 
-TABLES = ("run", "data", "teach", "teacher", "teachers", "augment", "cache", "train", "arms", "bench")
+TABLES = ("run", "data", "teach", "teacher", "teachers", "augment", "cache", "train", "arms", "trial", "bench")
 TEACHER_DIR, CACHE_DIR = "teacher", "cache"  # folders of a run: the model, and its answers to the examples
 ONLY = "student"  # the name of the one student of a recipe without arms
 
@@ -104,6 +105,7 @@ class Recipe:
     others: dict[str, str] = field(default_factory=dict)
     aim: str = "accuracy"
     budget: float = 0.0
+    trial: TrainConfig | None = None
 
     def place(self, path: str) -> str:
         """Put a path of [data] under its root."""
@@ -129,6 +131,7 @@ class Recipe:
             "augment": configs.as_dict(self.augment),
             "cache": configs.as_dict(self.cache),
             "arms": {arm: configs.as_dict(config) for arm, config in self.arms.items()},
+            **({"trial": configs.as_dict(self.trial)} if self.trial else {}),
             "bench": configs.as_dict(self.bench),
         }
 
@@ -175,6 +178,7 @@ def from_tables(tables: Mapping[str, Any], *, name: str, out: Path | None = None
         others=_others(tables, name),
         aim=run.aim,
         budget=run.budget,
+        trial=_build(TrainConfig, tables, "trial", name) if "trial" in tables else None,
     )
 
 

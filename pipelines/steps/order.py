@@ -1,6 +1,6 @@
 """A recipe → the steps of its run, in order. The only module that wires outputs of phases to inputs of others."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,14 +9,18 @@ from augment import config as of_augment
 from data import config as configs
 from data import store
 from data.errors import NO_INPUT, PotstillError
-from data.layout import BENCHED, EVALUATED, RIVALS
+from data.layout import BENCHED, EVALUATED, RIVALS, TRIED
 from data.progress import Progress
 from data.readers.source import Source
 from pipelines import phases
+from pipelines.auto.costs import TRAINED
+from pipelines.auto.students import AUTO
 from pipelines.inputs.places import REMOTE, locate_teacher
 from pipelines.recipes.recipe import TEACHER_DIR, Recipe
+from pipelines.scores.trial import trial_config
 from pipelines.steps.ledger import Step
 from student_train import config as of_train
+from student_train.config import TrainConfig
 from teacher_cache import config as of_cache
 from teacher_cache.config import CacheConfig
 
@@ -26,8 +30,18 @@ TEACHER = "teacher"  # the teacher's name in the final table
 def steps_of(recipe: Recipe) -> list[Step]:
     """List everything a run makes, each after what it needs."""
     teach = [_teach(recipe)] if recipe.teach else []
+    tried = [_trial(recipe)] if _waiting(recipe) else []
     arms = [_train(recipe, arm) for arm in recipe.arms]
-    return [*teach, _augment(recipe), *_caches(recipe), *arms, _evaluate(recipe), _rivals(recipe), _bench(recipe)]
+    return [
+        *teach,
+        _augment(recipe),
+        *_caches(recipe),
+        *tried,
+        *arms,
+        _evaluate(recipe),
+        _rivals(recipe),
+        _bench(recipe),
+    ]
 
 
 def _teach(recipe: Recipe) -> Step:
@@ -99,27 +113,40 @@ def needed_signals(recipe: Recipe) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*asked, *(name for name in wanted if name not in held)]))
 
 
+def _waiting(recipe: Recipe) -> dict[str, TrainConfig]:
+    """The students of which a trial says what rows they learn from."""
+    return {arm: config for arm, config in recipe.arms.items() if config.rows == AUTO}
+
+
+def _trial(recipe: Recipe) -> Step:
+    config, out = recipe.trial or trial_config(_waiting(recipe), TRAINED), recipe.out / f"{TRIED}.json"
+    spelled, read, arguments = _learning(recipe, config)
+    arguments |= {"work": phases.trial, "scratch": recipe.out / TRIED, "out": out}
+    return Step("trial", out, spelled, read, keep, arguments, of_train.HOW_ONLY, of_train.LEFT_OPEN)
+
+
 def _train(recipe: Recipe, arm: str) -> Step:
+    config, out = recipe.arms[arm], recipe.student_dir(arm)
+    work: Callable[..., Any] = phases.train
+    spelled, read, arguments = _learning(recipe, config)
+    if arm in _waiting(recipe):
+        verdict, work = recipe.out / f"{TRIED}.json", phases.train_as_tried
+        read |= {"trial": str(verdict)}
+        arguments |= {"verdict": verdict}
+    arguments |= {"out": out}
+    return Step(f"train {arm}", out, spelled, read, work, arguments, of_train.HOW_ONLY, of_train.LEFT_OPEN)
+
+
+def _learning(recipe: Recipe, config: TrainConfig) -> tuple[dict[str, Any], dict[str, Source | str], dict[str, Any]]:
+    """What training a student reads: its config as it is recorded, its inputs, and the arguments for the phase."""
     from student_train.losses.table import spell_losses
 
-    config, out = recipe.arms[arm], recipe.student_dir(arm)
     spelled = configs.as_dict(config) | {"losses": spell_losses(config.losses)}
     caches = {f"cache {name}".strip(): recipe.cache_dir(name) for name in ("", *recipe.others)}
     dev = recipe.source(recipe.files.dev)
-    inputs = {role: str(place) for role, place in caches.items()}
+    inputs: dict[str, Source | str] = {role: str(place) for role, place in caches.items()}
     inputs |= {"vectors": config.vectors} if config.vectors else {}
-    arguments = {"config": config, "caches": list(caches.values()), "dev": dev, "out": out}
-    read = inputs | _there({"dev": dev})
-    return Step(
-        f"train {arm}",
-        out,
-        spelled,
-        read,
-        phases.train,
-        arguments,
-        of_train.HOW_ONLY,
-        of_train.LEFT_OPEN,
-    )
+    return spelled, inputs | _there({"dev": dev}), {"config": config, "caches": list(caches.values()), "dev": dev}
 
 
 def _evaluate(recipe: Recipe) -> Step:

@@ -62,6 +62,11 @@ class Rooms:
         held = [(cache / "MANIFEST.json").read_text() for cache in caches]
         return self.seal("student", out, [config.epochs, *held])
 
+    def trial(self, *, config: Any, caches: Any, dev: Any, scratch: Path, progress: Any) -> dict:
+        self.calls.append("trial")
+        scores = {"original": 0.8, "all": 0.7}
+        return {"rows": "original", "scores": scores, "metric": "accuracy", "error": 0.0, "steps": 9, "model": "bilstm"}
+
     def evaluate(self, *, models: Mapping[str, Path], sources: Mapping[str, Any], **_: Any) -> dict:
         self.calls.append("evaluate")
         score = {"teacher": 0.9}
@@ -85,7 +90,7 @@ class Rooms:
 @pytest.fixture
 def rooms(monkeypatch: pytest.MonkeyPatch) -> Rooms:
     made = Rooms()
-    for name in ("teach", "augment", "cache", "train", "evaluate", "rivals", "bench"):
+    for name in ("teach", "augment", "cache", "trial", "train", "evaluate", "rivals", "bench"):
         monkeypatch.setattr(phases, name, getattr(made, name))
     monkeypatch.setattr("pipelines.report.write.write_report", lambda run: run / "report.html")
     return made
@@ -180,6 +185,26 @@ def test_a_changed_arm_leaves_the_other_arm_alone(rooms: Rooms, files: Path) -> 
     rooms.calls.clear()
     run(loaded(files, arms={"labels": {"epochs": 9}, "distilled": {}}), force=True)
     assert rooms.calls == ["student-labels", "evaluate", "bench"]
+
+
+def test_a_trial_says_which_rows_a_student_learns_from_and_is_not_repeated(
+    rooms: Rooms, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned = []
+
+    def train(*, config: Any, out: Path, **about: Any) -> Manifest:
+        learned.append((out.name, config.rows))
+        return rooms.train(config=config, out=out, **about)
+
+    monkeypatch.setattr(phases, "train", train)
+    arms = {"labels": {"losses": {"ce": 1.0}}, "distilled": {"rows": "auto"}}
+    run(loaded(files, arms=arms))
+    assert rooms.calls[:4] == ["teacher", "examples", "cache", "trial"]
+    assert learned == [("student-labels", "all"), ("student-distilled", "original")]
+    assert words(loaded(files, arms=arms))["trial"] == "done"
+    run(loaded(files, arms=arms))
+    assert rooms.calls.count("trial") == 1 and len(learned) == 2
+    assert words(loaded(files, arms=arms | {"distilled": {"rows": "auto", "dropout": 0.2}}))["trial"] == "stale"
 
 
 def test_of_several_teachers_each_has_a_cache_and_a_student_is_stale_when_one_of_them_is(

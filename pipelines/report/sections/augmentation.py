@@ -3,9 +3,12 @@
 from collections import Counter
 from typing import Any
 
+from data.errors import PotstillError
+from data.layout import TRIED
 from pipelines.report.gather import Run
 from pipelines.report.pages import pictures
 from pipelines.report.pages.document import Block, Paragraph, Picture, Section, Table
+from pipelines.scores.trial import read_verdict
 from pipelines.screen.console import cell
 from pipelines.screen.show import as_rows
 
@@ -24,6 +27,8 @@ def section(run: Run) -> Section | None:
         f"{_dropped(report)}"
     )
     blocks: list[Block] = [Paragraph(about)]
+    if (run.path / f"{TRIED}.json").is_file():
+        blocks.append(Paragraph(f"Tried before the students were trained: {_tried(run)}."))
     lengths = [row for row in as_rows(report["by_length"]) if row["originals"]]
     if lengths:
         blocks.append(_by_length(lengths))
@@ -35,6 +40,13 @@ def section(run: Run) -> Section | None:
         rows.sort(key=lambda row: -int(row["rows"]))
         blocks.append(Table("Dropped rows by reason", rows))
     return Section("Augmentation", tuple(blocks))
+
+
+def _tried(run: Run) -> str:
+    try:
+        return read_verdict(run.path / f"{TRIED}.json").sentence
+    except (PotstillError, TypeError, KeyError):
+        return "the record of it cannot be read"
 
 
 def _dropped(report: dict[str, Any]) -> str:

@@ -8,8 +8,8 @@ from pipelines.report.pages import pictures
 from pipelines.report.pages.document import Block, Paragraph, Picture, Section, Table
 from pipelines.screen.loglines import duration
 
-FIRST = ("teach", "augment", "cache")
-LAST = ("evaluate", "bench")
+FIRST = ("teach", "augment", "cache", "trial")
+LAST = ("evaluate", "rivals", "bench")
 SPELLED = {"seconds": "wall s", "rows": "rows", "rows_per_second": "rows/s", "peak_megabytes": "peak MB"}
 
 

@@ -42,8 +42,9 @@ def test_a_recipe_that_leaves_everything_open_becomes_an_ordinary_one(facts: Fac
     assert not asks(made.tables)
     recipe = resolved(made)
     assert recipe.teach is not None and 1 <= recipe.teach.epochs <= 20
-    assert "labels" in recipe.arms and len(recipe.arms) >= 2
-    assert made.minutes.keys() >= {"teach", "augment", "cache", "train labels", "measure"}
+    alone, *others = recipe.arms
+    assert alone == f"labels-{others[0]}"
+    assert made.minutes.keys() >= {"teach", "augment", "cache", f"train {alone}", "measure"}
 
 
 def test_every_choice_has_a_reason_that_is_one_sentence() -> None:
@@ -56,7 +57,10 @@ def test_what_is_named_stays_and_what_depends_on_it_follows() -> None:
     asked = everything()
     made = filled(teach=asked["teach"] | {"epochs": 2}, augment=asked["augment"] | {"n_iter": 0})
     assert "teach.epochs" not in made.choices and resolved(made).teach.epochs == 2  # type: ignore[union-attr]
-    assert resolved(made).arms["bilstm"].rows == "original"  # there are no augmented rows to try
+    assert resolved(filled()).arms["bilstm"].rows == "auto" and "trial" in filled().minutes
+    assert (
+        resolved(made).arms["bilstm"].rows == "original" and "trial" not in made.minutes
+    )  # there are no augmented rows to try
 
 
 def test_students_named_in_the_recipe_are_those_that_are_trained() -> None:
@@ -143,13 +147,21 @@ def test_a_student_takes_two_thousand_steps_or_three_passes() -> None:
 def test_scores_are_learnt_by_their_squared_error() -> None:
     arms = resolved(filled(SCORES)).arms
     assert arms["siamese_bilstm"].losses == {"logit_mse": {"weight": 1.0}}
-    assert arms["labels"].losses == {"ce": {"weight": 1.0}} and arms["labels"].rows == "original"
+    alone = arms["labels-siamese_bilstm"]
+    assert alone.losses == {"ce": {"weight": 1.0}} and alone.rows == "original"
     assert {config.best_by for config in arms.values()} == {"spearman"}
 
 
 def test_students_that_do_not_exist_are_left_out() -> None:
     assert [student.model for student in students.short_list("accuracy", ("bilstm", "dan"))] == ["bilstm", "dan"]
     assert all(students.short_list(aim, (model,)) for aim in students.AIMS for model in ("bilstm", "siamese_bilstm"))
+
+
+def test_students_of_other_sizes_have_other_names() -> None:
+    named = [student for aim in students.AIMS for student in students.SHORT_LISTS[aim]]
+    tables = {student.name: dict(student.table) for student in named}
+    assert all(tables[student.name] == student.table for student in named)
+    assert students.Student("conv+dan", {"hidden": 1}, "small").name == "conv-dan-small"
 
 
 def test_the_students_that_fit_are_rows_of_the_table() -> None:

@@ -1,0 +1,108 @@
+"""Are augmented rows worth learning from? Two short trainings from one cache, without and with them, judged on dev.
+
+The same student takes the same number of steps in both. The originals alone are taken where they are better by more
+than the standard error of the difference; else all rows are.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data import store
+from data.layout import MANIFEST
+from data.progress import Progress
+from data.readers.source import Source
+from pipelines.scores.way import METRICS, drawn_scores
+from student_train.config import TrainConfig
+
+ORIGINAL, ALL = "original", "all"
+SHARE = 0.5  # of a student's steps that a trial takes
+SMALL: dict[str, Any] = {"hidden": 64, "dense": 64}  # of a BiLSTM, where its sizes are the usual ones
+WIDTH = 64  # of the word vectors
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """rows: what students learn from; scores: rows -> dev score; error: standard error of the difference."""
+
+    rows: str
+    metric: str
+    scores: dict[str, float]
+    error: float
+    steps: int
+    model: str
+
+    @property
+    def sentence(self) -> str:
+        without, with_them = (f"{100 * self.scores[rows]:.1f}" for rows in (ORIGINAL, ALL))
+        taken = "so students learn from all rows" if self.rows == ALL else "so students learn from the originals alone"
+        return (
+            f"dev {self.metric} of {self.model} after {self.steps:,} steps: {without} without augmented rows, "
+            f"{with_them} with them (standard error of the difference {100 * self.error:.1f}), {taken}"
+        )
+
+
+def trial_config(arms: Mapping[str, TrainConfig], rates: Mapping[str, float]) -> TrainConfig:
+    """A small and short form of the fastest of the students that wait for the trial. rates: model -> training speed."""
+    config = max(arms.values(), key=lambda arm: rates.get(arm.model, 0.0))
+    usual = {name: size for name, size in SMALL.items() if getattr(config, name) == getattr(TrainConfig, name)}
+    return replace(
+        config,
+        **(usual if "bilstm" in config.model else {}),  # the sizes are those of a BiLSTM alone
+        dimensions=config.dimensions or WIDTH,
+        seeds=config.seeds[:1],
+        steps=max(1, round(SHARE * config.steps)) if config.steps else None,
+        patience=0,
+        rows=ALL,
+    )
+
+
+def try_rows(config: TrainConfig, caches: Sequence[Path], dev: Source, scratch: Path, *, progress: Progress) -> Verdict:
+    """Train both students in `scratch`, which is removed at the end, and compare them on dev.
+
+    An interrupted trial goes on where it was: a finished student is not trained again.
+    """
+    from student_train.measure.evaluate import evaluate_all
+    from student_train.train import train
+
+    roots = [store.read_json(cache / MANIFEST)["root"] for cache in caches]
+    place = scratch / store.digest_of([str(config), roots])[:16]
+    places = {rows: place / rows for rows in (ORIGINAL, ALL)}
+    steps = 0
+    for rows, out in places.items():
+        steps = int(train(replace(config, rows=rows), caches, dev, out, progress=progress).report["steps"])
+    answers: dict[str, list[np.ndarray]] = {}
+    gold: list[np.ndarray] = []
+
+    def note(model: str, file: str, seed: str, said: np.ndarray, labels: np.ndarray) -> None:
+        answers.setdefault(model, []).append(said)
+        gold.append(labels)
+
+    found = evaluate_all(places, {"dev": dev}, on_answers=note, progress=progress)
+    metric = (
+        config.best_by
+        if config.best_by in METRICS
+        else next(name for name in METRICS if name in found[ALL]["dev"]["all"])
+    )
+    drawn = drawn_scores(metric, gold[0], answers)
+    scores = {rows: float(found[rows]["dev"]["all"][metric]["mean"]) for rows in places}
+    error = float(np.std(drawn[ORIGINAL] - drawn[ALL]))
+    verdict = judged(scores, error, metric=metric, steps=steps, model=config.model)
+    progress.note(verdict.sentence)
+    shutil.rmtree(scratch, ignore_errors=True)
+    return verdict
+
+
+def judged(scores: dict[str, float], error: float, **about: Any) -> Verdict:
+    """Take the originals alone where they are better by more than noise."""
+    rows = ORIGINAL if scores[ORIGINAL] - scores[ALL] > error else ALL
+    return Verdict(rows, scores=scores, error=error, **about)
+
+
+def read_verdict(path: Path) -> Verdict:
+    """The verdict of a trial that was kept."""
+    return Verdict(**store.read_json(path))

@@ -1,0 +1,84 @@
+"""Whether augmented rows help: two short trainings from one cache, and the rule that decides."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data import store
+from data.progress import Silent
+from pipelines.scores import trial
+from pipelines.scores.trial import Verdict, judged, read_verdict, trial_config, try_rows
+from student_train.config import TrainConfig
+from tests.student_train.conftest import (  # noqa: F401  fixtures
+    make_cache,
+    one_thread,
+    sentiment,
+    sentiment_rows,
+    small,
+    tokenizer,
+    write_source,
+)
+
+ABOUT: dict[str, Any] = {"metric": "accuracy", "steps": 500, "model": "dan"}
+
+
+@pytest.mark.parametrize(
+    ("without", "with_them", "rows"), [(0.80, 0.85, "all"), (0.86, 0.85, "all"), (0.88, 0.85, "original")]
+)
+def test_the_originals_alone_are_taken_where_they_are_better_by_more_than_noise(
+    without: float, with_them: float, rows: str
+) -> None:
+    assert judged({"original": without, "all": with_them}, 0.02, **ABOUT).rows == rows
+
+
+def test_the_verdict_is_a_sentence_with_its_numbers() -> None:
+    assert judged({"original": 0.845, "all": 0.858}, 0.009, **ABOUT).sentence == (
+        "dev accuracy of dan after 500 steps: 84.5 without augmented rows, 85.8 with them (standard error of the "
+        "difference 0.9), so students learn from all rows"
+    )
+
+
+def test_the_trial_is_short_and_by_the_fastest_student() -> None:
+    slow, fast = (
+        TrainConfig(model="bilstm", steps=2_000, rows="auto"),
+        TrainConfig(model="dan", steps=2_000, seeds=(3, 4)),
+    )
+    assert trial_config({"slow": slow, "fast": fast}, {"dan": 9.0, "bilstm": 1.0}).model == "dan"
+    small_one = trial_config({"slow": replace(slow, seeds=(3, 4))}, {})
+    assert (small_one.hidden, small_one.dimensions, small_one.steps, small_one.seeds) == (64, 64, 1_000, (3,))
+
+
+def test_both_are_trained_compared_and_removed(
+    sentiment: Any,  # noqa: F811
+    small: TrainConfig,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    caches, dev = sentiment
+    config = replace(small, steps=20, epochs=None)
+    found = try_rows(config, caches, dev, tmp_path / "trial", progress=Silent())
+    assert found.scores.keys() == {"original", "all"} and found.rows in ("original", "all") and found.steps == 20
+    assert 0 <= found.error < 0.5 and not (tmp_path / "trial").exists()
+    store.write_json(tmp_path / "trial.json", vars(found))
+    assert read_verdict(tmp_path / "trial.json") == found
+
+
+def test_an_interrupted_trial_goes_on_with_what_is_trained(
+    sentiment: Any,  # noqa: F811
+    small: TrainConfig,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caches, dev = sentiment
+    config = replace(small, steps=20, epochs=None)
+    with monkeypatch.context() as patch:
+        patch.setattr(trial, "drawn_scores", lambda *about: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            try_rows(config, caches, dev, tmp_path / "trial", progress=Silent())
+    [seal] = (tmp_path / "trial").glob("*/original/MANIFEST.json")
+    before = seal.stat().st_mtime_ns
+    removed: list[int] = []
+    monkeypatch.setattr(trial.shutil, "rmtree", lambda path, **how: removed.append(seal.stat().st_mtime_ns))
+    assert isinstance(try_rows(config, caches, dev, tmp_path / "trial", progress=Silent()), Verdict)
+    assert removed == [before]
