@@ -10,6 +10,7 @@ import typer
 
 from augment.config import AugmentConfig
 from data import errors, store
+from pipelines.auto.fill import CHOSEN
 from pipelines.cli import app
 from pipelines.inputs.reading import Reading
 from pipelines.options import COLUMNS, COMMON, MANY
@@ -127,6 +128,10 @@ def _recipe() -> str:
         "`[teach]` also takes `model`, the encoder to fine-tune. `[teachers]` names further finished teachers,",
         "`NAME = path`: each gets a cache of its own, and students learn from all of them together (`combine` and",
         "`weights` of `[train]`).",
+        "",
+        'Some values may be `auto`: they are chosen from the data, and the reasons are said. With `arms = "auto"` the',
+        "students are chosen, too.",
+        *(f"`[{name}]`: {', '.join(f'`{key}`' for key in keys)}." for name, keys in CHOSEN.items()),
         "",
     ]
     for table, cls in TABLES.items():

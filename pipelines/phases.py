@@ -195,22 +195,6 @@ def rivals(
     return found
 
 
-def trial(
-    *, config: "TrainConfig", caches: Sequence[Path], dev: Source, scratch: Path, progress: Progress
-) -> dict[str, Any]:
-    """Try on dev whether augmented rows are worth learning from: see `pipelines/scores/trial.py`."""
-    from pipelines.scores.trial import try_rows
-
-    return vars(try_rows(config, caches, dev, scratch, progress=progress))
-
-
-def train_as_tried(*, config: "TrainConfig", verdict: Path, **arguments: Any) -> Manifest:
-    """Train a student on the rows that a trial has found the better ones. verdict: file of the trial."""
-    from pipelines.scores.trial import read_verdict
-
-    return train(config=replace(config, rows=read_verdict(verdict).rows), **arguments)
-
-
 def predict(
     *, student: Path, file: str, reading: Reading, progress: Progress
 ) -> "Iterator[list[tuple[Asked, Answer]]]":

@@ -4,10 +4,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain
 from statistics import median, quantiles
 
-from data.example import Example
+from data.example import Example, Label
 from data.progress import Progress
 from data.readers.examples import read
 from data.readers.identity import is_scratch
@@ -80,16 +80,16 @@ def facts_of(files: Files, model: str, *, finished: bool = False, progress: Prog
     """Read the files once and look at the teacher's config. Errors: those of the files and of the model."""
     task = files.reading.task(files.train, progress)
     assert files.dev is not None
-    train = list(read(files.train, task, split="train"))
-    counts = Counter(row.label for row in train if row.label is not None)
+    counts: Counter[Label | None] = Counter()
+    texts = _sampled(read(files.train, task, split="train"), counts)
+    nothing = counts.pop(None, 0)
     more = sum(1 for _ in texts_of(files.unlabelled, task, split="unlabelled"))
-    texts = _evenly(train)
     lengths = [len(words) for words in _words_of(texts)]
     return Facts(
         kind=task.kind,
         pair=task.pair,
         labelled=counts.total(),
-        unlabelled=len(train) - counts.total() + more,
+        unlabelled=nothing + more,
         classes={name: counts[number] for number, name in enumerate(task.labels)},
         dev=sum(1 for row in read(files.dev, task, split="dev") if row.label is not None),
         teacher=encoder_of(model, finished=finished),
@@ -135,8 +135,17 @@ def language_of(texts: Iterable[Example]) -> str:
     return "en" if found >= FEWEST_ENGLISH * len(words) else "other"
 
 
-def _evenly(rows: list[Example]) -> list[Example]:
-    return list(islice(rows[:: max(1, len(rows) // SAMPLE)], SAMPLE))
+def _sampled(rows: Iterable[Example], counts: "Counter[Label | None]") -> list[Example]:
+    """Up to `SAMPLE` rows at equal distances, of a stream that may not fit into memory; their labels are counted."""
+    kept: list[Example] = []
+    step = 1
+    for number, row in enumerate(rows):
+        counts[row.label] += 1
+        if number % step == 0:
+            kept.append(row)
+        if len(kept) > SAMPLE:
+            kept, step = kept[::2], 2 * step
+    return kept
 
 
 def _words_of(rows: Iterable[Example]) -> Iterator[list[str]]:

@@ -64,7 +64,10 @@ def distil(
     console.say(f"report: {results['report']}")
     take = results.get("take")
     student = recipe.student_dir(take if take in recipe.arms else list(recipe.arms)[-1])
-    console.done("distil", {"out": out, **results}, following=f'echo "…" | potstill predict {student}')
+    choices = {key: vars(choice) for key, choice in chosen.filled.choices.items()} if chosen else {}
+    console.done(
+        "distil", {"out": out, "chosen": choices, **results}, following=f'echo "…" | potstill predict {student}'
+    )
 
 
 def _tables(model: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pipelines.report.pages.document import Page, Section
 from pipelines.report.pages.markdown import to_markdown
 from pipelines.report.pages.page import to_html
 from pipelines.report.pages.pictures import standing_alone
-from pipelines.report.sections import agreement, augmentation, chain, costs, files, learning, result, teacher
+from pipelines.report.sections import agreement, augmentation, chain, chosen, costs, files, learning, result, teacher
 
 PAGE, TEXT = f"{REPORT}.html", f"{REPORT}.md"
 
@@ -43,6 +43,7 @@ def page_of(run: Run) -> Page:
         augmentation.section(run),
         teacher.section(run),
         agreement.section(run),
+        chosen.section(run),
         costs.section(run),
         files.section(run),
         chain.section(run, links),

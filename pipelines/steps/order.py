@@ -18,6 +18,7 @@ from pipelines.auto.students import AUTO
 from pipelines.inputs.places import REMOTE, locate_teacher
 from pipelines.recipes.recipe import TEACHER_DIR, Recipe
 from pipelines.scores.trial import trial_config
+from pipelines.steps import tried
 from pipelines.steps.ledger import Step
 from student_train import config as of_train
 from student_train.config import TrainConfig
@@ -30,13 +31,13 @@ TEACHER = "teacher"  # the teacher's name in the final table
 def steps_of(recipe: Recipe) -> list[Step]:
     """List everything a run makes, each after what it needs."""
     teach = [_teach(recipe)] if recipe.teach else []
-    tried = [_trial(recipe)] if _waiting(recipe) else []
+    trial = [_trial(recipe)] if _waiting(recipe) else []
     arms = [_train(recipe, arm) for arm in recipe.arms]
     return [
         *teach,
         _augment(recipe),
         *_caches(recipe),
-        *tried,
+        *trial,
         *arms,
         _evaluate(recipe),
         _rivals(recipe),
@@ -121,7 +122,7 @@ def _waiting(recipe: Recipe) -> dict[str, TrainConfig]:
 def _trial(recipe: Recipe) -> Step:
     config, out = recipe.trial or trial_config(_waiting(recipe), TRAINED), recipe.out / f"{TRIED}.json"
     spelled, read, arguments = _learning(recipe, config)
-    arguments |= {"work": phases.trial, "scratch": recipe.out / TRIED, "out": out}
+    arguments |= {"work": tried.trial, "scratch": recipe.out / TRIED, "out": out}
     return Step("trial", out, spelled, read, keep, arguments, of_train.HOW_ONLY, of_train.LEFT_OPEN)
 
 
@@ -130,7 +131,7 @@ def _train(recipe: Recipe, arm: str) -> Step:
     work: Callable[..., Any] = phases.train
     spelled, read, arguments = _learning(recipe, config)
     if arm in _waiting(recipe):
-        verdict, work = recipe.out / f"{TRIED}.json", phases.train_as_tried
+        verdict, work = recipe.out / f"{TRIED}.json", tried.train_as_tried
         read |= {"trial": str(verdict)}
         arguments |= {"verdict": verdict}
     arguments |= {"out": out}

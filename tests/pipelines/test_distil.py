@@ -10,14 +10,16 @@ import pytest
 from data import errors
 from data.demo.files import demo_files
 from pipelines import cli, phases, run
+from pipelines.steps import tried
 from tests.pipelines.test_run import ALL, Rooms, here
 
 
 @pytest.fixture
 def rooms(monkeypatch: pytest.MonkeyPatch) -> Rooms:
     made = Rooms()
-    for name in ("teach", "augment", "cache", "trial", "train", "evaluate", "rivals", "bench"):
+    for name in ("teach", "augment", "cache", "train", "evaluate", "rivals", "bench"):
         monkeypatch.setattr(phases, name, getattr(made, name))
+    monkeypatch.setattr(tried, "trial", made.trial)
     monkeypatch.setattr("pipelines.report.write.write_report", lambda run: run / "report.html")
     monkeypatch.setattr(run.execute, "__kwdefaults__", run.execute.__kwdefaults__ | {"runner": here})
     return made

@@ -25,6 +25,7 @@ from pipelines import phases
 from pipelines.recipes import recipe
 from pipelines.run import execute, plan_of, show_plan
 from pipelines.screen.console import Console
+from pipelines.steps import tried
 from pipelines.steps.apart import Measured
 from pipelines.steps.order import needed_signals
 
@@ -90,8 +91,9 @@ class Rooms:
 @pytest.fixture
 def rooms(monkeypatch: pytest.MonkeyPatch) -> Rooms:
     made = Rooms()
-    for name in ("teach", "augment", "cache", "trial", "train", "evaluate", "rivals", "bench"):
+    for name in ("teach", "augment", "cache", "train", "evaluate", "rivals", "bench"):
         monkeypatch.setattr(phases, name, getattr(made, name))
+    monkeypatch.setattr(tried, "trial", made.trial)
     monkeypatch.setattr("pipelines.report.write.write_report", lambda run: run / "report.html")
     return made
 

@@ -38,6 +38,20 @@ def test_two_rows_are_enough(tmp_path: Path) -> None:
     assert facts(tmp_path, "text\tlabel\nfine film\tgood\ndull film\tbad\n").long == 2
 
 
+def test_long_files_are_sampled_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+    from collections import Counter
+    from itertools import pairwise
+
+    from pipelines.auto import facts as module
+
+    monkeypatch.setattr(module, "SAMPLE", 10)
+    rows = [Example(str(number), "a", None, None, number % 2, "train") for number in range(100)]
+    counts: Counter = Counter()
+    kept = [int(row.id) for row in module._sampled(iter(rows), counts)]
+    assert counts == {0: 50, 1: 50}
+    assert 5 <= len(kept) <= 10 and {after - before for before, after in pairwise(kept)} == {16}
+
+
 def test_languages_are_told_apart() -> None:
     def rows(*texts: str) -> list[Example]:
         return [Example(str(number), text, None, None, None, "train") for number, text in enumerate(texts)]

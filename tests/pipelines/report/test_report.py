@@ -129,6 +129,22 @@ def test_the_report_begins_with_the_model_to_take_for_what_it_is_for(run: Path) 
     assert "Take \\`small\\`: " in text_of(write_report(run).with_suffix(".md"))
 
 
+def test_what_was_chosen_stands_in_the_report_with_its_reasons(run: Path) -> None:
+    from pipelines.auto.choice import Choice
+    from pipelines.auto.costs import Pace
+    from pipelines.auto.facts import Encoder, Facts
+    from pipelines.auto.fill import Filled
+    from pipelines.auto.kept import Chosen
+
+    facts = Facts("classify", labelled=40, dev=9, teacher=Encoder(384, 1.0), classes={"bad": 20, "good": 20})
+    choices = {"teach.lr": Choice(1e-4, "usual for such a width"), "arms.a.lr": Choice(0.002, "usual")}
+    Chosen("x", facts, Pace(1.0), Filled({"teach": {"lr": 1e-4}}, choices, {"cache": 2.0})).keep(run)
+    text = text_of(write_report(run).with_suffix(".md")).partition("## What was chosen")[2]
+    assert "From 40 labelled and 0 unlabelled texts" in text
+    assert re.search(r"\| teach\.lr \|.* 0\.0001 \| usual for such a width \|", text)
+    assert "| cache | 2.0 | 0.2 |" in text
+
+
 def test_a_teacher_that_is_no_better_than_tfidf_is_warned_of(run: Path) -> None:
     table = store.read_json(run / "results.json")
     rival = dict(table["rows"][0], model="TF-IDF on labels", dev=0.99, p50_ms=0.2, megabytes=30.0)
