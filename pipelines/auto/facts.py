@@ -84,7 +84,7 @@ def facts_of(files: Files, model: str, *, finished: bool = False, progress: Prog
     texts = _sampled(read(files.train, task, split="train"), counts)
     nothing = counts.pop(None, 0)
     more = sum(1 for _ in texts_of(files.unlabelled, task, split="unlabelled"))
-    lengths = [len(words) for words in _words_of(texts)]
+    lengths = [len(words) for words in _words_of(texts)] or [0]
     return Facts(
         kind=task.kind,
         pair=task.pair,

@@ -20,12 +20,13 @@ from pipelines.auto.costs import (
     student_minutes,
 )
 from pipelines.auto.facts import Facts
-from pipelines.auto.students import AIMS, AUTO, TRAINING, WHY, arms, short_list
+from pipelines.auto.students import AIMS, AUTO, SOFT, TRAINING, WHY, arms, short_list
 from pipelines.recipes.recipe import ONLY
 from pipelines.scores.trial import trial_config
 from student_train.config import TeachConfig, TrainConfig
 from teacher_cache.config import CacheConfig
 
+LEAST_MINUTES = 1.5  # a student that has less than this is not worth its start
 Tables = dict[str, Any]
 Config = TypeVar("Config", TeachConfig, AugmentConfig, CacheConfig, TrainConfig)
 CHOSEN: dict[str, dict[str, Callable[[Facts, Any, float], Choice]]] = {  # table -> what can be `auto` in it
@@ -88,6 +89,9 @@ def fill(
     fitting: the students that fit the task; bound: choices that are taken over, since something is made by them
     Errors: an aim that is none; whatever the configs refuse of what is named.
     """
+    if facts.kind not in SOFT:
+        known = ", ".join(SOFT)
+        raise PotstillError(f"nothing is chosen for {facts.kind} tasks", hint=f"kinds: {known}; a recipe names numbers")
     made = {key: dict(value) if isinstance(value, Mapping) else value for key, value in tables.items()}
     run = made.get("run", {})
     filling = _Filling(facts, pace, float(run.get("budget", 0)), aim_of(run), {}, bound or {})
@@ -97,10 +101,11 @@ def fill(
     )
     filling.table(CacheConfig, made.setdefault("cache", {}), "cache", lambda known: math.inf)
     filling = replace(filling, facts=replace(facts, transfer=rows_after(facts, augment.n_iter)))
-    if made.get("arms", {}) == AUTO:
-        made["arms"] = filling.arms(fitting, augmented=augment.n_iter > 0)
     before = minutes(facts, pace, teach, augment.n_iter)
-    students = filling.students(made, left_for_students(filling.budget, before))
+    left = left_for_students(filling.budget, before)
+    if made.get("arms", {}) == AUTO:
+        made["arms"] = filling.arms(fitting, left, augmented=augment.n_iter > 0)
+    students = filling.students(made, left)
     if (tried := filling.trial(made, students)) is not None:
         before["trial"] = 2 * student_minutes(facts, pace, tried)
     after = {"measure": before.pop("measure")}
@@ -151,11 +156,16 @@ class _Filling:
         table |= {"model": model} if model else {}
         return made
 
-    def arms(self, fitting: tuple[str, ...], *, augmented: bool) -> Tables:
-        """The short list of students as tables."""
-        made = arms(short_list(self.aim, fitting), augmented=augmented)
-        self.choices["arms"] = Choice(", ".join(made), f"labels alone to compare with; {WHY[self.aim]}")
-        return made
+    def arms(self, fitting: tuple[str, ...], left: float, *, augmented: bool) -> Tables:
+        """The short list of students as tables, no more of them than there is time for."""
+        most = short_list(self.aim, fitting)
+        some = most[: max(1, int(min(left / LEAST_MINUTES - 2, len(most))))]  # two: labels alone, and the trial
+        made = arms(some, labelled=self.facts.labelled > 0, augmented=augmented)
+        why = (
+            f"labels alone to compare with; {WHY[self.aim]}{', in the time there is' if len(some) < len(most) else ''}"
+        )
+        self.choices["arms"] = self.bound.get("arms") or Choice([*made.items()], why)
+        return {name: dict(table) for name, table in self.choices["arms"].value}
 
     def students(self, made: Tables, left_minutes: float) -> dict[str, TrainConfig]:
         """Fill the table of each student; what [train] leaves open is chosen for each of them by itself."""

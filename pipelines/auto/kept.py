@@ -18,7 +18,7 @@ from pipelines.auto.choice import Choice
 from pipelines.auto.costs import Pace, pace_of
 from pipelines.auto.facts import Encoder, Facts, facts_of
 from pipelines.auto.fill import Filled, Tables, asks, fill, without_open
-from pipelines.auto.students import fitting_models
+from pipelines.auto.students import AIMS, fitting_models
 from pipelines.inputs.files import Files
 from pipelines.inputs.places import locate_teacher
 from pipelines.recipes import toml
@@ -28,18 +28,19 @@ from pipelines.recipes.recipe import ONLY, Recipe, from_tables
 
 @dataclass(frozen=True)
 class Chosen:
-    """What was chosen for a run. inputs: hash of the files and the model that the facts are of."""
+    """What was chosen for a run. inputs: hash of the files and the model that the facts are of; aim: of the run."""
 
     inputs: str
     facts: Facts
     pace: Pace
     filled: Filled
+    aim: str = AIMS[0]
 
     def keep(self, run: Path) -> None:
         """Write it into the directory of the run: a recipe with the reasons as remarks, and the same for us."""
         filled = self.filled
         choices = {key: asdict(choice) for key, choice in filled.choices.items()}
-        about = {"inputs": self.inputs, "facts": asdict(self.facts), "pace": asdict(self.pace)}
+        about = {"inputs": self.inputs, "facts": asdict(self.facts), "pace": asdict(self.pace), "aim": self.aim}
         store.write_json(run / CHOICES, about | {"choices": choices, "minutes": filled.minutes})
         remarks = {key: choice.why for key, choice in filled.choices.items()}
         store.write_text(run / CHOSEN, toml.write(filled.tables, remarks))
@@ -69,9 +70,9 @@ def settle(
         pace, bound = pace_of(facts), {}
     else:
         facts, pace = before.facts, before.pace
-        bound = {} if force else made(draft.out, before.filled.choices)
+        bound = {} if force else made(draft.out, before, draft.aim)
     filled = fill(tables, facts, pace, fitting_models(facts.pair), bound)
-    return from_tables(filled.tables, name=name, out=out), Chosen(inputs, facts, pace, filled)
+    return from_tables(filled.tables, name=name, out=out), Chosen(inputs, facts, pace, filled, draft.aim)
 
 
 def files_of(recipe: Recipe) -> Files:
@@ -98,21 +99,28 @@ def read_chosen(run: Path) -> Chosen | None:
         values = store.read_json(run / CHOICES)
         facts = Facts(**(values["facts"] | {"teacher": Encoder(**values["facts"]["teacher"])}))
         choices = {key: Choice(**choice) for key, choice in values["choices"].items()}
-        return Chosen(values["inputs"], facts, Pace(**values["pace"]), Filled({}, choices, values["minutes"]))
+        filled = Filled({}, choices, values["minutes"])
+        return Chosen(values["inputs"], facts, Pace(**values["pace"]), filled, values["aim"])
     except (PotstillError, KeyError, TypeError):
         return None
 
 
-def made(run: Path, choices: Mapping[str, Choice]) -> dict[str, Choice]:
-    """The choices that an output of the run, finished or not, was made by."""
+def made(run: Path, before: Chosen, aim: str) -> dict[str, Choice]:
+    """The choices that an output of the run, finished or not, was made by; for another aim, other students."""
+    choices = before.filled.choices
     outputs = {"teach": "teacher", "augment": "examples", "cache": "cache", "trial": f"{TRIED}.json"}
 
-    def place(key: str) -> Path:
+    def is_bound(key: str) -> bool:
         table, _, rest = key.partition(".")
-        arm = rest.partition(".")[0]
-        return run / outputs.get(table, arm if arm == ONLY else f"student-{arm}")
+        if key == "arms":
+            return aim == before.aim and any(_student(run, arm).exists() for arm, _ in choices[key].value)
+        return (run / outputs[table] if table in outputs else _student(run, rest.partition(".")[0])).exists()
 
-    return {key: choice for key, choice in choices.items() if key != "arms" and place(key).exists()}
+    return {key: choice for key, choice in choices.items() if is_bound(key)}
+
+
+def _student(run: Path, arm: str) -> Path:
+    return run / (arm if arm == ONLY else f"student-{arm}")
 
 
 def shown(filled: Filled) -> list[dict[str, Any]]:
@@ -122,7 +130,8 @@ def shown(filled: Filled) -> list[dict[str, Any]]:
         if not choice.why:
             continue
         arm, _, field = key.partition(".")[2].rpartition(".")
-        alike.setdefault((f"train.{field}" if arm else key, spelled(choice.value), choice.why), []).append(arm)
+        value = ", ".join(name for name, _ in choice.value) if key == "arms" else spelled(choice.value)
+        alike.setdefault((f"train.{field}" if arm else key, value, choice.why), []).append(arm)
     return [
         {"setting": key, "of": ", ".join(arm for arm in arms if arm), "value": value, "because": why}
         for (key, value, why), arms in alike.items()

@@ -73,24 +73,28 @@ def fitting_models(pair: bool) -> tuple[str, ...]:
     return tuple(name for name, row in MODELS.items() if (2 if pair else 1) in row.texts and SUBWORDS in row.units)
 
 
-def arms(students: tuple[Student, ...], *, augmented: bool) -> dict[str, dict[str, Any]]:
+def arms(students: tuple[Student, ...], *, labelled: bool, augmented: bool) -> dict[str, dict[str, Any]]:
     """The students as recipe tables: the first one on labels alone, and each on the teacher's answers.
 
-    augmented: whether there are augmented rows, so that `trial` has to find out what they are worth
+    labelled: whether there are labels to learn from; augmented: whether there are augmented rows, so that `trial` has
+    to find out what they are worth
     """
     first = students[0]
     alone = {"model": first.model, "losses": {"ce": 1.0}, "rows": ORIGINAL, **first.table}
     rows = AUTO if augmented else ORIGINAL
-    return {f"{LABELS}-{first.name}": alone} | {
+    return ({f"{LABELS}-{first.name}": alone} if labelled else {}) | {
         student.name: {"model": student.model, "rows": rows, **student.table} for student in students
     }
 
 
-def losses(facts: Facts) -> Choice:
-    if facts.classes:
-        soft = {"kl": {"weight": 1.0, "temperature": TEMPERATURE}}
-        return Choice(soft, "of classes, softened probabilities teach at least as much as logits, more where many")
-    return Choice({"logit_mse": 1.0}, "a score is learnt by its squared error")
+# By kind of task: what a student learns of the teacher's answers.
+SOFT: dict[str, Choice] = {
+    "classify": Choice(
+        {"kl": {"weight": 1.0, "temperature": TEMPERATURE}},
+        "of classes, softened probabilities teach at least as much as logits, more where many",
+    ),
+    "regress": Choice({"logit_mse": 1.0}, "a score is learnt by its squared error"),
+}
 
 
 def batch(facts: Facts, known: TrainConfig) -> Choice:
@@ -133,7 +137,7 @@ def on_labels(config: TrainConfig) -> bool:
 
 # Fields of `TrainConfig` that can be `auto`, in the order in which they are chosen; allowed: steps, by the time.
 TRAINING: dict[str, Callable[[Facts, TrainConfig, float], Choice]] = {
-    "losses": lambda facts, known, allowed: losses(facts),
+    "losses": lambda facts, known, allowed: SOFT[facts.kind],
     "batch_size": lambda facts, known, allowed: batch(facts, known),
     "lr": lambda facts, known, allowed: Choice(RATE, "twice the usual rate, which many soft targets bear"),
     "steps": lambda facts, known, allowed: steps(facts, known, allowed),

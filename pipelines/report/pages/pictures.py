@@ -9,6 +9,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import matplotlib
@@ -19,8 +20,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from pipelines.report.pages.palette import INK, MUTED, PAPER, PLAIN, STYLE, colour_of, recoloured
 
 WIDTH = 400  # units of 1/72 inch; a unit is a CSS pixel where the drawing is shown 400 wide
-MARKERS = "DosP^vX"
-LONGEST = 26  # letters of a name in a drawing
+MARKERS, PLAIN_MARKERS = "DosP^vX", "x+1"
+LONGEST, LONGEST_IN_LEGEND = 26, 44  # letters of a name in a drawing
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def models(points: Sequence[Point], *, x_label: str, y_label: str, level: tuple[
     with matplotlib.rc_context(STYLE):
         figure, (at,) = _axes(1, 250)
         drawn: list[Any] = []
-        largest = max(point.area for point in points)
+        largest, plain = max(point.area for point in points), cycle(PLAIN_MARKERS)
         for point in points:
             drawn.append(
                 at.errorbar(
@@ -129,7 +130,7 @@ def models(points: Sequence[Point], *, x_label: str, y_label: str, level: tuple[
                     [point.y],
                     yerr=[point.spread] if point.spread else None,
                     color=PLAIN if point.plain else colour_of(point.tone),
-                    marker="x" if point.plain else MARKERS[point.tone % len(MARKERS)],
+                    marker=next(plain) if point.plain else MARKERS[point.tone % len(MARKERS)],
                     markersize=_side(point.area, largest),
                     capsize=4,
                     linestyle="none",
@@ -196,7 +197,7 @@ def _axes(panels: int, height: float) -> tuple[Figure, list[Axes]]:
 
 def _legend(figure: Figure, drawn: Sequence[Any], names: Sequence[str]) -> None:
     """Name the colours above the drawing, in as many columns as fit; more than one row makes it higher."""
-    names = [_brief(name) for name in names]
+    names = [_brief(name, LONGEST_IN_LEGEND) for name in names]
     longest = max((len(name) for name in names), default=1)
     columns = max(1, min(len(names), int(WIDTH // (7 * longest + 44))))
     rows = -(-len(names) // columns)
@@ -204,9 +205,9 @@ def _legend(figure: Figure, drawn: Sequence[Any], names: Sequence[str]) -> None:
     figure.legend(drawn, names, loc="outside upper left", ncols=columns, handlelength=1.6, columnspacing=1.4)
 
 
-def _brief(name: str) -> str:
+def _brief(name: str, longest: int = LONGEST) -> str:
     """Cut a name that would leave no room for the drawing; its ends differ more often than its middle."""
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 13]}…{name[-12:]}"
+    return name if len(name) <= longest else f"{name[: longest - 13]}…{name[-12:]}"
 
 
 def compact(value: float) -> str:

@@ -81,6 +81,22 @@ def test_an_unknown_aim_names_the_known_ones() -> None:
     assert "accuracy, speed, size" in error.value.hint
 
 
+def test_kinds_that_nothing_is_known_of_are_refused() -> None:
+    with pytest.raises(PotstillError, match="nothing is chosen for tag tasks"):
+        filled(replace(INTENTS, kind="tag"))
+
+
+def test_without_labels_nothing_is_trained_on_them() -> None:
+    made = filled(replace(INTENTS, labelled=0, unlabelled=8_000, classes={"a": 0, "b": 0}))
+    assert list(made.tables["arms"]) == ["bilstm"]
+
+
+def test_there_are_no_more_students_than_there_is_time_for() -> None:
+    many = ("bilstm", "dan", "conv+dan+bag")
+    some = [fill(everything() | {"run": {"budget": minutes}}, INTENTS, PACE, many) for minutes in (3.0, 1_000.0)]
+    assert [len(made.tables["arms"]) for made in some] == [2, 4]
+
+
 # The teacher.
 
 

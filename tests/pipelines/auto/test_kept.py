@@ -64,8 +64,21 @@ def test_what_is_made_is_not_chosen_again_unless_it_is_forced(files: Path) -> No
     other = chosen(files, run={"budget": 1e-5})
     assert other.filled.tables["teach"] == first.filled.tables["teach"]
     assert other.filled.tables["arms"] != first.filled.tables["arms"]
+    (files / "run" / "student-bilstm").mkdir()
+    assert chosen(files).filled.tables["arms"] == first.filled.tables["arms"]
     forced = chosen(files, run={"budget": 1e-5}, force=True)
     assert forced.filled.tables["teach"] != first.filled.tables["teach"]
+
+
+def test_students_of_a_run_stay_when_the_table_of_students_grows(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = chosen(files)
+    first.keep(files / "run")
+    monkeypatch.setattr(kept, "fitting_models", lambda pair: ("siamese_bilstm",))
+    assert chosen(files).filled.tables["arms"] != first.filled.tables["arms"]
+    (files / "run" / f"student-{next(iter(first.filled.tables['arms']))}").mkdir(parents=True)
+    assert chosen(files).filled.tables["arms"].keys() == first.filled.tables["arms"].keys()
+    assert list(chosen(files).filled.tables["arms"]) == list(first.filled.tables["arms"])
+    assert chosen(files, run={"aim": "size"}).filled.tables["arms"].keys() != first.filled.tables["arms"].keys()
 
 
 def test_the_trial_of_augmented_rows_is_not_chosen_again_for_other_students(files: Path) -> None:
