@@ -14,13 +14,12 @@ from pipelines.auto.costs import (
     Pace,
     affordable_rows,
     affordable_steps,
-    affordable_student,
     left_for_students,
     minutes,
     student_minutes,
 )
 from pipelines.auto.facts import Facts
-from pipelines.auto.students import AIMS, AUTO, SOFT, TRAINING, WHY, arms, short_list
+from pipelines.auto.students import AIMS, AUTO, SOFT, TRAINING, WHY, arms, short_list, usual_steps
 from pipelines.recipes.recipe import ONLY
 from pipelines.scores.trial import trial_config
 from student_train.config import TeachConfig, TrainConfig
@@ -167,21 +166,35 @@ class _Filling:
         self.choices["arms"] = self.bound.get("arms") or Choice([*made.items()], why)
         return {name: dict(table) for name, table in self.choices["arms"].value}
 
-    def students(self, made: Tables, left_minutes: float) -> dict[str, TrainConfig]:
-        """Fill the table of each student; what [train] leaves open is chosen for each of them by itself."""
+    def students(self, made: Tables, left: float) -> dict[str, TrainConfig]:
+        """Fill the table of each student; what [train] leaves open is chosen for each of them by itself.
+
+        left: minutes for all of them; where that is less than usual, each gets the same part of its usual steps
+        """
         base = made.pop("train", {})
-        left = {key: value for key, value in base.items() if value == AUTO and key in TRAINING}
-        made["train"] = {key: value for key, value in base.items() if key not in left}
-        made["arms"] = {name: left | dict(table) for name, table in (made.get("arms") or {ONLY: {}}).items()}
-        waiting = [table for table in made["arms"].values() if table.get("rows", base.get("rows")) == AUTO]
-        shares = len(made["arms"]) + (1 if waiting else 0)  # the trial's students take about as long as one
+        open_ones = {key: value for key, value in base.items() if value == AUTO and key in TRAINING}
+        made["train"] = {key: value for key, value in base.items() if key not in open_ones}
+        made["arms"] = {name: open_ones | dict(table) for name, table in (made.get("arms") or {ONLY: {}}).items()}
+        freely = replace(self, choices={}, bound={})
+        usual = {name: freely.student(name, made["train"] | table, 1.0) for name, table in made["arms"].items()}
+        minutes_of = {name: student_minutes(self.facts, self.pace, config) for name, config in usual.items()}
+        if waiting := {name: config for name, config in usual.items() if config.rows == AUTO}:
+            minutes_of["trial"] = 2 * student_minutes(self.facts, self.pace, trial_config(waiting, TRAINED))
+        part = min(1.0, left / sum(minutes_of.values()))
         found = {}
         for name, table in made["arms"].items():
             whole = made["train"] | table
-            config = self.table(TrainConfig, whole, f"arms.{name}", self._steps_of(shares, left_minutes), kind="train")
+            found[name] = self.student(name, whole, part)
             table |= {key: whole[key] for key in table}
-            found[name] = config
         return found
+
+    def student(self, name: str, whole: Tables, part: float) -> TrainConfig:
+        """Fill the table of one student, which gets a part of its usual steps."""
+
+        def allowed(known: TrainConfig) -> float:
+            return math.inf if part >= 1 else part * usual_steps(self.facts, known)
+
+        return self.table(TrainConfig, whole, f"arms.{name}", allowed, kind="train")
 
     def trial(self, made: Tables, students: Mapping[str, TrainConfig]) -> TrainConfig | None:
         """The student that tries out augmented rows, where any student waits for that; its table is filled in."""
@@ -194,6 +207,3 @@ class _Filling:
         self.choices["trial"] = self.bound.get("trial") or Choice(table, why)
         made["trial"] = dict(self.choices["trial"].value)
         return configs.build(TrainConfig, made["trial"], where="[trial]")
-
-    def _steps_of(self, students: int, left: float) -> Callable[[TrainConfig], float]:
-        return lambda config: affordable_student(left, self.pace, self.facts, config, students)

@@ -118,6 +118,11 @@ def patience(facts: Facts, known: TrainConfig) -> Choice:
     return Choice(0, "few passes: all are taken, and the step with the best dev score is kept")
 
 
+def usual_steps(facts: Facts, known: TrainConfig) -> int:
+    """The steps that a student takes where there is time enough."""
+    return _budget(facts, known).steps
+
+
 def _budget(facts: Facts, known: TrainConfig) -> Budget:
     return choose_budget(facts.labelled if on_labels(known) else facts.transfer, known.batch_size)
 

@@ -20,7 +20,7 @@ from pipelines.scores.way import METRICS, drawn_scores
 from student_train.config import TrainConfig
 
 ORIGINAL, ALL = "original", "all"
-SHARE = 0.5  # of a student's steps that a trial takes
+SHARE = 0.25  # of a student's steps that a trial takes
 SMALL: dict[str, Any] = {"hidden": 64, "dense": 64}  # of a BiLSTM, where its sizes are the usual ones
 WIDTH = 64  # of the word vectors
 

@@ -47,7 +47,7 @@ def test_the_trial_is_short_and_by_the_fastest_student() -> None:
     )
     assert trial_config({"slow": slow, "fast": fast}, {"dan": 9.0, "bilstm": 1.0}).model == "dan"
     small_one = trial_config({"slow": replace(slow, seeds=(3, 4))}, {})
-    assert (small_one.hidden, small_one.dimensions, small_one.steps, small_one.seeds) == (64, 64, 1_000, (3,))
+    assert (small_one.hidden, small_one.dimensions, small_one.steps, small_one.seeds) == (64, 64, 500, (3,))
 
 
 def test_both_are_trained_compared_and_removed(
