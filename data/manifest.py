@@ -83,18 +83,19 @@ def seal_of(directory: Path) -> dict[str, Any] | None:
     path = directory / MANIFEST
     if not path.is_file():
         return None
-    values = store.read_json(path)
+    content = store.read_bytes(path)
+    values = store.parse_json(path, content)
     if not (isinstance(values, dict) and all(isinstance(values.get(key), str) for key in ("kind", "root"))):
         raise PotstillError(f"{path} is not a manifest: it names no kind and no root", code=BAD_DATA)
     other = values.get("version") != SCHEMA_VERSION and values["kind"] in {*FORMAT_1, *HINTS}  # a kind of potstill's
-    if other and not _is_damaged(path, values):
+    if other and not _is_damaged(path, values, content):
         refuse_other_format(directory, values.get("version"), values["kind"])
     return values
 
 
-def _is_damaged(path: Path, values: dict[str, Any]) -> bool:
+def _is_damaged(path: Path, values: dict[str, Any], content: bytes) -> bool:
     try:
-        store.check_record(path, values)
+        store.check_record(path, values, content)
     except PotstillError:
         return True
     return False
@@ -115,10 +116,11 @@ def read_manifest(directory: Path, kind: str, *, parts: bool = True) -> Manifest
             hint=HINTS.get(kind, "run the command that makes it again: it goes on where it stopped"),
             code=NO_INPUT,
         )
-    values = store.read_json(directory / MANIFEST)
+    content = store.read_bytes(directory / MANIFEST)
+    values = store.parse_json(directory / MANIFEST, content)
     if isinstance(values, dict) and (values.get("version"), values.get("kind")) != (SCHEMA_VERSION, kind):
         # another kind or version, or a flipped bit: then it is not what its own hash says
-        store.check_record(directory / MANIFEST, values, hint=MEND.format(directory))
+        store.check_record(directory / MANIFEST, values, content, hint=MEND.format(directory))
     manifest = _from_values(directory, values)
     if manifest.kind != kind:
         raise PotstillError(f"{directory} holds {manifest.kind}, not {kind}", hint=HINTS.get(kind, ""))
@@ -151,7 +153,7 @@ def open_sealed(directory: Path, kind: str, *, known: Mapping[str, str] | None =
 def check_part(directory: Path, part: Part, *, whole: bool = False) -> None:
     """Check that a part's file exists with its size; with `whole`, compare its hash."""
     path = directory / part.name
-    size = path.stat().st_size if path.is_file() else None
+    size = store.size_of(path)
     if size != part.bytes:
         found = "is missing" if size is None else f"has {size} bytes, its manifest says {part.bytes}"
         raise PotstillError(f"{path} {found}", hint=MEND.format(directory), code=BAD_DATA)

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -43,10 +44,30 @@ def write_json(path: Path, value: Any) -> None:
 
 def read_json(path: Path, *, hint: str = "") -> Any:
     """Read JSON; a missing or torn file is a clear error."""
+    return parse_json(path, read_bytes(path, hint=hint), hint=hint)
+
+
+def read_bytes(path: Path, *, hint: str = "") -> bytes:
+    """Read a whole file. Errors: it is missing (NO_INPUT)."""
     try:
-        return json.loads(path.read_text("utf-8"))
+        return path.read_bytes()
     except FileNotFoundError:
         raise PotstillError(f"{path} is not there", hint=hint, code=NO_INPUT) from None
+
+
+def size_of(path: Path) -> int | None:
+    """Bytes of a file; None where there is no regular file, also when another process has just moved it away."""
+    try:
+        about = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return about.st_size if stat.S_ISREG(about.st_mode) else None
+
+
+def parse_json(path: Path, content: bytes, *, hint: str = "") -> Any:
+    """Parse the bytes of a JSON file. Errors: torn or damaged (BAD_DATA)."""
+    try:
+        return json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, a number of more than 4,300 digits
         raise PotstillError(f"{path} is not readable JSON: {error}", hint=hint, code=BAD_DATA) from None
 
@@ -62,21 +83,25 @@ def read_record(path: Path, names: Iterable[str], *, hint: str = "") -> dict[str
 
     An old record without a hash is accepted if it has these fields and no other.
     """
-    values = read_json(path, hint=hint)
+    content = read_bytes(path, hint=hint)  # once: another process may move it away or put another in its place
+    values = parse_json(path, content, hint=hint)
     if not isinstance(values, dict):
         raise PotstillError(f"{path} is not a record", hint=hint, code=BAD_DATA)
     plain = {name: value for name, value in values.items() if name != CHECK}
     if set(plain) != set(names):
         raise PotstillError(f"{path} has other fields: {', '.join(sorted(plain))}", hint=hint, code=BAD_DATA)
-    check_record(path, values, hint=hint)
+    check_record(path, values, content, hint=hint)
     return plain
 
 
-def check_record(path: Path, values: dict[str, Any], *, hint: str = "") -> None:
-    """Refuse (BAD_DATA) a record that does not match its hash; one without a hash is accepted."""
+def check_record(path: Path, values: dict[str, Any], content: bytes, *, hint: str = "") -> None:
+    """Refuse (BAD_DATA) a record that does not match its hash; one without a hash is accepted.
+
+    values, content: what the file at `path` holds, parsed and as it is
+    """
     plain = {name: value for name, value in values.items() if name != CHECK}
     try:
-        whole = plain == values or path.read_bytes() == to_json(values) == to_record(plain)
+        whole = plain == values or content == to_json(values) == to_record(plain)
     except UnicodeEncodeError:  # half of a surrogate pair, which JSON can spell and UTF-8 cannot
         whole = False
     if not whole:

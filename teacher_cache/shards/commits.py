@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from data import store
-from data.errors import BAD_DATA, PotstillError
+from data.errors import BAD_DATA, TRY_AGAIN, PotstillError
 from data.layout import COMMITS, QUARANTINE, SHARD, record_name, shard_name
 from data.manifest import Part, check_part
 
@@ -144,8 +144,7 @@ def commit_shard(directory: Path, index: int, tmp: Path, *, plan: str, source: P
     part = Part(shard_name(index, sha256), source.rows, tmp.stat().st_size, sha256, source.ids)
     record, target = {**asdict(part), "plan": plan, "report": report.values}, directory / part.name
     while True:
-        while not store.add(tmp, target) and not (target.is_file() and store.sha256_file(target) == sha256):
-            store.move(target, directory / QUARANTINE)  # a file of that name with other bytes
+        give_name(tmp, target, sha256)
         if store.put(commit_path(directory, index), store.to_record(record)):
             return Commit(part, report, plan)
         found = read_commit(directory, index, plan=plan, source=source, whole=False)
@@ -154,6 +153,27 @@ def commit_shard(directory: Path, index: int, tmp: Path, *, plan: str, source: P
                 target.unlink(missing_ok=True)  # ours, made just now, and no record names it
             return found
         set_aside(directory, found)
+
+
+def give_name(tmp: Path, target: Path, sha256: str) -> None:
+    """Put a written shard under its name; a file of that name with other bytes is set aside.
+
+    Errors: TRY_AGAIN where another process moved it away once it had its name, which only happens without locks.
+    """
+    while not _holds(target, sha256):
+        if not tmp.exists():  # without hard links it was renamed, not linked
+            raise PotstillError(
+                f"another process moved {target} away", hint="run the same command again", code=TRY_AGAIN
+            )
+        if not store.add(tmp, target) and not _holds(target, sha256):
+            store.move(target, target.parent / QUARANTINE)
+
+
+def _holds(path: Path, sha256: str) -> bool:
+    try:
+        return store.sha256_file(path) == sha256
+    except FileNotFoundError:
+        return False
 
 
 def set_aside(directory: Path, fault: Fault) -> list[Path]:

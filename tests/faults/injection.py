@@ -15,6 +15,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,9 +112,11 @@ class Injection:
                 self._die()
 
     def _die(self) -> None:
-        if self.faults.power:
-            self.disk.lose()
-        os.kill(os.getpid(), signal.SIGKILL)
+        try:
+            if self.faults.power:
+                self.disk.lose()
+        finally:  # an error must not reach the process: it would live on
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def _inside(self, path: Any) -> bool:
         return isinstance(path, (str, os.PathLike)) and os.path.realpath(path).startswith(self.out)
@@ -194,7 +197,8 @@ class Disk:
                 os.truncate(path, size if self.luck.random() < 0.5 else 0)  # zeros where no block arrived, or nothing
         for _, undo in reversed(self.names):
             if self.luck.random() < 0.5:
-                undo()
+                with suppress(FileNotFoundError):  # its folder is gone, and the name with it
+                    undo()
 
 
 def undo_of(name: str, source: str, target: str = "") -> Callable[[], None]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.faults.injection import Faults, Injection
+from tests.faults.injection import REAL, Faults, Injection
 from tests.faults.makers import School, make
 
 ROOT = Path(__file__).parents[2]
@@ -180,8 +180,9 @@ def write(task: dict[str, Any]) -> None:
         "seconds": time.monotonic() - start,
     }
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    with (Path(task["results"]) / f"{os.getpid()}.json").open("w") as stream:
-        json.dump(end, stream)
+    result = Path(task["results"]) / f"{os.getpid()}.json"
+    result.with_suffix(".part").write_text(json.dumps(end))
+    REAL["replace"](result.with_suffix(".part"), result)  # whole, or not there: it may be killed here, too
     os._exit(code)
 
 
