@@ -16,6 +16,7 @@ from teacher_cache.config import CacheConfig
 # A teacher of few texts needs more epochs: below about 600 steps a fine-tuned encoder has often learnt nothing yet
 # (Mosbach et al. 2021, "On the stability of fine-tuning BERT", take 20 epochs of a thousand rows for that).
 FEWEST_STEPS, USUAL_EPOCHS, MOST_EPOCHS = 600, 3, 20
+FEWEST_OF_NEW = 2_000  # of an encoder that begins with random weights
 ENOUGH_STEPS = 6_000  # more labelled rows than these steps need are seen fewer times
 RATES = {384: 1e-4, 768: 5e-5, 1 << 20: 2e-5}  # widest encoder -> learning rate of fine-tuning
 NEW_RATE = 5e-4  # of random weights
@@ -40,11 +41,11 @@ def teacher_batch(facts: Facts) -> Choice:
 
 def teacher_epochs(facts: Facts, batch: int, affordable: float = math.inf) -> Choice:
     """affordable: how many steps the time allows."""
-    an_epoch = max(1, math.ceil(facts.labelled / batch))
-    epochs = min(MOST_EPOCHS, max(USUAL_EPOCHS, math.ceil(FEWEST_STEPS / an_epoch)))
+    an_epoch, fewest = max(1, math.ceil(facts.labelled / batch)), FEWEST_OF_NEW if facts.teacher.new else FEWEST_STEPS
+    epochs = min(MOST_EPOCHS, max(USUAL_EPOCHS, math.ceil(fewest / an_epoch)))
     why = f"the usual number; {an_epoch * epochs:,} steps"
     if epochs > USUAL_EPOCHS:
-        why = f"{facts.labelled:,} labelled rows are {an_epoch:,} steps an epoch, and a teacher needs {FEWEST_STEPS:,}"
+        why = f"{facts.labelled:,} labelled rows are {an_epoch:,} steps an epoch, and a teacher needs {fewest:,}"
     if an_epoch * epochs > ENOUGH_STEPS:
         epochs = max(1, round(ENOUGH_STEPS / an_epoch))
         why = f"{facts.labelled:,} labelled rows are so many that {an_epoch * epochs:,} steps are enough"
@@ -88,10 +89,10 @@ def best_by(facts: Facts) -> Choice:
 
 
 def longest(facts: Facts) -> Choice:
-    """The longest row in sub-words: what 98 of 100 rows need, and no more, for it costs time and memory."""
+    """The longest row in sub-words: what 95 of 100 rows need, and no more, for it costs time and memory."""
     needed = 1.5 * facts.long + 3
     found = next((length for length in LENGTHS if length >= needed), LENGTHS[-1])
-    return Choice(found, f"98 of 100 rows have at most {facts.long:.0f} words; what is longer is cut")
+    return Choice(found, f"95 of 100 rows have at most {facts.long:.0f} words; what is longer is cut")
 
 
 def language(facts: Facts) -> Choice:

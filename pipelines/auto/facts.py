@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
-from statistics import median, quantiles
+from statistics import mean, median, quantiles
 
 from data.example import Example, Label
 from data.progress import Progress
@@ -44,7 +44,8 @@ class Facts:
     labelled    training rows with a label; unlabelled: all other texts that the teacher will answer
     classes     class -> labelled training rows; empty for scores
     dev         labelled dev rows
-    words       median words of a row, long: words that 98 of 100 rows do not exceed; both texts of a pair together
+    words       median words of a row, mean: their mean, long: what 95 of 100 rows do not exceed; both texts of a pair
+                together
     language    en, zh or other
     transfer    about how many rows the students learn from, once the draws of the augmenter are chosen
     """
@@ -57,6 +58,7 @@ class Facts:
     unlabelled: int = 0
     classes: Mapping[str, int] = field(default_factory=dict)
     words: float = 20.0
+    mean: float = 20.0
     long: float = 60.0
     language: str = "en"
     transfer: int = 0
@@ -73,7 +75,7 @@ class Facts:
     @property
     def tokens(self) -> float:
         """Mean sub-words of a row, special ones included."""
-        return SUBWORDS * self.words + 2
+        return SUBWORDS * self.mean + 2
 
 
 def facts_of(files: Files, model: str, *, finished: bool = False, progress: Progress) -> Facts:
@@ -94,7 +96,8 @@ def facts_of(files: Files, model: str, *, finished: bool = False, progress: Prog
         dev=sum(1 for row in read(files.dev, task, split="dev") if row.label is not None),
         teacher=encoder_of(model, finished=finished),
         words=median(lengths),
-        long=quantiles(lengths, n=50)[-1] if len(lengths) > 1 else lengths[0],
+        mean=mean(lengths),
+        long=quantiles(lengths, n=20)[-1] if len(lengths) > 1 else lengths[0],
         language=language_of(texts),
     )
 

@@ -15,11 +15,18 @@ from student_train.config import TrainConfig
 
 MINILM = Encoder(384, 21e6)
 INTENTS = Facts(
-    "classify", labelled=8_992, dev=1_000, teacher=MINILM, classes={str(n): 117 for n in range(77)}, words=12, long=40
+    "classify",
+    labelled=8_992,
+    dev=1_000,
+    teacher=MINILM,
+    classes={str(n): 117 for n in range(77)},
+    words=12,
+    mean=13,
+    long=40,
 )
 FEW = replace(INTENTS, labelled=361, classes={"bad": 130, "good": 231})
-NEWS = replace(INTENTS, labelled=500, unlabelled=8_987, classes=dict.fromkeys("abcd", 125), words=38, long=75)
-SCORES = Facts("regress", labelled=5_749, dev=1_500, teacher=MINILM, pair=True, words=22, long=60)
+NEWS = replace(INTENTS, labelled=500, unlabelled=8_987, classes=dict.fromkeys("abcd", 125), words=38, mean=40, long=75)
+SCORES = Facts("regress", labelled=5_749, dev=1_500, teacher=MINILM, pair=True, words=22, mean=25, long=60)
 PACE = Pace(teacher=1_000.0)
 FITTING = ("bilstm",)
 
