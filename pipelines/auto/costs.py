@@ -16,11 +16,13 @@ TRAINING_COST = 3.0  # a step of training, in forward passes over the same rows
 # Sub-words a second that a student of usual sizes is trained on, two cores of the machine of `REFERENCE`: a BiLSTM of
 # 150 states 2,400 rows of SST-2, `dan` 10,500, `conv` 3,700 (docs/LOG.md), 14 sub-words a row.
 TRAINED = {"dan": 147_000, "bag": 41_000, "conv": 52_000, "bilstm": 34_000, "siamese_bilstm": 30_000}
+USUAL_STATES, USUAL_WIDTH = 150, 384  # of that BiLSTM: states of one direction, and width of the word vectors
 SLOWEST = 25_000  # of a student that stands not there
 REFERENCE = 140e9  # floating-point operations a second of that machine's matrix product
 MEASURED = 0.1  # share of a training's time that its dev evaluations take at most
 AUGMENTED = 40_000  # rows a second out of the augmenter
 MEASURING = 4.0  # forward passes over dev and test of teacher and students, rivals and timings, in teacher's passes
+BENCHING = 40.0  # seconds of rivals and timings
 STARTING = 0.15  # minutes that a phase needs before it begins
 SHARES = {"teach": 0.35, "cache": 0.2, "students": 0.3}  # of the time there is; students take what the others leave
 
@@ -32,10 +34,18 @@ class Pace:
     teacher: float
     machine: float = 1.0
 
-    def student(self, model: str, tokens: float) -> float:
+    def student(self, config: TrainConfig, facts: Facts) -> float:
         """Rows a second of a student's training; of a sum of students, one after the other."""
-        parts = [TRAINED.get(part, SLOWEST) for part in model.split("+")]
-        return self.machine / sum(1 / part for part in parts) / tokens
+        parts = [TRAINED.get(part, SLOWEST) * lighter(part, config, facts) for part in config.model.split("+")]
+        return self.machine / sum(1 / part for part in parts) / facts.tokens
+
+
+def lighter(model: str, config: TrainConfig, facts: Facts) -> float:
+    """How many times fewer multiplications a BiLSTM has than the one whose rate stands in `TRAINED`."""
+    if "bilstm" not in model:
+        return 1.0
+    width = config.dimensions or facts.teacher.width
+    return USUAL_STATES * (USUAL_STATES + USUAL_WIDTH) / (config.hidden * (config.hidden + width))
 
 
 def pace_of(facts: Facts, device: str = "auto") -> Pace:
@@ -77,11 +87,11 @@ def minutes(facts: Facts, pace: Pace, teach: TeachConfig | None, n_iter: int) ->
         measured = max(facts.dev, min(2 * teach.epochs * facts.dev, MEASURED * work))
         found["teach"] = (work + measured) / pace.teacher
     found |= {"augment": rows / AUGMENTED, "cache": rows / pace.teacher}
-    found["measure"] = MEASURING * facts.dev / pace.teacher
+    found["measure"] = MEASURING * (facts.dev + facts.test) / pace.teacher + BENCHING
     return {name: seconds / 60 + STARTING for name, seconds in found.items()}
 
 
 def student_minutes(facts: Facts, pace: Pace, config: TrainConfig) -> float:
     """About how many minutes the students of all seeds take."""
     rows = (config.steps or 0) * config.batch_size * len(config.seeds)
-    return rows / pace.student(config.model, facts.tokens) / 60 + STARTING
+    return rows / pace.student(config, facts) / 60 + STARTING

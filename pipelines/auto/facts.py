@@ -11,6 +11,8 @@ from data.example import Example, Label
 from data.progress import Progress
 from data.readers.examples import read
 from data.readers.identity import is_scratch
+from data.readers.source import Source
+from data.tasks.task import Task
 from data.text.words import CHINESE, scripts_in, split
 from pipelines.inputs.files import Files
 from pipelines.inputs.places import locate_teacher, texts_of
@@ -43,7 +45,7 @@ class Facts:
     kind, pair  of the task
     labelled    training rows with a label; unlabelled: all other texts that the teacher will answer
     classes     class -> labelled training rows; empty for scores
-    dev         labelled dev rows
+    dev, test   labelled rows of these files
     words       median words of a row, mean: their mean, long: what 95 of 100 rows do not exceed; both texts of a pair
                 together
     language    en, zh or other
@@ -61,6 +63,7 @@ class Facts:
     mean: float = 20.0
     long: float = 60.0
     language: str = "en"
+    test: int = 0
     transfer: int = 0
 
     @property
@@ -78,7 +81,9 @@ class Facts:
         return SUBWORDS * self.mean + 2
 
 
-def facts_of(files: Files, model: str, *, finished: bool = False, progress: Progress) -> Facts:
+def facts_of(
+    files: Files, model: str, *, test: Source | None = None, finished: bool = False, progress: Progress
+) -> Facts:
     """Read the files once and look at the teacher's config. Errors: those of the files and of the model."""
     task = files.reading.task(files.train, progress)
     assert files.dev is not None
@@ -93,7 +98,8 @@ def facts_of(files: Files, model: str, *, finished: bool = False, progress: Prog
         labelled=counts.total(),
         unlabelled=nothing + more,
         classes={name: counts[number] for number, name in enumerate(task.labels)},
-        dev=sum(1 for row in read(files.dev, task, split="dev") if row.label is not None),
+        dev=_labelled(files.dev, task),
+        test=_labelled(test, task) if test else 0,
         teacher=encoder_of(model, finished=finished),
         words=median(lengths),
         mean=mean(lengths),
@@ -149,6 +155,10 @@ def _sampled(rows: Iterable[Example], counts: "Counter[Label | None]") -> list[E
         if len(kept) > SAMPLE:
             kept, step = kept[::2], 2 * step
     return kept
+
+
+def _labelled(source: Source, task: Task) -> int:
+    return sum(1 for row in read(source, task, split="dev") if row.label is not None)
 
 
 def _words_of(rows: Iterable[Example]) -> Iterator[list[str]]:

@@ -202,7 +202,7 @@ class _Filling:
         if not waiting or "trial" in made:
             return configs.build(TrainConfig, made["trial"], where="[trial]") if waiting else None
         usual, config = configs.as_dict(TrainConfig()), configs.as_dict(trial_config(waiting, TRAINED))
-        table = {key: value for key, value in config.items() if usual.get(key) != value}
+        table = {key: config[key] for key in sorted(config) if usual.get(key) != config[key]}  # in the order of JSON
         why = "by a small student, without and with augmented rows, on dev: whether they help is not known beforehand"
         self.choices["trial"] = self.bound.get("trial") or Choice(table, why)
         made["trial"] = dict(self.choices["trial"].value)

@@ -66,7 +66,8 @@ def settle(
     draft = from_tables(without_open(tables), name=name, out=out)
     inputs, before = inputs_of(draft), read_chosen(draft.out)
     if before is None or before.inputs != inputs:
-        facts = facts_of(files_of(draft), draft.teacher, finished=draft.teach is None, progress=progress)
+        test = draft.source(draft.files.test) if draft.files.test else None
+        facts = facts_of(files_of(draft), draft.teacher, test=test, finished=draft.teach is None, progress=progress)
         pace, bound = pace_of(facts), {}
     else:
         facts, pace = before.facts, before.pace

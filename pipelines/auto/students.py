@@ -90,7 +90,7 @@ def arms(students: tuple[Student, ...], *, labelled: bool, augmented: bool) -> d
 # By kind of task: what a student learns of the teacher's answers.
 SOFT: dict[str, Choice] = {
     "classify": Choice(
-        {"kl": {"weight": 1.0, "temperature": TEMPERATURE}},
+        {"kl": {"temperature": TEMPERATURE, "weight": 1.0}},
         "of classes, softened probabilities teach at least as much as logits, more where many",
     ),
     "regress": Choice({"logit_mse": 1.0}, "a score is learnt by its squared error"),

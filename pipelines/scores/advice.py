@@ -61,13 +61,9 @@ def advise(models: Sequence[Contender], noise: Noise, *, aim: str, metric: str) 
         better = f"; of what is here {quoted(take)} has {percent(take.dev)} %" if take else ""
         return Advice("", f"Look for a better teacher first: {warnings[0]}{better}.", warnings)
     if simple:
-        first = simple[0]
-        return Advice(
-            first.name,
-            f"Take {quoted(first)}: dev {metric} {percent(first.dev)} against {percent(taken.dev)} of the student "
-            f"{quoted(taken)} is no more than noise (standard error {percent(noise(first.name, taken.name))} points)"
-            f"{costs(first)}.",
-        )
+        found = simplest(simple, noise)
+        why = f"{beside(found, taken, noise, metric)}{costs(found)}; the teacher has {percent(teacher.dev)}"
+        return Advice(found.name, f"Take {quoted(found)}: {why}.")
     return Advice(
         taken.name, f"Take {quoted(taken)}: {of_teacher(taken, teacher, metric)}{costs(taken)}{rest(models, teacher)}."
     )
@@ -89,6 +85,21 @@ def equal_rivals(taken: Contender, models: Sequence[Contender], noise: Noise) ->
     simple = [model for name in (rivals.ON_LABELS, rivals.ON_TEACHER) for model in models if model.name == name]
     simple += [model for model in models if model.role == LABELS]
     return [model for model in simple if model.dev + noise(taken.name, model.name) >= taken.dev]
+
+
+def simplest(models: Sequence[Contender], noise: Noise) -> Contender:
+    """The first, so the simplest, of those that are as good as the best of them."""
+    best = max(models, key=lambda model: model.dev)
+    return next(model for model in models if model is best or model.dev + noise(best.name, model.name) >= best.dev)
+
+
+def beside(simple: Contender, student: Contender, noise: Noise, metric: str) -> str:
+    """How a simple model stands beside a student that is not clearly better."""
+    error = noise(simple.name, student.name)
+    than = f"dev {metric} {percent(student.dev)} against {percent(simple.dev)}"
+    if simple.dev - student.dev > error:
+        return f"the student {quoted(student)} is worse ({than})"
+    return f"the student {quoted(student)} is not clearly better ({than}, standard error {percent(error)})"
 
 
 def most_accurate(best: Contender, students: Sequence[Contender], noise: Noise) -> Contender:

@@ -70,6 +70,15 @@ def test_what_is_made_is_not_chosen_again_unless_it_is_forced(files: Path) -> No
     assert forced.filled.tables["teach"] != first.filled.tables["teach"]
 
 
+def test_the_recipe_of_a_second_call_is_the_same_file(files: Path) -> None:
+    chosen(files).keep(files / "run")
+    first = (files / "run" / "recipe-chosen.toml").read_bytes()
+    for name in ("teacher", "examples", "cache", "trial.json", "student-bilstm", "student-labels-bilstm"):
+        (files / "run" / name).mkdir()
+    chosen(files).keep(files / "run")
+    assert (files / "run" / "recipe-chosen.toml").read_bytes() == first
+
+
 def test_students_of_a_run_stay_when_the_table_of_students_grows(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = chosen(files)
     first.keep(files / "run")
