@@ -1,0 +1,1 @@
+"""Benchmarks of accuracy: students trained from one cache, and what their results look like."""
