@@ -125,13 +125,17 @@ def differences(step: Step, record: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _changed(step: Step, record: Mapping[str, Any], *, open_ones: bool) -> tuple[str, ...]:
-    """Name the config fields that differ: those that one side leaves open (`open_ones`), or those that both name."""
-    old, new = record["config"], step.config
+    """Name the config fields that differ: those that one side leaves open (`open_ones`), or those that both name.
+
+    A value that the phase took in the place of what was asked for counts as left open.
+    """
+    old, new, taken = record["config"], step.config, record.get("taken", {})
     return tuple(
         f"{step.name}: {key} was {old.get(key)!r}, is {new.get(key)!r}"
         for key in sorted((old.keys() | new.keys()) - step.how_only)
         if old.get(key) != new.get(key)
-        and open_ones == (key in step.left_open and step.left_open[key] in (old.get(key), new.get(key)))
+        and open_ones
+        == (key in step.left_open and (step.left_open[key] in (old.get(key), new.get(key)) or key in taken))
     )
 
 
@@ -142,12 +146,23 @@ def finished(step: Step, record: Mapping[str, Any], measured: Measured) -> dict[
     """
     report = getattr(measured.result, "report", {})
     seconds = max(record["seconds"] + measured.seconds, report.get("seconds", 0.0))
-    costs = {"seconds": round(seconds, 2), "peak_megabytes": round(measured.peak_bytes / 1e6, 1)}
+    costs: dict[str, Any] = {"seconds": round(seconds, 2), "peak_megabytes": round(measured.peak_bytes / 1e6, 1)}
     if rows := getattr(measured.result, "rows", 0):
         costs["rows"] = rows
     if speeds := _speeds(report):
         costs["rows_per_second"] = round(sum(speeds) / len(speeds), 1)
+    if taken := _taken(step, getattr(measured.result, "config", {})):
+        costs["taken"] = taken
     return dict(record) | {"finished": True, "hash": _hash(step.out)} | costs
+
+
+def _taken(step: Step, made: Mapping[str, Any]) -> dict[str, Any]:
+    """What the phase took in the place of a value that was asked for: the machine or the model could do no other.
+
+    made: the config that the phase has sealed its output with
+    """
+    asked = {key: step.config.get(key) for key, auto in step.left_open.items() if step.config.get(key) != auto}
+    return {key: made[key] for key, value in asked.items() if key in made and made[key] != value}
 
 
 def _speeds(report: Mapping[str, Any]) -> list[float]:

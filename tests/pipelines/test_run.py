@@ -38,6 +38,7 @@ class Rooms:
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.fail: str | None = None
+        self.took: dict[str, Any] = {}
 
     def seal(self, kind: str, out: Path, content: object) -> Manifest:
         self.calls.append(out.name)
@@ -46,7 +47,7 @@ class Rooms:
         out.mkdir(parents=True, exist_ok=True)
         store.write_json(out / "content.json", content)
         part = Part("content.json", 3, (out / "content.json").stat().st_size, store.digest_of(content), "")
-        manifest = Manifest(kind, TASK, (part,), report={"rows_per_second": 12.0})
+        manifest = Manifest(kind, TASK, (part,), config=self.took, report={"rows_per_second": 12.0})
         write_manifest(out, manifest)
         return manifest
 
@@ -255,6 +256,17 @@ def test_what_was_left_open_and_is_named_now_or_the_other_way_round_is_for_the_p
     assert words(loaded(files, **asked))[step] == "unfinished"
     run(loaded(files, **asked))
     assert words(loaded(files))[step] == "unfinished"
+
+
+@pytest.mark.parametrize("named", ["float32", "bfloat16"])
+def test_what_had_to_be_taken_in_the_place_of_what_was_asked_for_is_for_the_phase_to_compare(
+    rooms: Rooms, files: Path, named: str
+) -> None:
+    """bfloat16 was asked for and float32 taken: whoever names float32 now asks for the student that is there."""
+    rooms.took = {"precision": "float32"}
+    run(loaded(files, train={"precision": "bfloat16"}))
+    word = {"float32": "unfinished", "bfloat16": "done"}[named]
+    assert words(loaded(files, train={"precision": named}))["train labels"] == word
 
 
 @pytest.mark.parametrize(
