@@ -47,6 +47,7 @@ STAGE = re.compile(r"sealing-\d+-[0-9a-f]{8}")
 RECIPE, PHASES, RESULTS = "recipe.toml", "phases.json", "results.json"
 CHOSEN, CHOICES = "recipe-chosen.toml", "recipe-chosen.json"  # what was chosen from the data, for people and for us
 EVALUATED, BENCHED, RIVALS = "evaluate.json", "bench.json", "rivals.json"
+CHECKED = "check.json"  # the teacher beside the most frequent class and TF-IDF
 TRIED = "trial"  # trial.json says which rows students learn from; the folder holds the trial's students meanwhile
 MEASURED = "measured"  # predictions, scores and speed of each model
 REPORT = "report"  # report.html, report.md and the folder of pictures

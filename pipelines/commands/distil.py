@@ -53,7 +53,7 @@ def distil(
 
     data = {"train": train, "dev": dev, "test": test or "", "unlabelled": unlabelled or []}
     data |= {name: value for name, value in columns.items() if value is not None}
-    run = {"out": str(out), "aim": aim, "budget": budget}
+    run = {"out": str(out), "aim": aim, "budget": budget, "check": True}
     tables = apply_settings(_tables(model) | {"run": run, "data": data}, settings or [])
     recipe, chosen = settle(tables, name=out.name, out=out, force=force, progress=console.progress)
     show_choices(chosen, console)

@@ -42,11 +42,13 @@ class RunTable:
     out     directory of the run; empty: runs/<name of the recipe>
     aim     what a student is recommended for: accuracy, speed or size
     budget  minutes that the run may take, by which numbers that are `auto` are chosen; 0: no limit
+    check   compare a fine-tuned teacher on dev with TF-IDF on the labels, before its answers are asked for
     """
 
     out: str = ""
     aim: str = "accuracy"
     budget: float = 0.0
+    check: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ class Recipe:
     others: dict[str, str] = field(default_factory=dict)
     aim: str = "accuracy"
     budget: float = 0.0
+    check: bool = False
     trial: TrainConfig | None = None
 
     def place(self, path: str) -> str:
@@ -124,7 +127,7 @@ class Recipe:
         """Write the resolved recipe, every default spelled out, as the tables that give it again."""
         teach = {"model": self.teacher} | configs.as_dict(self.teach) if self.teach else None
         return {
-            "run": {"out": str(self.out), "aim": self.aim, "budget": self.budget},
+            "run": {"out": str(self.out), "aim": self.aim, "budget": self.budget, "check": self.check},
             "data": configs.as_dict(self.files) | configs.as_dict(self.reading),
             **({"teach": teach} if teach else {"teacher": {"path": self.teacher}}),
             **({"teachers": dict(self.others)} if self.others else {}),
@@ -178,6 +181,7 @@ def from_tables(tables: Mapping[str, Any], *, name: str, out: Path | None = None
         others=_others(tables, name),
         aim=run.aim,
         budget=run.budget,
+        check=run.check,
         trial=_build(TrainConfig, tables, "trial", name) if "trial" in tables else None,
     )
 

@@ -9,7 +9,7 @@ from augment import config as of_augment
 from data import config as configs
 from data import store
 from data.errors import NO_INPUT, PotstillError
-from data.layout import BENCHED, EVALUATED, RIVALS, TRIED
+from data.layout import BENCHED, CHECKED, EVALUATED, RIVALS, TRIED
 from data.progress import Progress
 from data.readers.source import Source
 from pipelines import phases
@@ -36,6 +36,7 @@ def steps_of(recipe: Recipe) -> list[Step]:
     return [
         *teach,
         _augment(recipe),
+        *([_check(recipe)] if recipe.check and recipe.teach else []),
         *_caches(recipe),
         *trial,
         *arms,
@@ -112,6 +113,14 @@ def needed_signals(recipe: Recipe) -> tuple[str, ...]:
     wanted = [signal for config in recipe.arms.values() for signal in required_signals(config.losses)]
     held = {name.partition(".")[0] for name in asked}
     return tuple(dict.fromkeys([*asked, *(name for name in wanted if name not in held)]))
+
+
+def _check(recipe: Recipe) -> Step:
+    examples, teacher, out = recipe.out / "examples", recipe.out / TEACHER_DIR, recipe.out / CHECKED
+    dev = recipe.source(recipe.files.dev)
+    arguments = {"work": tried.check, "out": out, "examples": examples, "teacher": teacher, "dev": dev}
+    inputs = {"examples": str(examples), "teacher": str(teacher)} | _there({"dev": dev})
+    return Step("check", out, {}, inputs, keep, arguments)
 
 
 def _waiting(recipe: Recipe) -> dict[str, TrainConfig]:

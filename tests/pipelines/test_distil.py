@@ -9,6 +9,7 @@ import pytest
 
 from data import errors
 from data.demo.files import demo_files
+from data.progress import Silent
 from pipelines import cli, phases, run
 from pipelines.steps import tried
 from tests.pipelines.test_run import ALL, Rooms, here
@@ -19,7 +20,8 @@ def rooms(monkeypatch: pytest.MonkeyPatch) -> Rooms:
     made = Rooms()
     for name in ("teach", "augment", "cache", "train", "evaluate", "rivals", "bench"):
         monkeypatch.setattr(phases, name, getattr(made, name))
-    monkeypatch.setattr(tried, "trial", made.trial)
+    for name in ("check", "trial"):
+        monkeypatch.setattr(tried, name, getattr(made, name))
     monkeypatch.setattr("pipelines.report.write.write_report", lambda run: run / "report.html")
     monkeypatch.setattr(run.execute, "__kwdefaults__", run.execute.__kwdefaults__ | {"runner": here})
     return made
@@ -41,7 +43,7 @@ def distil(*more: str) -> int:
 def test_one_command_makes_everything_and_a_second_call_does_nothing(rooms: Rooms, files: Path) -> None:
     assert distil() == 0
     students = {name for name in rooms.calls if name.startswith("student-")}
-    assert set(rooms.calls) - students == {name for name in ALL if not name.startswith("student-")} | {"trial"}
+    assert set(rooms.calls) - students == {name for name in ALL if not name.startswith("student-")} | {"check", "trial"}
     assert len(students) >= 2 and any(name.startswith("student-labels-") for name in students)
     done = list(rooms.calls)
     assert distil() == 0 and rooms.calls == done
@@ -95,6 +97,32 @@ def test_a_finished_teacher_is_not_taught_again(rooms: Rooms, files: Path, capsy
 
 def test_the_other_spelling_is_the_same_command(rooms: Rooms, files: Path) -> None:
     assert cli.run(["distill", "train.tsv", "--dev", "dev.tsv", "-m", "scratch:1x32", "-o", "runs/x", "--dry-run"]) == 0
+
+
+@pytest.mark.parametrize(("score", "warned"), [(0.5, 2), (0.7, 1), (0.99, 0)])
+def test_a_teacher_below_tfidf_is_warned_of_before_its_answers_are_asked_for(
+    tmp_path: Path, score: float, warned: int
+) -> None:
+    from data.manifest import Manifest, write_manifest
+    from data.readers.source import Source
+    from tests.pipelines.scores.test_rivals import CLASSES, make_examples
+
+    rows = [(f"a {'good' if number % 2 else 'bad'} film {number}", None, number % 2) for number in range(40)]
+    examples = make_examples(tmp_path / "examples", rows, CLASSES)
+    dev = tmp_path / "dev.tsv"
+    dev.write_text("text\tlabel\n" + "".join(f"{text}\t{CLASSES.labels[label]}\n" for text, _, label in rows[:30]))
+    with dev.open("a", encoding="utf-8") as stream:
+        stream.write("a good film, not\tbad\na bad film, not\tgood\n")
+    write_manifest(tmp_path / "teacher", Manifest("teacher", CLASSES, (), report={"dev": {"accuracy": score}}))
+    heard: list[str] = []
+
+    class Notes(Silent):
+        def note(self, message: str) -> None:
+            heard.append(message)
+
+    found = tried.check(examples=examples, teacher=tmp_path / "teacher", dev=Source(dev), progress=Notes())
+    assert len(found["warnings"]) == len(heard) == warned
+    assert found["scores"]["TF-IDF on labels"] == 30 / 32
 
 
 @pytest.mark.slow

@@ -64,6 +64,10 @@ class Rooms:
         held = [(cache / "MANIFEST.json").read_text() for cache in caches]
         return self.seal("student", out, [config.epochs, *held])
 
+    def check(self, **_: Any) -> dict:
+        self.calls.append("check")
+        return {}
+
     def trial(self, *, config: Any, caches: Any, dev: Any, scratch: Path, progress: Any) -> dict:
         self.calls.append("trial")
         scores = {"original": 0.8, "all": 0.7}
@@ -94,7 +98,8 @@ def rooms(monkeypatch: pytest.MonkeyPatch) -> Rooms:
     made = Rooms()
     for name in ("teach", "augment", "cache", "train", "evaluate", "rivals", "bench"):
         monkeypatch.setattr(phases, name, getattr(made, name))
-    monkeypatch.setattr(tried, "trial", made.trial)
+    for name in ("check", "trial"):
+        monkeypatch.setattr(tried, name, getattr(made, name))
     monkeypatch.setattr("pipelines.report.write.write_report", lambda run: run / "report.html")
     return made
 

@@ -13,7 +13,7 @@ from pipelines.report.pages.document import Block, Mark, Paragraph, Section, Tab
 
 WHOLE, STALE, GONE = "whole", "stale", "not here"
 SHORT = 12  # hex digits shown of a hash
-MEASURED = ("trial", "evaluate", "rivals", "bench")  # steps whose output is a file of numbers
+MEASURED = ("check", "trial", "evaluate", "rivals", "bench")  # steps whose output is a file of numbers
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pipelines.report.pages import pictures
 from pipelines.report.pages.document import Block, Paragraph, Picture, Section, Table
 from pipelines.screen.loglines import duration
 
-FIRST = ("teach", "augment", "cache", "trial")
+FIRST = ("teach", "augment", "check", "cache", "trial")
 LAST = ("evaluate", "rivals", "bench")
 SPELLED = {"seconds": "wall s", "rows": "rows", "rows_per_second": "rows/s", "peak_megabytes": "peak MB"}
 
