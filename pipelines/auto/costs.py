@@ -93,5 +93,5 @@ def minutes(facts: Facts, pace: Pace, teach: TeachConfig | None, n_iter: int) ->
 
 def student_minutes(facts: Facts, pace: Pace, config: TrainConfig) -> float:
     """About how many minutes the students of all seeds take."""
-    rows = (config.steps or 0) * config.batch_size * len(config.seeds)
+    rows = max((config.steps or 0) * config.batch_size, (config.epochs or 0) * facts.transfer) * len(config.seeds)
     return rows / pace.student(config, facts) / 60 + STARTING

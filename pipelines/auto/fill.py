@@ -94,7 +94,9 @@ def fill(
     made = {key: dict(value) if isinstance(value, Mapping) else value for key, value in tables.items()}
     run = made.get("run", {})
     filling = _Filling(facts, pace, float(run.get("budget", 0)), aim_of(run), {}, bound or {})
-    teach = filling.teach(made["teach"]) if "teach" in made and "teacher" not in made else None
+    if "teacher" in made:  # finished: nothing is asked of [teach]
+        made.pop("teach", None)
+    teach = filling.teach(made["teach"]) if "teach" in made else None
     augment = filling.table(
         AugmentConfig, made.setdefault("augment", {}), "augment", lambda known: affordable_rows(filling.budget, pace)
     )
@@ -106,12 +108,12 @@ def fill(
         made["arms"] = filling.arms(fitting, left, augmented=augment.n_iter > 0)
     students = filling.students(made, left)
     if (tried := filling.trial(made, students)) is not None:
-        before["trial"] = 2 * student_minutes(facts, pace, tried)
+        before["trial"] = 2 * student_minutes(filling.facts, pace, tried)
     after = {"measure": before.pop("measure")}
     return Filled(
         made,
         filling.choices,
-        before | {f"train {name}": student_minutes(facts, pace, config) for name, config in students.items()} | after,
+        before | {f"train {name}": student_minutes(filling.facts, pace, one) for name, one in students.items()} | after,
     )
 
 

@@ -77,6 +77,16 @@ def test_students_named_in_the_recipe_are_those_that_are_trained() -> None:
     assert (config.hidden, config.lr, config.batch_size) == (20, 1e-3, 128)
 
 
+def test_of_a_finished_teacher_nothing_is_chosen() -> None:
+    made = filled(teacher={"path": "mine"})
+    assert "teach" not in made.tables and "teach" not in made.minutes and not asks(made.tables)
+
+
+def test_epochs_that_are_named_count_in_the_estimate() -> None:
+    long, short = (filled(arms={"a": {"epochs": epochs, "steps": 1}}).minutes["train a"] for epochs in (40, 4))
+    assert long > 5 * short
+
+
 def test_an_ordinary_recipe_asks_for_nothing() -> None:
     assert not asks({"train": {"model": "auto", "precision": "auto"}, "teach": {"model": "demo"}, "arms": {"a": {}}})
     assert asks({"arms": {"a": {"lr": "auto"}}}) and asks({"augment": {"n_iter": "auto"}}) and asks({"arms": "auto"})
