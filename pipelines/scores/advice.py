@@ -65,7 +65,9 @@ def advise(models: Sequence[Contender], noise: Noise, *, aim: str, metric: str) 
         why = f"{beside(found, taken, noise, metric)}{costs(found)}; the teacher has {percent(teacher.dev)}"
         return Advice(found.name, f"Take {quoted(found)}: {why}.")
     return Advice(
-        taken.name, f"Take {quoted(taken)}: {of_teacher(taken, teacher, metric)}{costs(taken)}{rest(models, teacher)}."
+        taken.name,
+        f"Take {quoted(taken)}: {of_teacher(taken, teacher, metric)}{costs(taken)}{rest(models, teacher)}"
+        f"{alone(taken, models, noise)}.",
     )
 
 
@@ -81,10 +83,11 @@ def doubts_of(teacher: Contender, models: Sequence[Contender], noise: Noise, *, 
 
 
 def equal_rivals(taken: Contender, models: Sequence[Contender], noise: Noise) -> list[Contender]:
-    """The models that need no teacher, or no network, and are not clearly worse; the simplest first."""
+    """What is simpler and not clearly worse, the simplest first: TF-IDF. A student on labels alone costs as much as any
+    other, so it must be better."""
     simple = [model for name in (rivals.ON_LABELS, rivals.ON_TEACHER) for model in models if model.name == name]
-    simple += [model for model in models if model.role == LABELS]
-    return [model for model in simple if model.dev + noise(taken.name, model.name) >= taken.dev]
+    equal = [model for model in simple if model.dev + noise(taken.name, model.name) >= taken.dev]
+    return equal + [model for model in models if model.role == LABELS and model.dev > taken.dev]
 
 
 def simplest(models: Sequence[Contender], noise: Noise) -> Contender:
@@ -147,6 +150,15 @@ def rest(models: Sequence[Contender], teacher: Contender) -> str:
     """What the best of the rivals would do."""
     found = max((model for model in models if model.role == RIVAL), key=lambda model: model.dev, default=None)
     return f"; {found.name} would do at {percent(found.dev / teacher.dev)} %" if found else ""
+
+
+def alone(taken: Contender, models: Sequence[Contender], noise: Noise) -> str:
+    """Whether a student on labels alone is as good: then the teacher has brought nothing that dev can show."""
+    near = [
+        model for model in models if model.role == LABELS and model.dev + noise(taken.name, model.name) >= taken.dev
+    ]
+    found = max(near, key=lambda model: model.dev, default=None)
+    return f"; {quoted(found)}, on labels alone, is not clearly worse ({percent(found.dev)})" if found else ""
 
 
 def known(value: float | None) -> float:

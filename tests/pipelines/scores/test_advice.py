@@ -65,8 +65,12 @@ def test_the_simplest_of_several_equal_rivals_is_named() -> None:
     assert said([TEACHER_OF, DEEP, *both]).take == rivals.ON_LABELS
 
 
-def test_the_same_student_on_labels_alone_is_a_simpler_model_too() -> None:
-    assert said([TEACHER_OF, DEEP, Contender("labels", LABELS, 0.908)]).take == "labels"
+def test_the_same_student_on_labels_alone_is_taken_only_where_it_is_better() -> None:
+    equal = said([TEACHER_OF, DEEP, Contender("labels", LABELS, 0.908)])
+    assert equal.take == DEEP.name
+    assert equal.sentence.endswith("; `labels`, on labels alone, is not clearly worse (90.8).")
+    assert said([TEACHER_OF, DEEP, Contender("labels", LABELS, 0.912)]).take == "labels"
+    assert "on labels alone" not in said(MODELS).sentence
 
 
 @pytest.mark.parametrize("score", [0.50, 0.504, 0.79])
