@@ -11,7 +11,7 @@ from typing import Any
 
 from data import store
 from data.errors import STALE, PotstillError
-from data.layout import MEASURED, RECIPE, REPORT
+from data.layout import MEASURED, RECIPE, REPORT, RESULTS
 from data.manifest import read_manifest
 from data.running.claims import only_writer
 from data.running.output import refuse_foreign
@@ -103,8 +103,10 @@ def execute(
     show_results(recipe, models.table() if brief else [results.shown(row) for row in found["rows"]], advice, console)
     from pipelines.report.write import write_report
 
-    said = {"take": advice.take, "advice": advice.sentence} if advice else {}
-    return found | said | {"report": write_report(recipe.out)}
+    if advice:
+        found |= {"take": advice.take, "advice": advice.sentence}
+        store.write_json(recipe.out / RESULTS, found)
+    return found | {"report": write_report(recipe.out)}
 
 
 def refuse_stale(plan: list[tuple[Step, State]]) -> None:

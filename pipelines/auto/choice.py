@@ -109,7 +109,7 @@ def draws(facts: Facts, affordable: float = math.inf) -> Choice:
     originals, wanted = facts.originals, min(TRANSFER_ROWS, affordable)
     if affordable < originals:
         return Choice(0, f"the {originals:,} texts alone take the teacher's whole time")
-    if facts.unlabelled >= 5 * facts.labelled and originals >= TRANSFER_ROWS / 10:
+    if facts.unlabelled >= 5 * facts.labelled and originals >= TRANSFER_ROWS / 2:
         return Choice(1, f"{facts.unlabelled:,} real texts without labels are worth more than changed copies")
     found = round((wanted / max(1, originals) - 1) / yielded(facts))
     count = max(0 if affordable < TRANSFER_ROWS else 1, min(MOST_DRAWS, found))

@@ -374,6 +374,7 @@ def test_the_final_table_has_the_teacher_first_and_every_arm(
     assert found["rows"][2]["way"]["share"] == pytest.approx(0.7)  # from 0.6 by 0.21 of the 0.3 to 0.9
     stored = json.loads((files / "run" / "results.json").read_text())
     assert stored["metric"] == "accuracy" and stored["rows"][2]["parameters"] == 10
+    assert stored["take"] == "labels" and "`labels`" in stored["advice"]
     out = capsys.readouterr().out
     assert "90.00" in out and "81.00" in out and "of the way %" in out
 

@@ -158,7 +158,8 @@ def test_draws_make_a_transfer_set_of_about_sixty_thousand_rows() -> None:
     found = choice.draws(INTENTS)
     assert 5 <= found.value <= 7 and 55_000 < choice.rows_after(INTENTS, found.value) < 65_000
     assert choice.draws(FEW).value == 20  # the paper's, the most that is drawn
-    assert choice.draws(NEWS).value == 1  # real texts without labels
+    assert choice.draws(NEWS).value == 6
+    assert choice.draws(replace(NEWS, unlabelled=40_000)).value == 1  # real texts without labels, and enough of them
     assert choice.draws(replace(INTENTS, labelled=300_000)).value == 1
 
 
