@@ -22,7 +22,8 @@ RATES = {384: 1e-4, 768: 5e-5, 1 << 20: 2e-5}  # widest encoder -> learning rate
 NEW_RATE = 5e-4  # of random weights
 TRANSFER_ROWS = 60_000  # texts that a student learns the teacher's answers to, augmented ones included
 MOST_DRAWS = 20  # those of Tang et al. 2019
-LENGTHS = (64, 128, 256, 512)  # longest row in sub-words
+LENGTHS = (64, 96, 128, 192, 256, 384, 512)  # longest row in sub-words
+ROOM = 1.15  # texts of rare words have more sub-words than the mean
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def best_by(facts: Facts) -> Choice:
 
 def longest(facts: Facts) -> Choice:
     """The longest row in sub-words: what 95 of 100 rows need, and no more, for it costs time and memory."""
-    needed = 1.5 * facts.long + 3
+    needed = ROOM * facts.subwords * facts.long + 3
     found = next((length for length in LENGTHS if length >= needed), LENGTHS[-1])
     return Choice(found, f"95 of 100 rows have at most {facts.long:.0f} words; what is longer is cut")
 

@@ -19,7 +19,7 @@ from pipelines.inputs.places import locate_teacher, texts_of
 
 SAMPLE = 2_000  # texts whose words are counted
 SIZE = re.compile(r"(\d+)x(\d+)")  # of `scratch:4x256`
-SUBWORDS = 1.3  # sub-words a word, of English in a vocabulary of 30,000
+SUBWORDS = {"zh": 1.0, "en": 1.3, "other": 1.6}  # sub-words a word, of English in a vocabulary of 30,000
 # Words that stand in any English text of some length, and seldom in another language.
 ENGLISH = frozenset(("the", "and", "of", "to", "is", "was", "it", "that", "this", "with", "for", "you", "are", "not"))
 FEWEST_ENGLISH = 0.06  # their share of the words: about 0.2 in English, 0.01 in German
@@ -76,9 +76,14 @@ class Facts:
         return max(self.classes.values(), default=0) / max(1, sum(self.classes.values()))
 
     @property
+    def subwords(self) -> float:
+        """Mean sub-words of a word."""
+        return SUBWORDS[self.language]
+
+    @property
     def tokens(self) -> float:
         """Mean sub-words of a row, special ones included."""
-        return SUBWORDS * self.mean + 2
+        return self.subwords * self.mean + 2
 
 
 def facts_of(

@@ -162,9 +162,8 @@ class _Filling:
         most = short_list(self.aim, fitting)
         some = most[: max(1, int(min(left / LEAST_MINUTES - 2, len(most))))]  # two: labels alone, and the trial
         made = arms(some, labelled=self.facts.labelled > 0, augmented=augmented)
-        why = (
-            f"labels alone to compare with; {WHY[self.aim]}{', in the time there is' if len(some) < len(most) else ''}"
-        )
+        why = WHY[self.aim] if len(some) > 1 else "the student that fits"
+        why = f"labels alone to compare with; {why}{', in the time there is' if len(some) < len(most) else ''}"
         self.choices["arms"] = self.bound.get("arms") or Choice([*made.items()], why)
         return {name: dict(table) for name, table in self.choices["arms"].value}
 
