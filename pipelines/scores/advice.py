@@ -74,7 +74,7 @@ def advise(models: Sequence[Contender], noise: Noise, *, aim: str, metric: str) 
 def doubts_of(teacher: Contender, models: Sequence[Contender], noise: Noise, *, metric: str) -> tuple[str, ...]:
     """Why the teacher is not worth a student: near the most frequent class, or no better than TF-IDF on labels."""
     found = []
-    for model in models:
+    for model in sorted(models, key=lambda model: -model.dev):
         near = model.role == FLOOR and teacher.dev <= model.dev + noise(teacher.name, model.name)
         below = model.name == rivals.ON_LABELS and teacher.dev <= model.dev
         if near or below:
