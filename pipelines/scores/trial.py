@@ -1,7 +1,7 @@
 """Are augmented rows worth learning from? Two short trainings from one cache, without and with them, judged on dev.
 
-The same student takes the same number of steps in both. The originals alone are taken where they are better by more
-than the standard error of the difference; else all rows are.
+The same student takes the same number of steps in both. A short trial favours the originals, which it sees more often:
+they alone are taken only where they are better by more than twice the standard error of the difference.
 """
 
 import shutil
@@ -20,7 +20,8 @@ from pipelines.scores.way import METRICS, drawn_scores
 from student_train.config import TrainConfig
 
 ORIGINAL, ALL = "original", "all"
-SHARE = 0.25  # of a student's steps that a trial takes
+SHARE, FEWEST = 0.25, 400  # of a student's steps that a trial takes, and no fewer than these
+CLEARLY = 2.0  # standard errors
 SMALL: dict[str, Any] = {"hidden": 64, "dense": 64}  # of a BiLSTM, where its sizes are the usual ones
 WIDTH = 64  # of the word vectors
 
@@ -55,7 +56,7 @@ def trial_config(arms: Mapping[str, TrainConfig], rates: Mapping[str, float]) ->
         **(usual if "bilstm" in config.model else {}),  # the sizes are those of a BiLSTM alone
         dimensions=config.dimensions or WIDTH,
         seeds=config.seeds[:1],
-        steps=max(1, round(SHARE * config.steps)) if config.steps else None,
+        steps=max(min(config.steps, FEWEST), round(SHARE * config.steps)) if config.steps else None,
         patience=0,
         rows=ALL,
     )
@@ -98,8 +99,8 @@ def try_rows(config: TrainConfig, caches: Sequence[Path], dev: Source, scratch: 
 
 
 def judged(scores: dict[str, float], error: float, **about: Any) -> Verdict:
-    """Take the originals alone where they are better by more than noise."""
-    rows = ORIGINAL if scores[ORIGINAL] - scores[ALL] > error else ALL
+    """Take the originals alone where they are clearly better."""
+    rows = ORIGINAL if scores[ORIGINAL] - scores[ALL] > CLEARLY * error else ALL
     return Verdict(rows, scores=scores, error=error, **about)
 
 
