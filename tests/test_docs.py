@@ -491,8 +491,14 @@ def test_the_commands_of_the_readme_run_as_they_stand(
     monkeypatch.chdir(tmp_path)
     for split, path in demo_files().items():
         (tmp_path / f"{split}.tsv").write_bytes(path.read_bytes())
-    [body] = [body for body in blocks(README, "") if "potstill teach" in body]
+    bodies = [body for body in blocks(README, "") if "potstill teach" in body or "potstill distil" in body]
+    body = "".join(bodies).replace(".csv", ".tsv").replace("-o runs/x\n", "-o runs/y\n", 1)
+    assert len(bodies) == 2
     small: dict[str, Callable[[str], str]] = {
+        "distil": lambda line: (
+            line.replace("answerdotai/ModernBERT-base", "scratch:1x32")
+            + " --set teach.epochs=1 --set augment.n_iter=1 --set augment.workers=1 --set train.steps=20"
+        ),
         "teach": lambda line: line.replace("answerdotai/ModernBERT-base", "scratch:1x32") + " --epochs 1",
         "augment": lambda line: line + " --n-iter 2 --workers 1",
         "train": lambda line: line + " --steps 2 --set hidden=8",
