@@ -130,8 +130,8 @@ def _recipe() -> str:
         "`weights` of `[train]`).",
         "",
         'Some values may be `auto`: they are chosen from the data, and the reasons are said. With `arms = "auto"` the',
-        'students are chosen, too. Where an arm says `rows = "auto"`, a small student tries out first whether augmented rows',
-        "help; `[trial]` takes the fields of `[train]` for it.",
+        'students are chosen, too. Where an arm says `rows = "auto"`, a small student tries out first whether',
+        "augmented rows help; `[trial]` takes the fields of `[train]` for it.",
         *(f"`[{name}]`: {', '.join(f'`{key}`' for key in keys)}." for name, keys in CHOSEN.items()),
         "",
     ]
