@@ -12,7 +12,6 @@ from data.progress import Progress
 from data.readers.examples import read
 from data.readers.identity import is_scratch
 from data.readers.source import Source
-from data.tasks.task import Task
 from data.text.words import CHINESE, scripts_in, split
 from pipelines.inputs.files import Files
 from pipelines.inputs.places import locate_teacher, texts_of
@@ -46,8 +45,8 @@ class Facts:
     labelled    training rows with a label; unlabelled: all other texts that the teacher will answer
     classes     class -> labelled training rows; empty for scores
     dev, test   labelled rows of these files
-    words       median words of a row, mean: their mean, long: what 95 of 100 rows do not exceed; both texts of a pair
-                together
+    words       median words of a row, mean: their mean, long: what 98 of 100 rows of each file do not exceed;
+                both texts of a pair together
     language    en, zh or other
     transfer    about how many rows the students learn from, once the draws of the augmenter are chosen
     """
@@ -92,25 +91,61 @@ def facts_of(
     """Read the files once and look at the teacher's config. Errors: those of the files and of the model."""
     task = files.reading.task(files.train, progress)
     assert files.dev is not None
-    counts: Counter[Label | None] = Counter()
-    texts = _sampled(read(files.train, task, split="train"), counts)
-    nothing = counts.pop(None, 0)
-    more = sum(1 for _ in texts_of(files.unlabelled, task, split="unlabelled"))
-    lengths = [len(words) for words in _words_of(texts)] or [0]
+    train = _seen(read(files.train, task, split="train"))
+    more = _seen(texts_of(files.unlabelled, task, split="unlabelled"))
+    dev = _seen(read(files.dev, task, split="dev"))
+    counts = train.counts
     return Facts(
         kind=task.kind,
         pair=task.pair,
-        labelled=counts.total(),
-        unlabelled=nothing + more,
+        labelled=train.labelled,
+        unlabelled=train.rows - train.labelled + more.rows,
         classes={name: counts[number] for number, name in enumerate(task.labels)},
-        dev=_labelled(files.dev, task),
-        test=_labelled(test, task) if test else 0,
+        dev=dev.labelled,
+        test=_seen(read(test, task, split="test")).labelled if test else 0,
         teacher=encoder_of(model, finished=finished),
-        words=median(lengths),
-        mean=mean(lengths),
-        long=quantiles(lengths, n=20)[-1] if len(lengths) > 1 else lengths[0],
-        language=language_of(texts),
+        words=median(train.lengths),
+        mean=(train.rows * mean(train.lengths) + more.rows * mean(more.lengths)) / max(1, train.rows + more.rows),
+        long=max(_most(seen.lengths) for seen in (train, more, dev)),
+        language=language_of(train.sample),
     )
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What is seen of a file. counts: label -> rows, None of those without; sample: up to `SAMPLE` rows at equal
+    distances; lengths: their words."""
+
+    counts: Counter[Label | None]
+    sample: list[Example]
+    lengths: list[int]
+
+    @property
+    def rows(self) -> int:
+        return self.counts.total()
+
+    @property
+    def labelled(self) -> int:
+        return self.rows - self.counts[None]
+
+
+def _seen(rows: Iterable[Example]) -> _Seen:
+    """Read a stream that may not fit into memory."""
+    counts: Counter[Label | None] = Counter()
+    kept: list[Example] = []
+    step = 1
+    for number, row in enumerate(rows):
+        counts[row.label] += 1
+        if number % step == 0:
+            kept.append(row)
+        if len(kept) > SAMPLE:
+            kept, step = kept[::2], 2 * step
+    return _Seen(counts, kept, [len(words) for words in _words_of(kept)] or [0])
+
+
+def _most(lengths: list[int]) -> float:
+    """What 98 of 100 do not exceed."""
+    return quantiles(lengths, n=50)[-1] if len(lengths) > 1 else lengths[0]
 
 
 def sentence(facts: Facts) -> str:
@@ -147,23 +182,6 @@ def language_of(texts: Iterable[Example]) -> str:
     words = [word.casefold() for sides in _words_of(rows) for word in sides]
     found = sum(word in ENGLISH for word in words)
     return "en" if found >= FEWEST_ENGLISH * len(words) else "other"
-
-
-def _sampled(rows: Iterable[Example], counts: "Counter[Label | None]") -> list[Example]:
-    """Up to `SAMPLE` rows at equal distances, of a stream that may not fit into memory; their labels are counted."""
-    kept: list[Example] = []
-    step = 1
-    for number, row in enumerate(rows):
-        counts[row.label] += 1
-        if number % step == 0:
-            kept.append(row)
-        if len(kept) > SAMPLE:
-            kept, step = kept[::2], 2 * step
-    return kept
-
-
-def _labelled(source: Source, task: Task) -> int:
-    return sum(1 for row in read(source, task, split="dev") if row.label is not None)
 
 
 def _words_of(rows: Iterable[Example]) -> Iterator[list[str]]:

@@ -1,5 +1,6 @@
 """What is known before anything runs: rows, classes, lengths, language, the teacher's size."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from data.demo.files import demo_files
 from data.example import Example
 from data.progress import Silent
+from pipelines.auto import facts as module
 from pipelines.auto.facts import Facts, encoder_of, facts_of, language_of
 from pipelines.inputs.files import Files
 from pipelines.inputs.reading import Reading
@@ -39,17 +41,18 @@ def test_two_rows_are_enough(tmp_path: Path) -> None:
 
 
 def test_long_files_are_sampled_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
-    from collections import Counter
-    from itertools import pairwise
-
-    from pipelines.auto import facts as module
-
     monkeypatch.setattr(module, "SAMPLE", 10)
-    rows = [Example(str(number), "a", None, None, number % 2, "train") for number in range(100)]
-    counts: Counter = Counter()
-    kept = [int(row.id) for row in module._sampled(iter(rows), counts)]
-    assert counts == {0: 50, 1: 50}
+    rows = [Example(str(number), "a b", None, None, number % 2, "train") for number in range(100)]
+    seen = module._seen(iter(rows))
+    assert seen.counts == {0: 50, 1: 50} and seen.rows == seen.labelled == 100
+    kept = [int(row.id) for row in seen.sample]
     assert 5 <= len(kept) <= 10 and {after - before for before, after in pairwise(kept)} == {16}
+    assert set(seen.lengths) == {2}
+
+
+def test_the_longest_rows_are_those_of_any_file(tmp_path: Path) -> None:
+    found = facts(tmp_path, "text\tlabel\na b\tgood\na c\tbad\n", more="a b c d e f\na b c d e f\n")
+    assert found.long == 6 and found.words == 2 and found.mean == 4
 
 
 def test_languages_are_told_apart() -> None:
