@@ -14,7 +14,7 @@ from data.errors import PotstillError
 WORDS, SUBWORDS, JOINT = "words", "subwords", "joint"
 VOCABULARIES = {"teacher": SUBWORDS, "subwords": SUBWORDS, "words": WORDS}
 
-Sizes = dict[str, int | float | bool | str | tuple[int, ...]]
+Sizes = dict[str, Any]  # name -> int, float, bool, str or tuple of int; of a sum also part -> its sizes
 
 BALANCED = "balanced"
 LOSS_DEFAULT = {"logit_mse": 1.0}
@@ -23,6 +23,9 @@ HOW_ONLY = frozenset({"threads", "device", "vectors"})
 # Fields with the value in whose place training chooses one, by the task, the optimizer or the machine.
 LEFT_OPEN = {"model": "auto", "lr": 0.0, "precision": "auto", "combine": None, "weights": None}
 LEFT_OPEN |= {"epochs": None, "steps": None, "patience": None}
+# What a student takes of these where neither a config nor its row of `MODELS` says anything.
+USUAL: dict[str, Any] = {"lr": 2e-3, "batch_size": 128, "hidden": 150, "dense": 200, "dropout": 0.1}
+LEFT_OPEN |= {"batch_size": None, "hidden": None, "dense": None, "dropout": None}  # by the student
 ASKED = "asked_precision"  # in a report: the precision asked for, where another one had to be taken
 SCHEDULES = ("constant", "linear", "cosine")
 AT_LEAST_ONE = ("epochs", "steps", "batch_size", "block_groups", "hidden", "dense", "max_words", "max_length")
@@ -39,7 +42,8 @@ MOVED = {  # keys of older recipes -> the loss and its option that they are now
 class TrainConfig:
     """How a student is trained. Every field can be set in a recipe's `[train]` table or by `--set`.
 
-    model          key of `MODELS`; "auto" is bilstm for one text and siamese_bilstm for two
+    model          key of `MODELS`, or several with + between, whose logits are added; "auto" is bilstm for one text
+                   and siamese_bilstm for two
     losses         loss name -> weight (keys of `LOSSES`). A table in place of the weight gives a loss all its options:
                    `kl = { weight = 0.9, temperature = 4 }`
     combine        several caches: mean_logits (taken where nothing is said) or mean_probabilities. Those are of
@@ -51,9 +55,10 @@ class TrainConfig:
     epochs         passes over the rows. Where neither these nor steps are named: 3, and over a small set as many as
                    2,000 steps take, 100 at most
     steps          optimizer steps, in as many passes as they take; with epochs named too, whichever is more
-    batch_size     rows a step
+    batch_size     rows a step; where nothing is said 128
     optimizer      rule of the steps: adamw or adadelta
-    lr             peak learning rate; 0 takes the optimizer's usual one. That is 1e-3 of adamw, 1.0 of adadelta
+    lr             peak learning rate; 0 takes the usual one: of adamw the student's (2e-3, of wide 1e-2), 1.0 of
+                   adadelta
     embedding_lr   the embedding table's own rate as a multiple of lr
     weight_decay   on matrices other than the word table; decoupled for adamw, plain L2 for adadelta
     schedule       constant, linear (to 0) or cosine (to 0)
@@ -68,10 +73,11 @@ class TrainConfig:
     class_weights  how much a row of a class counts in the losses on labels: `balanced`, or class -> number, 1 where
                    none is named
     max_steps      stop after this many steps; 0 is no limit
-    hidden         LSTM state size of one direction
-    dense          size of the ReLU layer
-    dropout        on the embedded words and before the last layer
-    shape          further sizes, which one student alone has, by name: `train.shape.NAME`
+    hidden         state size of one direction of an LSTM or GRU; where nothing is said 150
+    dense          size of the ReLU layer; where nothing is said 200 (dan 256, bag 128)
+    dropout        on the embedded or pooled words and before the last layer; where nothing is said 0.1
+    shape          further sizes, which one student alone has, by name: `train.shape.NAME`; of a part of a sum
+                   `train.shape.PART.NAME`
     vocabulary     teacher (its sub-words and embedding table), subwords (its sub-words, random table) or words
     vectors        word2vec/GloVe file for `words` (text or .bin)
     dimensions     embedding width: 0 keeps the source's (300 for random words); smaller ones take a PCA
@@ -93,7 +99,7 @@ class TrainConfig:
     seeds: tuple[int, ...] = (0,)
     epochs: int | None = None
     steps: int | None = None
-    batch_size: int = 256
+    batch_size: int | None = None
     optimizer: str = "adamw"
     lr: float = 0.0
     embedding_lr: float = 1.0
@@ -106,9 +112,9 @@ class TrainConfig:
     max_steps: int = 0
     best_by: str | None = None
     class_weights: str | dict[str, float] | None = None
-    hidden: int = 150
-    dense: int = 200
-    dropout: float = 0.3
+    hidden: int | None = None
+    dense: int | None = None
+    dropout: float | None = None
     shape: Sizes | None = None
     vocabulary: str = "teacher"
     vectors: str = ""

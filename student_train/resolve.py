@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from data.errors import PotstillError
 from data.manifest import Manifest
 from data.schema import split_signal
 from student_train.budget import FEWEST, choose_budget, steps_of
-from student_train.config import TrainConfig
+from student_train.config import USUAL, TrainConfig
 from student_train.feed.columns import chosen_columns
 from student_train.feed.ensemble import Ensemble, choose_ensemble
 from student_train.feed.reader import Reader
@@ -22,8 +23,8 @@ from student_train.losses.table import (
     spell_losses,
     temperature_of,
 )
-from student_train.models.sizes import sizes_alone
-from student_train.models.table import choose_model
+from student_train.models.sizes import own_sizes, sizes_alone
+from student_train.models.table import PLUS, choose_model, usual_of
 from student_train.vocab.start import unit_of
 from student_train.vocab.vocabulary import Subwords, Words
 
@@ -42,12 +43,24 @@ def resolve(config: TrainConfig, reader: Reader) -> TrainConfig:
     config = replace(config, model=choose_model(config.model, reader.task, unit_of(config.vocabulary)))
     return replace(
         config,
+        **usual_values(config),
         shape=sizes_alone(config),
         losses=spell_losses(config.losses),
-        lr=config.lr or USUAL_RATES[config.optimizer],
         combine=found.rule if found else None,
         weights=found.weights if found else None,
     )
+
+
+def usual_values(config: TrainConfig) -> dict[str, Any]:
+    """What the student usually takes, of the fields that the config leaves open.
+
+    The parts of a sum have sizes of their own, which stand in its shape.
+    """
+    sizes = [] if PLUS in config.model else own_sizes(config.model)
+    names = [name for name in USUAL if name == "batch_size" or name in sizes]
+    usual = {name: usual_of(config.model, name) for name in names if getattr(config, name) is None}
+    rate = usual_of(config.model, "lr") if config.optimizer == "adamw" else USUAL_RATES[config.optimizer]
+    return usual | {"lr": config.lr or rate}
 
 
 def settle_budget(config: TrainConfig, rows: int, *, say: Callable[[str], None]) -> TrainConfig:
@@ -55,13 +68,14 @@ def settle_budget(config: TrainConfig, rows: int, *, say: Callable[[str], None])
 
     Errors: fewer than `FEWEST` steps, unless they are asked for by `steps` or `max_steps`.
     """
+    batch = config.batch_size or USUAL["batch_size"]
     if not config.epochs and not config.steps:
-        found = choose_budget(rows, config.batch_size)
+        found = choose_budget(rows, batch)
         patience = found.patience if config.patience is None else config.patience
         config = replace(config, epochs=found.epochs, steps=found.steps, patience=patience)
         if not config.max_steps:
             say(found.why)
-    taken = steps_of(config.epochs or 0, rows, config.batch_size)
+    taken = steps_of(config.epochs or 0, rows, batch)
     if taken < FEWEST and not config.steps and not config.max_steps:
         raise PotstillError(
             f"{config.epochs} passes over {rows:,} rows are {taken} steps of {config.batch_size}: a student learns "

@@ -50,7 +50,7 @@ from student_train.losses.table import read_losses
 from student_train.models.precision import choose_device
 from student_train.models.room import refuse_too_large
 from student_train.models.shape import Shape
-from student_train.models.sizes import own_sizes, shape_of, spell_size
+from student_train.models.sizes import own_sizes, shape_of, spell_size, with_width
 from student_train.models.table import Sources, build_model, start_model
 from student_train.resolve import choose_rows, refuse_other_tokens, resolve, settle_budget
 from student_train.vocab.start import RANDOM_WIDTH, build_vocabulary, refuse_damaged_files, starting_table
@@ -139,11 +139,13 @@ def train_one(
     """Train the student of one seed, or go on where it was broken off, and seal it."""
     reader, started = material.reader, time.monotonic()
     width = config.dimensions or RANDOM_WIDTH
-    shape = shape_of(config, vocabulary=vocabulary.size, dimensions=width, classes=reader.task.width)
+    counts = {"classes": reader.task.width, "texts": 2 if reader.task.pair else 1}
+    shape = shape_of(config, vocabulary=vocabulary.size, dimensions=width, **counts)
     smaller = " ".join(f"--set {spell_size(name)}=…" for name in own_sizes(config.model))
     refuse_too_large(lambda: build_model(shape), choose_device(config.device), hint=f"smaller ones: {smaller}")
     table = starting_table(config, vocabulary, reader.files, seed=config.seeds[0])
-    shape = replace(shape, dimensions=table.shape[1])
+    shape = with_width(shape, table.shape[1])
+    assert config.batch_size, "the config is not resolved"
     encoded = open_encoded(material.encoded, reader, vocabulary, say=progress.note)
     run = student_run(
         config,

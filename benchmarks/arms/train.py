@@ -40,7 +40,7 @@ def new_student(cache: str) -> tuple[nn.Module, Any, Any]:
     from data.progress import Silent
     from student_train.config import TrainConfig
     from student_train.feed.reader import open_caches
-    from student_train.models.bilstm import BiLSTMShape
+    from student_train.models.networks.bilstm import BiLSTMShape
     from student_train.models.table import Sources, start_model
     from student_train.vocab.start import build_vocabulary, starting_table
 

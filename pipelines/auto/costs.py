@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pipelines.auto.choice import rows_after
 from pipelines.auto.facts import Facts
-from student_train.config import TeachConfig, TrainConfig
+from student_train.config import USUAL, TeachConfig, TrainConfig
 
 TRAINING_COST = 3.0  # a step of training, in forward passes over the same rows
 # Sub-words a second that a student of usual sizes is trained on, two cores of the machine of `REFERENCE`: a BiLSTM of
@@ -44,8 +44,8 @@ def lighter(model: str, config: TrainConfig, facts: Facts) -> float:
     """How many times fewer multiplications a BiLSTM has than the one whose rate stands in `TRAINED`."""
     if "bilstm" not in model:
         return 1.0
-    width = config.dimensions or facts.teacher.width
-    return USUAL_STATES * (USUAL_STATES + USUAL_WIDTH) / (config.hidden * (config.hidden + width))
+    width, hidden = config.dimensions or facts.teacher.width, config.hidden or USUAL["hidden"]
+    return USUAL_STATES * (USUAL_STATES + USUAL_WIDTH) / (hidden * (hidden + width))
 
 
 def pace_of(facts: Facts, device: str = "auto") -> Pace:
@@ -93,5 +93,6 @@ def minutes(facts: Facts, pace: Pace, teach: TeachConfig | None, n_iter: int) ->
 
 def student_minutes(facts: Facts, pace: Pace, config: TrainConfig) -> float:
     """About how many minutes the students of all seeds take."""
-    rows = max((config.steps or 0) * config.batch_size, (config.epochs or 0) * facts.transfer) * len(config.seeds)
+    batch = config.batch_size or USUAL["batch_size"]
+    rows = max((config.steps or 0) * batch, (config.epochs or 0) * facts.transfer) * len(config.seeds)
     return rows / pace.student(config, facts) / 60 + STARTING

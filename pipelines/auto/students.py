@@ -8,7 +8,7 @@ from typing import Any
 from pipelines.auto.choice import Choice, best_by, longest
 from pipelines.auto.facts import Facts
 from student_train.budget import FEWEST, Budget, choose_budget
-from student_train.config import TrainConfig
+from student_train.config import USUAL, TrainConfig
 
 # Measured on 77 intents, news and SST-2 (docs/LOG.md): 1,900 steps of 128 rows over 82,000 rows gave a BiLSTM 4 points
 # more than 960 steps of 256, at twice the rate and a third of the dropout; soft targets at T = 2 another point.
@@ -124,7 +124,9 @@ def usual_steps(facts: Facts, known: TrainConfig) -> int:
 
 
 def _budget(facts: Facts, known: TrainConfig) -> Budget:
-    return choose_budget(facts.labelled if on_labels(known) else facts.transfer, known.batch_size)
+    return choose_budget(
+        facts.labelled if on_labels(known) else facts.transfer, known.batch_size or USUAL["batch_size"]
+    )
 
 
 def dropout(facts: Facts, known: TrainConfig) -> Choice:

@@ -1,5 +1,6 @@
 """Finished students as directories: one is sealed with its numbers and card, several with mean and spread."""
 
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def seal_one(
 ) -> Manifest:
     """Write a student's config, card and manifest beside its weights."""
     body, table = count_parameters(build_model(shape))
-    store.write_json(out / CONFIG, {"potstill": potstill_version(), "shape": vars(shape), "task": task.to_dict()})
+    store.write_json(out / CONFIG, {"potstill": potstill_version(), "shape": asdict(shape), "task": task.to_dict()})
     parts = tuple(describe(out / name, 0, "") for name in STUDENT_FILES if (out / name).is_file())
     size = sum(part.bytes for part in parts)
     report = numbers | {"parameters": body, "embedding_parameters": table, "bytes": size}

@@ -1,6 +1,6 @@
 """The sizes of a network: what every one has. Each network adds its own, in a class of its own beside it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -8,9 +8,11 @@ class Shape:
     """All that a network is built from; of a student it is saved as the `shape` of its `config.json`.
 
     model: key of `MODELS`; vocabulary: ids V; dimensions: width D of a word vector; classes: C
+    texts: how many texts a row has
     """
 
     model: str
     vocabulary: int
     dimensions: int
     classes: int
+    texts: int = field(default=1, kw_only=True)

@@ -5,44 +5,86 @@ its table `shape` (`train.shape.kernel`), or is the default of its Shape.
 """
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from data.config import build
 from data.errors import PotstillError
 from student_train.config import SUBWORDS, WORDS, Sizes, TrainConfig
+from student_train.models.networks.total import SumShape
 from student_train.models.shape import Shape
-from student_train.models.table import MODELS, row_of
+from student_train.models.table import MODELS, PLUS, row_of, usual_of
 
+WHERE = "[train.shape]"
 GIVEN = tuple(field.name for field in fields(Shape))  # what every network has: never asked for by its size
 
 
-def shape_of(config: TrainConfig, *, vocabulary: int, dimensions: int, classes: int) -> Shape:
+def shape_of(config: TrainConfig, *, vocabulary: int, dimensions: int, classes: int, texts: int = 1) -> Shape:
     """The sizes of the student that a config asks for. Refuse one that it does not have, or of another type."""
-    row, given = row_of(config.model), (config.model, vocabulary, dimensions, classes)
     _refuse_others(config)
+    given = {"model": config.model, "vocabulary": vocabulary, "dimensions": dimensions, "classes": classes}
+    return _shape(config, given | {"texts": texts})
+
+
+def _shape(config: TrainConfig, given: dict[str, Any]) -> Shape:
+    row, own = row_of(config.model), dict(config.shape or {})
+    if row.Shape is SumShape:
+        alone = {name: own.pop(name, None) for name in config.model.split(PLUS)}
+        parts = [_shape(replace(config, model=part, shape=alone[part]), given | {"model": part}) for part in alone]
+        return replace(build(SumShape, {**given, **own}, where=WHERE), parts=tuple(parts))
     shared = {name: getattr(config, name) for name in own_sizes(config.model) if name in _fields(TrainConfig)}
-    return build(row.Shape, dict(zip(GIVEN, given, strict=True)) | shared | (config.shape or {}), where="[train.shape]")
+    usual = {name: usual_of(config.model, name) for name, value in shared.items() if value is None}
+    return build(row.Shape, given | shared | usual | own, where=WHERE)
+
+
+def with_width(shape: Shape, dimensions: int) -> Shape:
+    """The same sizes over word vectors of another width."""
+    parts = (
+        {"parts": tuple(with_width(part, dimensions) for part in shape.parts)} if isinstance(shape, SumShape) else {}
+    )
+    return replace(shape, dimensions=dimensions, **parts)  # type: ignore[arg-type]
 
 
 def sizes_alone(config: TrainConfig) -> Sizes | None:
     """The sizes that the student alone has, as asked for or else by default; None where it has none."""
-    shape = shape_of(config, vocabulary=1, dimensions=1, classes=1)
-    return {name: getattr(shape, name) for name in own_sizes(config.model) if name not in _fields(TrainConfig)} or None
+    return _alone(shape_of(config, vocabulary=1, dimensions=1, classes=1)) or None
+
+
+def _alone(shape: Shape) -> Sizes:
+    parts = {part.model: _alone(part) for part in shape.parts} if isinstance(shape, SumShape) else {}
+    sizes = {name: getattr(shape, name) for name in _own_fields(shape) if name not in _fields(TrainConfig)}
+    return {name: values for name, values in parts.items() if values} | sizes
 
 
 def read_shape(values: Mapping[str, Any]) -> Shape:
-    """The shape of a student that was saved. Errors: any, of values that nobody trusts."""
-    row = MODELS.get(values["model"])
-    if row is None or not {WORDS, SUBWORDS} & set(row.units):  # a network that opens files of others is none
-        raise ValueError(f"no student {values['model']!r} (students: {', '.join(MODELS)})")
-    sizes: dict[str, Any] = {name: tuple(size) if isinstance(size, list) else size for name, size in values.items()}
+    """The shape of a student that was saved. Errors: any but PotstillError, of values that nobody trusts."""
+    try:
+        return _read(values)
+    except PotstillError as error:
+        raise ValueError(error.message) from None
+
+
+def _read(values: Mapping[str, Any]) -> Shape:
+    name, row = values["model"], row_of(values["model"])
+    if not {WORDS, SUBWORDS} & set(row.units):  # a network that opens files of others is none
+        raise ValueError(f"no student {name!r} (students: {', '.join(MODELS)})")
+    sizes: dict[str, Any] = {key: tuple(size) if isinstance(size, list) else size for key, size in values.items()}
+    if row.Shape is SumShape:
+        sizes["parts"] = tuple(_read(part) for part in sizes["parts"])
+        if [part.model for part in sizes["parts"]] != name.split(PLUS):
+            raise ValueError(f"{name} has other parts than its name says")
     return row.Shape(**sizes)
 
 
 def own_sizes(model: str) -> list[str]:
-    """Names of the sizes that a model has besides those of every one."""
-    return [name for name in _fields(row_of(model).Shape) if name not in GIVEN]
+    """Names of the sizes that a model has besides those of every one; `dan.dense` of a part of a sum is its own."""
+    row = row_of(model)
+    if row.Shape is not SumShape:
+        return [name for name in _fields(row.Shape) if name not in GIVEN]
+    parts = {part: own_sizes(part) for part in model.split(PLUS)}
+    shared = {name: None for sizes in parts.values() for name in sizes if name in _fields(TrainConfig)}
+    alone = [f"{part}.{name}" for part, sizes in parts.items() for name in sizes if name not in shared]
+    return [*shared, *alone, *(name for name in _fields(SumShape) if name not in (*GIVEN, "parts"))]
 
 
 def spell_size(name: str) -> str:
@@ -57,10 +99,22 @@ def _refuse_others(config: TrainConfig) -> None:
     wrong = [
         f"train.{name}" for name in shared if name not in own and getattr(config, name) != getattr(TrainConfig, name)
     ]
-    wrong += [f"train.shape.{name}" for name in config.shape or {} if name not in own or name in shared]
+    wrong += [f"train.shape.{name}" for name in _asked(config) if name not in own or name in shared]
     if wrong:
         sizes = ", ".join(spell_size(name) for name in own)
         raise PotstillError(f"{config.model} has no size {wrong[0]}", hint=f"its sizes: {sizes or 'none'}")
+
+
+def _asked(config: TrainConfig) -> list[str]:
+    """Names of the sizes in the table `shape`, `dan.dense` for those of a part."""
+    names = []
+    for name, value in (config.shape or {}).items():
+        names += [f"{name}.{own}" for own in value] if isinstance(value, Mapping) else [name]
+    return names
+
+
+def _own_fields(shape: Shape) -> list[str]:
+    return [name for name in _fields(type(shape)) if name not in (*GIVEN, "parts")]
 
 
 def _fields(cls: type) -> list[str]:

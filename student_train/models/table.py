@@ -1,7 +1,7 @@
 """The table of models: how each is built, what it reads, where its first weights come from."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -9,10 +9,15 @@ from torch import Tensor, nn
 
 from data.errors import PotstillError
 from data.tasks.task import Task
-from student_train.config import JOINT, SUBWORDS, WORDS
-from student_train.models.bilstm import BiLSTM, BiLSTMShape, SiameseBiLSTM
+from student_train.config import JOINT, SUBWORDS, USUAL, WORDS
 from student_train.models.encoder import open_to_teach
 from student_train.models.hugging_face import EncoderShape
+from student_train.models.networks.bi_attention import BiAttention, BiAttentionShape
+from student_train.models.networks.bilstm import BiGRU, BiLSTM, BiLSTMShape, SiameseBiLSTM
+from student_train.models.networks.conv import Conv, ConvShape
+from student_train.models.networks.dan import DAN, DANShape
+from student_train.models.networks.ngrams import Bag, BagShape, Wide, WideShape
+from student_train.models.networks.total import Sum, SumShape
 from student_train.models.shape import Shape
 
 
@@ -38,6 +43,7 @@ class Model:
     texts  how many texts a row may have
     units  what a text may be cut into: WORDS, SUBWORDS, JOINT of `student_train.config`
     start  gives a built network its first weights
+    usual  values of fields of `TrainConfig` that are taken where nobody names them, besides those of `config.USUAL`
     """
 
     build: Callable[[Any], nn.Module]
@@ -45,6 +51,7 @@ class Model:
     texts: tuple[int, ...]
     units: tuple[str, ...]
     start: Callable[[nn.Module, Sources], None]
+    usual: Mapping[str, Any] = field(default_factory=dict)
 
 
 def from_table(network: nn.Module, sources: Sources) -> None:
@@ -56,11 +63,32 @@ def as_built(network: nn.Module, sources: Sources) -> None:
     """Keep the weights that the network was built with: those of a checkpoint, or random ones."""
 
 
+def from_parts(network: nn.Module, sources: Sources) -> None:
+    """Start each part of a sum as it is started alone."""
+    for part, start in zip(network.parts, network.starts, strict=True):  # type: ignore[arg-type,union-attr]
+        start(part, sources)
+
+
+def build_sum(shape: SumShape) -> Sum:
+    """Build the parts one after the other, in the order of the name."""
+    made = Sum([build_model(part) for part in shape.parts], one_table=shape.one_table)
+    made.starts = [row_of(part.model).start for part in shape.parts]
+    return made
+
+
+OWN_IDS = (WORDS, SUBWORDS)
 MODELS: dict[str, Model] = {
-    "bilstm": Model(BiLSTM, BiLSTMShape, texts=(1,), units=(WORDS, SUBWORDS), start=from_table),
-    "siamese_bilstm": Model(SiameseBiLSTM, BiLSTMShape, texts=(2,), units=(WORDS, SUBWORDS), start=from_table),
-    "hugging_face": Model(open_to_teach, EncoderShape, texts=(1, 2), units=(JOINT,), start=as_built),
+    "bilstm": Model(BiLSTM, BiLSTMShape, (1,), OWN_IDS, from_table),
+    "siamese_bilstm": Model(SiameseBiLSTM, BiLSTMShape, (2,), OWN_IDS, from_table),
+    "bigru": Model(BiGRU, BiLSTMShape, (1, 2), OWN_IDS, from_table),
+    "bi_attention": Model(BiAttention, BiAttentionShape, (1, 2), OWN_IDS, from_table),
+    "conv": Model(Conv, ConvShape, (1, 2), OWN_IDS, from_table),
+    "dan": Model(DAN, DANShape, (1, 2), OWN_IDS, from_table, {"dense": 256}),
+    "bag": Model(Bag, BagShape, (1, 2), OWN_IDS, as_built, {"dense": 128}),
+    "wide": Model(Wide, WideShape, (1,), OWN_IDS, as_built, {"lr": 1e-2}),
+    "hugging_face": Model(open_to_teach, EncoderShape, (1, 2), (JOINT,), as_built),
 }
+PLUS = "+"  # between the students of a sum
 
 
 def choose_model(name: str, task: Task, unit: str = SUBWORDS) -> str:
@@ -70,9 +98,7 @@ def choose_model(name: str, task: Task, unit: str = SUBWORDS) -> str:
     fitting = [key for key in readers if texts in MODELS[key].texts]
     if name == "auto":
         return fitting[0]
-    if name not in MODELS:
-        raise PotstillError(f"no student {name!r}", hint=f"students: {', '.join(readers)}")
-    model, fit = MODELS[name], f"students that fit: {', '.join(fitting)}"
+    model, fit = row_of(name), f"students that fit: {', '.join(fitting)}"
     if texts not in model.texts:
         count = " or ".join(map(str, model.texts))
         raise PotstillError(f"{name} reads {count} text(s), the task's rows have {texts}", hint=fit)
@@ -82,10 +108,25 @@ def choose_model(name: str, task: Task, unit: str = SUBWORDS) -> str:
 
 
 def row_of(name: str) -> Model:
-    """A model's row."""
-    if name not in MODELS:
-        raise PotstillError(f"no student {name!r}", hint=f"students: {', '.join(MODELS)}")
-    return MODELS[name]
+    """A model's row; that of a sum, `conv+dan`, is made from its parts'."""
+    if name in MODELS:
+        return MODELS[name]
+    parts = name.split(PLUS)
+    wrong = [part for part in parts if part not in MODELS or not set(OWN_IDS) & set(MODELS[part].units)]
+    if wrong or len(parts) < 2:
+        raise PotstillError(
+            f"no student {wrong[0]!r}", hint=f"students: {', '.join(MODELS)}, and sums such as conv+dan"
+        )
+    if len(set(parts)) < len(parts):
+        raise PotstillError(f"{name} adds a student to itself", hint="name each student once")
+    rows = [MODELS[part] for part in parts]
+    texts = tuple(count for count in (1, 2) if all(count in row.texts for row in rows))
+    return Model(build_sum, SumShape, texts, OWN_IDS, from_parts)
+
+
+def usual_of(name: str, field: str) -> Any:
+    """The value of a field that nobody names, for this model."""
+    return row_of(name).usual.get(field, USUAL[field])
 
 
 def build_model(shape: Shape) -> nn.Module:

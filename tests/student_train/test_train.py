@@ -170,7 +170,7 @@ def test_what_auto_stood_for_is_written_down(
     assert trained.manifest.config["model"] == "bilstm"
     config = dataclasses.replace(small, lr=0.0, max_steps=1)
     made = train(config, *sentiment, tmp_path / "s", progress=Silent())
-    assert made.config["lr"] == 1e-3
+    assert made.config["lr"] == 2e-3
     auto = dataclasses.replace(config, precision="auto", device="auto", threads=0)
     assert train(auto, *sentiment, tmp_path / "s", progress=Silent()) == made  # what stands there is one of any
     spelled = train(auto, *sentiment, tmp_path / "auto", progress=Silent()).config

@@ -18,7 +18,7 @@ from student_train.feed.reader import Block
 from student_train.feed.stream import Stream
 from student_train.loop.dev import encode_labelled
 from student_train.loop.run import Trained, train_from
-from student_train.models.embedding import WordEmbedding
+from student_train.models.networks.embedding import WordEmbedding
 from student_train.outputs import Outputs
 from student_train.train import student_run
 from student_train.vocab.vocabulary import build_words

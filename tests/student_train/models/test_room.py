@@ -10,7 +10,7 @@ from torch import nn
 
 from data.errors import USAGE, PotstillError
 from data.tasks.task import Task
-from student_train.models.bilstm import BiLSTMShape
+from student_train.models.networks.bilstm import BiLSTMShape
 from student_train.models.room import refuse_too_large
 from student_train.models.table import build_model
 

@@ -13,8 +13,8 @@ from data.errors import PotstillError
 from data.progress import Silent
 from student_train.batch import Inputs
 from student_train.config import SUBWORDS, WORDS, TrainConfig
-from student_train.models.bilstm import BiLSTMShape
-from student_train.models.embedding import WordEmbedding
+from student_train.models.networks.bilstm import BiLSTMShape
+from student_train.models.networks.embedding import WordEmbedding
 from student_train.models.shape import Shape
 from student_train.models.sizes import read_shape, shape_of, sizes_alone
 from student_train.models.table import MODELS, Model, from_table
@@ -42,9 +42,9 @@ def shape(**values: Any) -> Shape:
 
 
 def test_sizes_come_from_the_config_s_fields_and_from_its_table_shape() -> None:
-    assert shape(model="bilstm", hidden=7) == BiLSTMShape("bilstm", 9, 4, 2, 7, 200, dropout=0.3)
+    assert shape(model="bilstm", hidden=7) == BiLSTMShape("bilstm", 9, 4, 2, 7, 200, dropout=0.1)
     assert shape(model="conv", dropout=0.1) == ConvShape("conv", 9, 4, 2, 0.1)
-    assert shape(model="conv", shape={"kernels": [7], "gated": False}) == ConvShape("conv", 9, 4, 2, 0.3, (7,), False)
+    assert shape(model="conv", shape={"kernels": [7], "gated": False}) == ConvShape("conv", 9, 4, 2, 0.1, (7,), False)
 
 
 def test_what_a_student_alone_has_is_spelled_out_defaults_too() -> None:
@@ -120,7 +120,7 @@ def test_a_student_of_its_own_shape_is_trained_saved_found_and_opened_again(
     made = train(config, *sentiment, tmp_path / "s", progress=Silent())
     assert made.config["shape"] == {"power": 1.0} and made.report["dev"]["accuracy"] > 0.9
     saved = json.loads((tmp_path / "s" / "config.json").read_text("utf-8"))["shape"]
-    assert saved.keys() == {"model", "vocabulary", "dimensions", "classes", "power"}
+    assert saved.keys() == {"model", "vocabulary", "dimensions", "classes", "texts", "power"}
     assert isinstance(Student.load(tmp_path / "s").model, Mean)
     said = replace(config, shape={"power": 1})
     assert train(said, *sentiment, tmp_path / "s", progress=Silent()) == made

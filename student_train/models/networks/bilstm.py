@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from student_train.batch import Inputs
-from student_train.models.embedding import WordEmbedding
+from student_train.models.networks.embedding import WordEmbedding
+from student_train.models.networks.pooling import compared, compared_width
 from student_train.models.shape import Shape
 from student_train.outputs import Outputs
 
@@ -29,12 +30,13 @@ class BiLSTMShape(Shape):
 
 
 class LastStates(nn.Module):
-    """One-layer bidirectional LSTM: [B, T, E] and lengths [B] -> [B, 2·hidden] (forward state, backward state)."""
+    """One-layer bidirectional LSTM, or another `cell`: [B, T, E] and lengths [B] -> [B, 2·hidden] (forward state,
+    backward state)."""
 
-    def __init__(self, width: int, hidden: int) -> None:
+    def __init__(self, width: int, hidden: int, cell: type[nn.LSTM] | type[nn.GRU] = nn.LSTM) -> None:
         super().__init__()
-        self.forwards = nn.LSTM(width, hidden, batch_first=True)
-        self.backwards = nn.LSTM(width, hidden, batch_first=True)
+        self.forwards = cell(width, hidden, batch_first=True)
+        self.backwards = cell(width, hidden, batch_first=True)
 
     def forward(self, words: Tensor, lengths: Tensor) -> Tensor:
         if not torch.jit.is_tracing() and bool((lengths == words.shape[1]).all()):
@@ -78,12 +80,35 @@ class SiameseBiLSTM(nn.Module):
         self.dropout = nn.Dropout(shape.dropout)
 
     def forward(self, inputs: Inputs) -> Outputs:
-        one, two = (self._encode(ids, lengths) for ids, lengths in zip(inputs.ids, inputs.lengths, strict=True))
-        both = torch.cat([one, two, one * two, (one - two).abs()], dim=-1)  # [B, 8H]
+        states = [self._encode(ids, lengths) for ids, lengths in zip(inputs.ids, inputs.lengths, strict=True)]
+        both = compared(states)  # [B, 8H]
         return Outputs(self.head(self.dropout(torch.relu(self.dense(both)))))
 
     def _encode(self, ids: Tensor, lengths: Tensor) -> Tensor:
         return self.encoder(self.dropout(self.embedding(ids)), lengths)
+
+
+class BiGRU(nn.Module):
+    """As the BiLSTM, or for two texts the siamese one, with gated recurrent units (Cho et al. 2014).
+
+    Parameters without embeddings, hidden H, width E, dense F, C classes: 6·H·(E + H + 2) + (2H + 1)·F + (F + 1)·C; for
+    pairs (8H + 1)·F + ….
+    """
+
+    def __init__(self, shape: BiLSTMShape) -> None:
+        super().__init__()
+        self.embedding = WordEmbedding(shape.vocabulary, shape.dimensions, multichannel=shape.multichannel)
+        self.encoder = LastStates(self.embedding.width, shape.hidden, nn.GRU)
+        self.dense = nn.Linear(compared_width(2 * shape.hidden, shape.texts), shape.dense)
+        self.head = nn.Linear(shape.dense, shape.classes)
+        self.dropout = nn.Dropout(shape.dropout)
+
+    def forward(self, inputs: Inputs) -> Outputs:
+        states = [
+            self.encoder(self.dropout(self.embedding(ids)), lengths)
+            for ids, lengths in zip(inputs.ids, inputs.lengths, strict=True)
+        ]
+        return Outputs(self.head(self.dropout(torch.relu(self.dense(compared(states))))))
 
 
 def _layers(shape: BiLSTMShape, *, states: int) -> tuple[WordEmbedding, LastStates, nn.Linear, nn.Linear]:

@@ -1,0 +1,1 @@
+"""The networks of students: ids of one text or two → logits."""
