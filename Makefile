@@ -73,7 +73,7 @@ endef
 
 .PHONY: bench-setup
 bench-setup: $(FOR_DEV) ## install the benchmarks' rivals into .cache/rivals
-	$(BIN)/python -m benchmarks.setup_rivals
+	$(BIN)/python -m benchmarks.race.setup_rivals
 
 .PHONY: faults
 faults: $(FOR_DEV) ## break writers, disks and files on purpose, and print what survived

@@ -212,7 +212,7 @@ def test_a_trial_says_which_rows_a_student_learns_from_and_is_not_repeated(
     assert words(loaded(files, arms=arms))["trial"] == "done"
     run(loaded(files, arms=arms))
     assert rooms.calls.count("trial") == 1 and len(learned) == 2
-    assert words(loaded(files, arms=arms | {"distilled": {"rows": "auto", "dropout": 0.2}}))["trial"] == "stale"
+    assert words(loaded(files, arms=arms | {"distilled": {"rows": "auto", "max_words": 64}}))["trial"] == "stale"
 
 
 def test_of_several_teachers_each_has_a_cache_and_a_student_is_stale_when_one_of_them_is(

@@ -125,7 +125,7 @@ def test_a_recipe_may_leave_single_values_open(files: Path) -> None:
     made, found = load(str(files / "my.toml"), settings=["augment.n_iter=auto"], progress=Silent())
     assert found is not None and found.filled.choices.keys() == {"teach.lr", "augment.n_iter", "arms.a.steps"}
     assert made.teach is not None and made.teach.lr == 5e-4
-    assert made.arms["a"].steps == 1_600 and made.arms["b"].epochs == 2
+    assert made.arms["a"].steps == 2_000 and made.arms["b"].epochs == 2
 
 
 def test_a_recipe_that_leaves_nothing_open_is_loaded_as_before() -> None:

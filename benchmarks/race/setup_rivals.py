@@ -1,4 +1,4 @@
-"""Install the rivals from PyPI into an environment of their own: `python -m benchmarks.setup_rivals`.
+"""Install the rivals from PyPI into an environment of their own: `python -m benchmarks.race.setup_rivals`.
 
 `.cache/rivals` sees the packages of the project's own environment, so that all arms share one torch and one
 transformers; what the rivals need besides comes into it and nowhere else. Rivals whose pins would replace those are
