@@ -30,7 +30,7 @@ ASKED = "asked_precision"  # in a report: the precision asked for, where another
 SCHEDULES = ("constant", "linear", "cosine")
 AT_LEAST_ONE = ("epochs", "steps", "batch_size", "block_groups", "hidden", "dense", "max_words", "max_length")
 MOST_THREADS = 1_024  # a hundred thousand leave no process for anybody on the machine
-SHARES = ("warmup", "dropout")
+SHARES = ("warmup", "dropout", "ema")
 MOVED = {  # keys of older recipes -> the loss and its option that they are now
     "temperature": ("kl", "temperature"),
     "preset": ("kl", "preset"),
@@ -64,6 +64,8 @@ class TrainConfig:
     schedule       constant, linear (to 0) or cosine (to 0)
     warmup         share of all steps spent warming up
     clip           gradient norm limit over all parameters; 0 is none
+    ema            decay of a moving average of the weights, such as 0.999: dev measures the average, and it is what is
+                   saved; none where nothing is said
     patience       stop after this many evaluations without a better dev metric; 0 never stops early. Where nothing
                    is said 0, and 15 for a small set whose passes are not named
     evaluations    dev evaluations an epoch; where nothing is said 2, but 40 in all at most, and fewer where the dev
@@ -107,6 +109,7 @@ class TrainConfig:
     schedule: str = "linear"
     warmup: float = 0.02
     clip: float = 5.0
+    ema: float | None = None
     patience: int | None = None
     evaluations: int | None = None
     max_steps: int = 0
@@ -153,7 +156,7 @@ class TeachConfig:
 
     epochs         passes over the rows
     patience       stop after this many evaluations without a better dev metric; 0 never stops early
-    steps, batch_size, weight_decay, schedule, warmup, clip, evaluations, max_steps: as in TrainConfig
+    steps, batch_size, weight_decay, schedule, warmup, clip, ema, evaluations, max_steps: as in TrainConfig
     best_by, class_weights: as in TrainConfig
     lr             peak learning rate
     max_length     longest text in sub-words
@@ -172,6 +175,7 @@ class TeachConfig:
     schedule: str = "linear"
     warmup: float = 0.06
     clip: float = 1.0
+    ema: float | None = None
     patience: int = 0
     evaluations: int | None = None
     max_steps: int = 0

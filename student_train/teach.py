@@ -34,6 +34,7 @@ from student_train.directory.writing import clear, sealing, tidy, writing
 from student_train.feed.encoded import open_encoded
 from student_train.feed.reader import open_examples
 from student_train.feed.stream import Stream
+from student_train.loop.averages import Averages
 from student_train.loop.dev import encode_labelled
 from student_train.loop.history import write_curve
 from student_train.loop.optim import Optimizer
@@ -164,14 +165,16 @@ def teacher_run(
     reader, device = open_examples(out / EXAMPLES).with_labels("labelled"), choose_device(config.device)
     task, vocabulary, model = reader.task, Joint(encoder.feed), encoder.to(device)
     encoded = open_encoded(out / ENCODED, reader, vocabulary, say=progress.note)
+    optimizer = Optimizer(model, "adamw", weight_decay=config.weight_decay)
     return Run(
         model,
-        Optimizer(model, "adamw", weight_decay=config.weight_decay),
+        optimizer,
         Objective({"ce": Gold()}, task, class_weights=reader.class_weights(config.class_weights)).to(device),
         Stream(reader, vocabulary, config.batch_size, config.block_groups, config.seed, encoded),
         encode_labelled(dev, task, vocabulary),
         out,
         key,
+        Averages(model, config.ema, tables=optimizer.tables) if config.ema else None,
     )
 
 

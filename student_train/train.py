@@ -39,6 +39,7 @@ from student_train.feed.encoded import open_encoded
 from student_train.feed.overlap import note_overlap
 from student_train.feed.reader import Reader, open_caches
 from student_train.feed.stream import Stream
+from student_train.loop.averages import Averages
 from student_train.loop.checkpoint import save_weights
 from student_train.loop.dev import Labelled, encode_labelled
 from student_train.loop.history import write_curve
@@ -189,7 +190,8 @@ def student_run(
         embedding_lr=config.embedding_lr,
         also=objective.to(device).trained(),
     )
-    return Run(model, optimizer, objective, stream, dev, out, key)
+    average = Averages(model, config.ema, tables=optimizer.tables) if config.ema else None
+    return Run(model, optimizer, objective, stream, dev, out, key, average)
 
 
 def _seal(

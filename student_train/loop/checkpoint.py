@@ -18,7 +18,7 @@ from student_train.loop.steps import Run, State
 from student_train.models.weights import tensors_of
 
 # what the names of a checkpoint's tensors begin with
-MODEL, BEST, OPTIMIZER, OBJECTIVE = "model.", "best.", "optimizer.", "objective."
+MODEL, BEST, OPTIMIZER, OBJECTIVE, AVERAGE = "model.", "best.", "optimizer.", "objective.", "average."
 
 
 def save_weights(directory: Path, weights: Mapping[str, Tensor]) -> None:
@@ -47,6 +47,8 @@ def save_training(run: Run, kept: Kept, *, over: bool = False) -> None:
     tensors = {f"{MODEL}{name}": tensor for name, tensor in tensors_of(run.model).items()}
     tensors |= {f"{OBJECTIVE}{name}": tensor for name, tensor in tensors_of(run.objective).items()}
     tensors |= {f"{BEST}{name}": tensor for name, tensor in kept.best.items()}
+    if run.average:
+        tensors |= {f"{AVERAGE}{name}": tensor.contiguous() for name, tensor in run.average.state().items()}
     if not over:
         tensors |= {f"{OPTIMIZER}{name}": tensor.contiguous() for name, tensor in run.optimizer.state().items()}
     values = {"state": asdict(kept.state), "curve": kept.curve, "arithmetic": kept.arithmetic}
@@ -73,6 +75,8 @@ def load_training(run: Run) -> Kept:
     run.objective.load_state_dict(_below(OBJECTIVE, tensors))
     if states := _below(OPTIMIZER, tensors):
         run.optimizer.load(states)
+    if run.average:
+        run.average.load(_below(AVERAGE, tensors))
     state, curve, arithmetic = (json.loads(note[name]) for name in ("state", "curve", "arithmetic"))
     return Kept(State(**state), curve, _below(BEST, tensors), arithmetic)
 

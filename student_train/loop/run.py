@@ -17,7 +17,6 @@ from student_train.loop.dev import doubts
 from student_train.loop.history import History
 from student_train.loop.steps import Course, Run, train_steps
 from student_train.models.precision import choose_device, choose_precision, describe, precision_that_suits, spell_out
-from student_train.models.weights import copy_weights
 
 SAVE_SECONDS = 300  # a killed run loses at most this much
 
@@ -58,7 +57,7 @@ def train_from(run: Run, config: TrainConfig | TeachConfig, *, seed: int = 0, pr
                 progress.start(f"train {run.out.name}", total=step.total - history.start, unit="steps")
             history.add(step)
             if step.is_best:
-                best = copy_weights(run.model)
+                best = run.weights()
             if step.metrics:
                 history.note(step, state.epoch)
             due = time.monotonic() - saved > SAVE_SECONDS and step.number < step.total
@@ -76,7 +75,7 @@ def train_from(run: Run, config: TrainConfig | TeachConfig, *, seed: int = 0, pr
         except OSError as error:  # there may be room for the model, which is smaller
             progress.note(f"the training state is not kept while the model is written: {error}")
     numbers = _numbers(run, course, history, arithmetic, progress)
-    return Trained(course.config, numbers, history.lines, best, copy_weights(run.model))
+    return Trained(course.config, numbers, history.lines, best, run.weights())
 
 
 def course_of(run: Run, config: TrainConfig | TeachConfig, seed: int, progress: Progress) -> Course:

@@ -7,6 +7,7 @@ from a checkpoint equals an undisturbed one to the last bit on a CPU.
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +17,16 @@ from torch import Tensor, nn
 from data.errors import BAD_DATA, PotstillError
 from data.progress import Progress
 from data.tasks.metrics import goodness
+from student_train.batch import Batch
 from student_train.config import TeachConfig, TrainConfig
 from student_train.feed.stream import Stream
+from student_train.loop.averages import Averages
 from student_train.loop.dev import Labelled, measure
 from student_train.loop.optim import Optimizer
 from student_train.loop.schedule import rate_at
 from student_train.losses.objective import Objective
 from student_train.models.precision import products_in
+from student_train.models.weights import copy_weights
 
 USUAL = 2  # dev evaluations an epoch
 MOST = 40  # dev evaluations of a run of many short epochs
@@ -38,6 +42,7 @@ class Run:
     dev               labelled rows by which the best step is chosen
     out               directory of the learning curve and of what a resume needs
     key               hash of config and data: a run that was begun under another one is not gone on with
+    average           moving averages of the model's weights, which are then measured and saved in their place
     """
 
     model: nn.Module
@@ -47,6 +52,11 @@ class Run:
     dev: Labelled
     out: Path
     key: str = ""
+    average: Averages | None = None
+
+    def weights(self) -> dict[str, Tensor]:
+        """What is saved: the weights as they are now, or their averages. Float32 on the CPU."""
+        return self.average.weights() if self.average else copy_weights(self.model)
 
 
 @dataclass(frozen=True)
@@ -123,27 +133,38 @@ def train_steps(run: Run, course: Course, state: State, *, progress: Progress) -
         for batch in run.stream.batches(state.epoch, start=state.batch):
             torch.manual_seed(course.seed * 1_000_003 + state.step)  # dropout of this step, whatever came before
             lr = rate_at(state.step, total, peak=config.lr, warmup=config.warmup, schedule=config.schedule)
-            batch = batch.to(device)
-            run.optimizer.zero_grad()
-            with products_in(precision, device):
-                outputs = run.model(batch.inputs)
-            loss = run.objective(outputs, batch, state.step / total)
-            loss.backward()
-            run.optimizer.step(lr, clip=config.clip)
+            loss = take_step(run, course, batch, lr, done=state.step / total)
             state.step, state.batch = state.step + 1, state.batch + 1
             if state.batch == sizes[state.epoch]:
                 state.epoch, state.batch = state.epoch + 1, 0
             metrics, answered = None, 0
             if state.step in evaluate_at:
-                check_finite(float(loss.detach()), state.step)
-                metrics, answered = measure(run.model, run.dev, course.metric, device=device, progress=progress)
+                check_finite(float(loss), state.step)
+                with run.average.in_place() if run.average else nullcontext():
+                    metrics, answered = measure(run.model, run.dev, course.metric, device=device, progress=progress)
                 found = goodness(course.metric, metrics[course.metric])
                 state.since_best = 0 if found > state.best else state.since_best + 1
                 state.best = max(state.best, found)
             is_best = bool(metrics) and not state.since_best
-            yield Step(state.step, total, loss.detach(), len(batch.rows), lr, metrics, is_best, answered)
+            yield Step(state.step, total, loss, len(batch.rows), lr, metrics, is_best, answered)
             if is_over(state, config.patience or 0, total):
                 return
+
+
+def take_step(run: Run, course: Course, batch: Batch, lr: float, *, done: float) -> Tensor:
+    """Move the weights by one batch, and return its loss. done: share of the steps that are taken."""
+    batch = batch.to(course.device)
+    run.optimizer.zero_grad()
+    with products_in(course.precision, course.device):
+        outputs = run.model(batch.inputs)
+    loss = run.objective(outputs, batch, done)
+    loss.backward()
+    if run.average:
+        run.average.before_step()
+    run.optimizer.step(lr, clip=course.config.clip)
+    if run.average:
+        run.average.after_step()
+    return loss.detach()
 
 
 def planned(stream: Stream, config: TrainConfig | TeachConfig) -> tuple[list[int], int]:

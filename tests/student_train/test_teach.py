@@ -152,8 +152,9 @@ def sources(tmp_path: Path, sentiment_rows: Any, write_source: Any) -> tuple[Sou
     )
 
 
+@pytest.mark.parametrize("ema", [None, 0.9])
 def test_a_stopped_teacher_goes_on_to_the_same_bits(
-    save_bert: Any, sentiment_rows: Any, write_source: Any, tmp_path: Path
+    ema: float | None, save_bert: Any, sentiment_rows: Any, write_source: Any, tmp_path: Path
 ) -> None:
     import signal
 
@@ -168,7 +169,7 @@ def test_a_stopped_teacher_goes_on_to_the_same_bits(
                 signal.raise_signal(signal.SIGINT)
 
     files, start = sources(tmp_path, sentiment_rows, write_source), str(save_bert(tmp_path / "bert", ONE))
-    config = dataclasses.replace(QUICK, epochs=2)
+    config = dataclasses.replace(QUICK, epochs=2, ema=ema)
     whole = teach(config, ONE, *files, start, tmp_path / "whole", progress=Silent())
     with pytest.raises(PotstillError, match="stopped by SIGINT") as caught:
         teach(config, ONE, *files, start, tmp_path / "broken", progress=Stop())

@@ -120,6 +120,20 @@ def test_a_run_whose_weights_and_temperatures_move_resumes_exactly_too(
     check_same(tmp_path / "whole", tmp_path / "broken")
 
 
+@pytest.mark.parametrize("after", [6, 7, 15])
+def test_averages_of_the_weights_resume_exactly_too(
+    after: int, small: TrainConfig, sentiment: Cache, tmp_path: Path, final: dict[str, Tensor]
+) -> None:
+    config = dataclasses.replace(small, ema=0.95, dropout=0.3)
+    train(config, *sentiment, tmp_path / "whole", progress=Silent())
+    wanted = {name: tensor.clone() for name, tensor in final.items()}
+    with pytest.raises(PotstillError, match="SIGTERM"):
+        train(config, *sentiment, tmp_path / "broken", progress=Break(after, stop))
+    train(config, *sentiment, tmp_path / "broken", progress=Silent())
+    check_same(tmp_path / "whole", tmp_path / "broken")
+    assert after == 15 or all(torch.equal(tensor, wanted[name]) for name, tensor in final.items())
+
+
 def test_a_budget_in_steps_resumes_exactly_in_a_partial_pass(
     small: TrainConfig, sentiment: Cache, tmp_path: Path
 ) -> None:
