@@ -159,7 +159,7 @@ class _Filling:
 
     def arms(self, fitting: tuple[str, ...], left: float, *, augmented: bool) -> Tables:
         """The short list of students as tables, no more of them than there is time for."""
-        most = short_list(self.aim, fitting)
+        most = short_list(self.aim, fitting, pair=self.facts.pair)
         some = most[: max(1, int(min(left / LEAST_MINUTES - 2, len(most))))]  # two: labels alone, and the trial
         made = arms(some, labelled=self.facts.labelled > 0, augmented=augmented)
         why = WHY[self.aim] if len(some) > 1 else "the student that fits"

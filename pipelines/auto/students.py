@@ -20,11 +20,13 @@ LABELS, ORIGINAL, AUTO = "labels", "original", "auto"  # the arm on labels alone
 
 @dataclass(frozen=True)
 class Student:
-    """A student of the short lists: key of `MODELS`, and what its recipe table says besides, with a word for that."""
+    """A student of the short lists: key of `MODELS` or a sum, and what its recipe table says besides, with a word for
+    that. texts: how many a row may have for it to be worth trying."""
 
     model: str
     table: Mapping[str, Any] = field(default_factory=dict)
     word: str = ""
+    texts: tuple[int, ...] = (1, 2)
 
     @property
     def name(self) -> str:
@@ -36,7 +38,14 @@ NARROW = {"hidden": 64, "dimensions": 128}
 SMALL = {"dimensions": 64, "min_count": 2}
 # What is tried for which purpose, the most promising first; those that exist and fit the task are taken.
 SHORT_LISTS: dict[str, tuple[Student, ...]] = {
-    "accuracy": (Student("conv+dan+bag"), Student("bilstm"), Student("dan"), Student("siamese_bilstm")),
+    "accuracy": (
+        Student("conv+dan+bag"),
+        Student("bi_attention", texts=(2,)),  # each word beside those of the other text
+        Student("conv", texts=(1,)),
+        Student("dan"),
+        Student("bilstm"),
+        Student("siamese_bilstm"),
+    ),
     "speed": (
         Student("dan+bag"),
         Student("dan"),
@@ -60,9 +69,12 @@ WHY = {
 AIMS = tuple(SHORT_LISTS)
 
 
-def short_list(aim: str, fitting: tuple[str, ...]) -> tuple[Student, ...]:
-    """The students to try. fitting: keys of `MODELS` that read as many texts as the task's rows have."""
-    return tuple(student for student in SHORT_LISTS[aim] if student.model in fitting)[:MOST]
+def short_list(aim: str, fitting: tuple[str, ...], *, pair: bool = False) -> tuple[Student, ...]:
+    """The students to try. fitting: keys of `MODELS` that read as many texts as the task's rows have; of a sum all
+    parts must be among them."""
+    texts = 2 if pair else 1
+    found = (student for student in SHORT_LISTS[aim] if set(student.model.split("+")) <= set(fitting))
+    return tuple(student for student in found if texts in student.texts)[:MOST]
 
 
 def fitting_models(pair: bool) -> tuple[str, ...]:

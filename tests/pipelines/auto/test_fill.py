@@ -109,7 +109,7 @@ def test_without_labels_nothing_is_trained_on_them() -> None:
 
 
 def test_there_are_no_more_students_than_there_is_time_for() -> None:
-    many = ("bilstm", "dan", "conv+dan+bag")
+    many = ("bilstm", "dan", "conv")
     some = [fill(everything() | {"run": {"budget": minutes}}, INTENTS, PACE, many) for minutes in (3.0, 1_000.0)]
     assert [len(made.tables["arms"]) for made in some] == [2, 4]
 
@@ -187,7 +187,12 @@ def test_scores_are_learnt_by_their_squared_error() -> None:
 
 
 def test_students_that_do_not_exist_are_left_out() -> None:
-    assert [student.model for student in students.short_list("accuracy", ("bilstm", "dan"))] == ["bilstm", "dan"]
+    assert [student.model for student in students.short_list("accuracy", ("bilstm", "dan"))] == ["dan", "bilstm"]
+    single, pairs = (
+        students.short_list("accuracy", students.fitting_models(pair), pair=pair) for pair in (False, True)
+    )
+    assert [student.model for student in single] == ["conv+dan+bag", "conv", "dan"]
+    assert [student.model for student in pairs] == ["conv+dan+bag", "bi_attention", "dan"]
     assert all(students.short_list(aim, (model,)) for aim in students.AIMS for model in ("bilstm", "siamese_bilstm"))
 
 
