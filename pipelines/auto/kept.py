@@ -3,7 +3,7 @@
 The same data gets the same choices again, and what is made already is never chosen anew: its choices are taken over.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from pipelines.auto.choice import Choice
 from pipelines.auto.costs import Pace, pace_of
 from pipelines.auto.facts import Encoder, Facts, facts_of
 from pipelines.auto.fill import Filled, Tables, asks, fill, without_open
-from pipelines.auto.students import AIMS, fitting_models
+from pipelines.auto.students import AIMS, LABELS, fitting_models
 from pipelines.inputs.files import Files
 from pipelines.inputs.places import locate_teacher
 from pipelines.recipes import toml
@@ -133,10 +133,20 @@ def shown(filled: Filled) -> list[dict[str, Any]]:
         arm, _, field = key.partition(".")[2].rpartition(".")
         value = ", ".join(name for name, _ in choice.value) if key == "arms" else spelled(choice.value)
         alike.setdefault((f"train.{field}" if arm else key, value, choice.why), []).append(arm)
+    everyone = {arm for arms in alike.values() for arm in arms}
     return [
-        {"setting": key, "of": ", ".join(arm for arm in arms if arm), "value": value, "because": why}
+        {"setting": key, "of": _named(arms, everyone), "value": value, "because": why}
         for (key, value, why), arms in alike.items()
     ]
+
+
+def _named(arms: Sequence[str], everyone: Collection[str]) -> str:
+    """The students that a choice is of, in few words."""
+    some, every = ({arm for arm in names if arm} for names in (arms, everyone))
+    distilled = {arm for arm in every if not arm.startswith(f"{LABELS}-")}
+    if some and some in (every, distilled):
+        return "all" if some == every else "distilled"
+    return ", ".join(arm for arm in arms if arm)
 
 
 def spelled(value: Any) -> str:

@@ -57,7 +57,7 @@ def test_it_says_what_it_chooses_and_why_before_it_starts(
     assert distil("--dry-run") == 0
     said = capsys.readouterr().out
     assert "60 labelled and 0 unlabelled texts, 2 classes" in said
-    assert "teach.epochs" in said and "a teacher needs 2,000" in said and "about minutes" in said
+    assert "teach.epochs" in said and "steps an epoch" in said and "about minutes" in said
     assert rooms.calls == [] and not (files / "runs").exists()
 
 

@@ -191,9 +191,19 @@ def test_students_that_do_not_exist_are_left_out() -> None:
     single, pairs = (
         students.short_list("accuracy", students.fitting_models(pair), pair=pair) for pair in (False, True)
     )
-    assert [student.model for student in single] == ["conv+dan+bag", "conv", "dan"]
+    assert [student.model for student in single] == ["conv+dan+wide", "conv", "dan"]
     assert [student.model for student in pairs] == ["conv+dan+bag", "bi_attention", "dan"]
     assert all(students.short_list(aim, (model,)) for aim in students.AIMS for model in ("bilstm", "siamese_bilstm"))
+
+
+@pytest.mark.parametrize("pair", [False, True])
+def test_every_student_of_the_short_lists_has_the_sizes_that_it_is_given(pair: bool) -> None:
+    from student_train.models.sizes import shape_of
+
+    for aim in students.AIMS:
+        for student in students.short_list(aim, students.fitting_models(pair), pair=pair):
+            table = {key: value for key, value in student.table.items() if key != "min_count"}
+            shape_of(TrainConfig(model=student.model, dropout=0.1, **table), vocabulary=9, dimensions=4, classes=2)
 
 
 def test_students_of_other_sizes_have_other_names() -> None:

@@ -64,7 +64,7 @@ def test_what_is_made_is_not_chosen_again_unless_it_is_forced(files: Path) -> No
     other = chosen(files, run={"budget": 1e-5})
     assert other.filled.tables["teach"] == first.filled.tables["teach"]
     assert other.filled.tables["arms"] != first.filled.tables["arms"]
-    (files / "run" / "student-bilstm").mkdir()
+    (files / "run" / f"student-{list(first.filled.tables['arms'])[-1]}").mkdir()
     assert chosen(files).filled.tables["arms"] == first.filled.tables["arms"]
     forced = chosen(files, run={"budget": 1e-5}, force=True)
     assert forced.filled.tables["teach"] != first.filled.tables["teach"]
@@ -73,7 +73,8 @@ def test_what_is_made_is_not_chosen_again_unless_it_is_forced(files: Path) -> No
 def test_the_recipe_of_a_second_call_is_the_same_file(files: Path) -> None:
     chosen(files).keep(files / "run")
     first = (files / "run" / "recipe-chosen.toml").read_bytes()
-    for name in ("teacher", "examples", "cache", "trial.json", "student-bilstm", "student-labels-bilstm"):
+    students = [f"student-{arm}" for arm in chosen(files).filled.tables["arms"]]
+    for name in ("teacher", "examples", "cache", "trial.json", *students):
         (files / "run" / name).mkdir()
     chosen(files).keep(files / "run")
     assert (files / "run" / "recipe-chosen.toml").read_bytes() == first
@@ -82,7 +83,7 @@ def test_the_recipe_of_a_second_call_is_the_same_file(files: Path) -> None:
 def test_students_of_a_run_stay_when_the_table_of_students_grows(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = chosen(files)
     first.keep(files / "run")
-    monkeypatch.setattr(kept, "fitting_models", lambda pair: ("siamese_bilstm",))
+    monkeypatch.setattr(kept, "fitting_models", lambda pair: ("bilstm",))
     assert chosen(files).filled.tables["arms"] != first.filled.tables["arms"]
     (files / "run" / f"student-{next(iter(first.filled.tables['arms']))}").mkdir(parents=True)
     assert chosen(files).filled.tables["arms"].keys() == first.filled.tables["arms"].keys()
@@ -135,8 +136,9 @@ def test_a_recipe_that_leaves_nothing_open_is_loaded_as_before() -> None:
 
 def test_what_several_students_share_stands_in_one_row(files: Path) -> None:
     rows = shown(chosen(files).filled)
-    [lr] = [row for row in rows if row["setting"] == "train.lr"]
-    assert "labels-" in lr["of"] and ", " in lr["of"]
+    of = {row["setting"]: row["of"] for row in rows}
+    assert (of["train.lr"], of["train.losses"], of["teach.lr"]) == ("all", "distilled", "")
+    assert any(row["of"].startswith("labels-") for row in rows)
     assert all(row["because"] for row in rows)
 
 
