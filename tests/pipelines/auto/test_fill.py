@@ -82,6 +82,14 @@ def test_of_a_finished_teacher_nothing_is_chosen() -> None:
     assert "teach" not in made.tables and "teach" not in made.minutes and not asks(made.tables)
 
 
+def test_the_trial_is_by_the_cheapest_student_that_fits_whichever_are_trained() -> None:
+    arms = {"a": {"model": "conv", "rows": "auto", "dense": 9, "steps": 2_000}}
+    made = fill(everything() | {"arms": arms}, INTENTS, PACE, ("conv", "dan"))
+    assert (made.tables["trial"]["model"], made.tables["trial"]["steps"]) == ("dan", 500)
+    assert "dense" not in made.tables["trial"]
+    assert fill(everything() | {"arms": arms}, INTENTS, PACE, ("conv",)).tables["trial"]["model"] == "conv"
+
+
 def test_epochs_that_are_named_count_in_the_estimate() -> None:
     long, short = (filled(arms={"a": {"epochs": epochs, "steps": 1}}).minutes["train a"] for epochs in (40, 4))
     assert long > 5 * short
@@ -191,7 +199,7 @@ def test_students_that_do_not_exist_are_left_out() -> None:
     single, pairs = (
         students.short_list("accuracy", students.fitting_models(pair), pair=pair) for pair in (False, True)
     )
-    assert [student.model for student in single] == ["conv+dan+wide", "conv", "dan"]
+    assert [student.model for student in single] == ["conv+dan+wide", "dan", "conv"]
     assert [student.model for student in pairs] == ["conv+dan+bag", "bi_attention", "dan"]
     assert all(students.short_list(aim, (model,)) for aim in students.AIMS for model in ("bilstm", "siamese_bilstm"))
 
