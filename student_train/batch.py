@@ -24,6 +24,10 @@ class Inputs:
     lengths: tuple[Tensor, ...]
     types: Tensor | None = None
 
+    def of_rows(self, rows: slice) -> "Inputs":
+        types = None if self.types is None else self.types[rows]
+        return Inputs(tuple(ids[rows] for ids in self.ids), tuple(lengths[rows] for lengths in self.lengths), types)
+
     def to(self, device: torch.device) -> "Inputs":
         return Inputs(
             tuple(ids.to(device, non_blocking=True) for ids in self.ids),
@@ -51,6 +55,17 @@ class Batch:
         """What the teacher said, for losses that need it."""
         assert self.teacher is not None, "a loss on teacher signals got a batch without them"
         return self.teacher
+
+    def parts(self, count: int) -> "list[Batch]":
+        """Cut the batch into `count` parts, or one a row where it has fewer; sizes differ by one row at most."""
+        if count == 1:
+            return [self]
+        cuts = [rows for rows in np.array_split(np.arange(len(self.rows)), count) if len(rows)]
+        return [self._part(slice(int(rows[0]), int(rows[-1]) + 1)) for rows in cuts]
+
+    def _part(self, rows: slice) -> "Batch":
+        teacher = None if self.teacher is None else self.teacher.of_rows(rows)
+        return Batch(self.inputs.of_rows(rows), self.label[rows], teacher, self.rows[rows])
 
     def to(self, device: torch.device) -> "Batch":
         if device.type == "cpu":

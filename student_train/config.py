@@ -28,7 +28,17 @@ USUAL: dict[str, Any] = {"lr": 2e-3, "batch_size": 128, "hidden": 150, "dense": 
 LEFT_OPEN |= {"batch_size": None, "hidden": None, "dense": None, "dropout": None}  # by the student
 ASKED = "asked_precision"  # in a report: the precision asked for, where another one had to be taken
 SCHEDULES = ("constant", "linear", "cosine")
-AT_LEAST_ONE = ("epochs", "steps", "batch_size", "block_groups", "hidden", "dense", "max_words", "max_length")
+AT_LEAST_ONE = (
+    "epochs",
+    "steps",
+    "batch_size",
+    "accumulate",
+    "block_groups",
+    "hidden",
+    "dense",
+    "max_words",
+    "max_length",
+)
 MOST_THREADS = 1_024  # a hundred thousand leave no process for anybody on the machine
 SHARES = ("warmup", "dropout", "ema")
 MOVED = {  # keys of older recipes -> the loss and its option that they are now
@@ -56,6 +66,7 @@ class TrainConfig:
                    2,000 steps take, 100 at most
     steps          optimizer steps, in as many passes as they take; with epochs named too, whichever is more
     batch_size     rows a step; where nothing is said 128
+    accumulate     parts that the rows of a step are computed in, one after the other: less memory, the same gradient
     optimizer      rule of the steps: adamw or adadelta
     lr             peak learning rate; 0 takes the usual one: of adamw the student's (2e-3, of wide 1e-2), 1.0 of
                    adadelta
@@ -102,6 +113,7 @@ class TrainConfig:
     epochs: int | None = None
     steps: int | None = None
     batch_size: int | None = None
+    accumulate: int = 1
     optimizer: str = "adamw"
     lr: float = 0.0
     embedding_lr: float = 1.0
@@ -156,7 +168,7 @@ class TeachConfig:
 
     epochs         passes over the rows
     patience       stop after this many evaluations without a better dev metric; 0 never stops early
-    steps, batch_size, weight_decay, schedule, warmup, clip, ema, evaluations, max_steps: as in TrainConfig
+    steps, batch_size, accumulate, weight_decay, schedule, warmup, clip, ema, evaluations, max_steps: as in TrainConfig
     best_by, class_weights: as in TrainConfig
     lr             peak learning rate
     max_length     longest text in sub-words
@@ -170,6 +182,7 @@ class TeachConfig:
     epochs: int = 3
     steps: int | None = None
     batch_size: int = 32
+    accumulate: int = 1
     lr: float = 5e-5
     weight_decay: float = 0.01
     schedule: str = "linear"

@@ -4,6 +4,7 @@ Legend of shapes, used in every docstring of this room:
 B batch, T sub-words (or words) of the longest row, W words, C classes, D width, H heads, L layers, R relation heads.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import torch
@@ -37,12 +38,19 @@ class Outputs:
     gram: dict[int, Tensor] | None = None
 
     def to(self, device: torch.device) -> "Outputs":
-        moved = {}
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def of_rows(self, rows: slice) -> "Outputs":
+        """The signals of some rows of the batch."""
+        return self._each(lambda tensor: tensor[rows])
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Outputs":
+        made = {}
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, dict):
-                value = {layer: tensor.to(device, non_blocking=True) for layer, tensor in value.items()}
+                value = {layer: change(tensor) for layer, tensor in value.items()}
             elif value is not None:
-                value = value.to(device, non_blocking=True)
-            moved[field.name] = value
-        return Outputs(**moved)
+                value = change(value)
+            made[field.name] = value
+        return Outputs(**made)

@@ -152,19 +152,25 @@ def train_steps(run: Run, course: Course, state: State, *, progress: Progress) -
 
 
 def take_step(run: Run, course: Course, batch: Batch, lr: float, *, done: float) -> Tensor:
-    """Move the weights by one batch, and return its loss. done: share of the steps that are taken."""
-    batch = batch.to(course.device)
+    """Move the weights by one batch, and return its loss. done: share of the steps that are taken.
+
+    The batch may be computed in several parts; their gradients are added, each by its share of the rows.
+    """
     run.optimizer.zero_grad()
-    with products_in(course.precision, course.device):
-        outputs = run.model(batch.inputs)
-    loss = run.objective(outputs, batch, done)
-    loss.backward()
+    losses = []
+    for part in batch.parts(course.config.accumulate):
+        part = part.to(course.device)
+        with products_in(course.precision, course.device):
+            outputs = run.model(part.inputs)
+        loss = run.objective(outputs, part, done) * (len(part.rows) / len(batch.rows))
+        loss.backward()
+        losses.append(loss.detach())
     if run.average:
         run.average.before_step()
     run.optimizer.step(lr, clip=course.config.clip)
     if run.average:
         run.average.after_step()
-    return loss.detach()
+    return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
 
 
 def planned(stream: Stream, config: TrainConfig | TeachConfig) -> tuple[list[int], int]:

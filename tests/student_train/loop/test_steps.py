@@ -5,16 +5,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from data.errors import BAD_DATA, PotstillError
-from data.layout import METRICS
+from data.layout import METRICS, WEIGHTS
 from data.progress import Silent
 from data.readers.source import Source
+from student_train.batch import Batch, Inputs
 from student_train.config import TrainConfig
 from student_train.loop.history import History
 from student_train.loop.steps import MOST, Step, affordable, check_finite, evaluation_steps
+from student_train.outputs import Outputs
 from student_train.train import train
 
 
@@ -94,3 +98,29 @@ def test_a_curve_goes_on_from_its_checkpoint_whatever_lies_in_the_file(tmp_path:
     history.note(step, epoch=1)
     lines = [json.loads(line) for line in (tmp_path / METRICS).read_text().splitlines()]
     assert [line["step"] for line in lines] == [5, 8] and lines[1]["loss"] == 1.0
+
+
+@pytest.mark.parametrize("losses", [{"logit_mse": 1.0}, {"kl": 0.7, "ce": 0.3}])
+def test_a_step_in_parts_is_the_step_of_the_whole_batch(
+    small: TrainConfig, sentiment: tuple[list[Path], Source], tmp_path: Path, losses: dict[str, float]
+) -> None:
+    """Parts of unlike sizes, without dropout: the same gradients, so nearly the same weights after some steps."""
+    made = {}
+    for parts in (1, 3):
+        config = dataclasses.replace(small, losses=losses, dropout=0.0, accumulate=parts, max_steps=4)
+        train(config, *sentiment, tmp_path / str(parts), progress=Silent())
+        made[parts] = load_file(tmp_path / str(parts) / WEIGHTS)
+    for name, tensor in made[1].items():
+        torch.testing.assert_close(tensor, made[3][name], rtol=1e-3, atol=1e-5)
+
+
+def test_a_batch_is_cut_into_parts_that_hold_all_of_it() -> None:
+    ids, lengths = torch.arange(10).reshape(5, 2), torch.tensor([2, 2, 1, 2, 1])
+    told = Outputs(torch.arange(5.0)[:, None], cls={6: torch.arange(5.0)[:, None]})
+    batch = Batch(Inputs((ids,), (lengths,)), torch.arange(5), told, np.arange(5))
+    parts = batch.parts(2)
+    assert [len(part.rows) for part in parts] == [3, 2]
+    assert torch.equal(torch.cat([part.inputs.ids[0] for part in parts]), ids)
+    assert [part.told.cls[6][:, 0].tolist() for part in parts if part.told.cls] == [[0, 1, 2], [3, 4]]
+    assert [len(part.rows) for part in batch.parts(9)] == [1] * 5
+    assert batch.parts(1) == [batch]
