@@ -67,7 +67,8 @@ def advise(models: Sequence[Contender], noise: Noise, *, aim: str, metric: str) 
     return Advice(
         taken.name,
         f"Take {quoted(taken)}: {of_teacher(taken, teacher, metric)}{costs(taken)}{rest(models, teacher)}"
-        f"{alone(taken, models, noise)}.",
+        f"{alone(taken, models, noise)}"
+        f"{faster(taken, models, noise)}.",
     )
 
 
@@ -106,9 +107,21 @@ def beside(simple: Contender, student: Contender, noise: Noise, metric: str) -> 
 
 
 def most_accurate(best: Contender, students: Sequence[Contender], noise: Noise) -> Contender:
-    """The fastest of those that are as good as the best."""
-    equal = [model for model in students if model is best or best.dev - model.dev < noise(best.name, model.name)]
-    return min(equal, key=lambda model: known(model.ms))
+    """The best; of those with the same score the fastest."""
+    return min((model for model in students if model.dev == best.dev), key=lambda model: known(model.ms))
+
+
+def faster(taken: Contender, models: Sequence[Contender], noise: Noise) -> str:
+    """The fastest student that is not clearly worse, where that is another one."""
+    equal = [
+        model
+        for model in models
+        if model.role == STUDENT and taken.dev - model.dev < noise(taken.name, model.name) and model.ms
+    ]
+    found = min(equal, key=lambda model: known(model.ms), default=None)
+    if found is None or found is taken or known(found.ms) >= known(taken.ms):
+        return ""
+    return f"; {quoted(found)} is not clearly worse ({percent(found.dev)}) and takes {number(known(found.ms))} ms"
 
 
 def cheapest(cost: Callable[[Contender], float | None]) -> Callable[[Contender, Sequence[Contender], Noise], Contender]:

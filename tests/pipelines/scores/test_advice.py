@@ -38,8 +38,11 @@ def test_the_sentence_has_the_share_of_the_teacher_the_costs_and_what_tfidf_woul
     )
 
 
-def test_of_students_that_are_equal_within_the_noise_the_fastest_is_taken() -> None:
-    assert said(MODELS, noise=0.011).take == "dan"
+def test_a_faster_student_that_is_equal_within_the_noise_is_named() -> None:
+    found = said(MODELS, noise=0.011)
+    assert found.take == "conv-dan-bag"
+    assert found.sentence.endswith("; `dan` is not clearly worse (90.0) and takes 0.1 ms.")
+    assert "not clearly worse" not in said(MODELS).sentence
 
 
 def test_tfidf_within_one_standard_error_is_said_and_taken() -> None:
