@@ -54,11 +54,12 @@ def resolve(config: TrainConfig, reader: Reader) -> TrainConfig:
 def usual_values(config: TrainConfig) -> dict[str, Any]:
     """What the student usually takes, of the fields that the config leaves open.
 
-    The parts of a sum have sizes of their own, which stand in its shape.
+    A size that the parts of a sum disagree on stays open: each part's own stands in the sum's shape.
     """
-    sizes = [] if PLUS in config.model else own_sizes(config.model)
-    names = [name for name in USUAL if name == "batch_size" or name in sizes]
-    usual = {name: usual_of(config.model, name) for name in names if getattr(config, name) is None}
+    parts = config.model.split(PLUS)
+    values = {name: {usual_of(part, name) for part in parts if name in own_sizes(part)} for name in USUAL}
+    values["batch_size"] = {usual_of(config.model, "batch_size")}
+    usual = {name: min(found) for name, found in values.items() if len(found) == 1 and getattr(config, name) is None}
     rate = usual_of(config.model, "lr") if config.optimizer == "adamw" else USUAL_RATES[config.optimizer]
     return usual | {"lr": config.lr or rate}
 

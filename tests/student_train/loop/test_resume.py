@@ -108,6 +108,19 @@ def test_adadelta_and_a_static_channel_resume_exactly_too(small: TrainConfig, se
     check_same(tmp_path / "whole", tmp_path / "broken")
 
 
+@pytest.mark.parametrize("one_table", [True, False])
+def test_a_sum_with_its_tables_of_words_and_n_grams_resumes_exactly_too(
+    one_table: bool, small: TrainConfig, sentiment: Cache, tmp_path: Path
+) -> None:
+    sizes = {"one_table": one_table, "bag": {"buckets": 64}, "wide": {"buckets": 64}}
+    config = dataclasses.replace(small, model="conv+dan+bag+wide", hidden=None, shape=sizes)
+    train(config, *sentiment, tmp_path / "whole", progress=Silent())
+    with pytest.raises(PotstillError, match="SIGTERM"):
+        train(config, *sentiment, tmp_path / "broken", progress=Break(6, stop))
+    train(config, *sentiment, tmp_path / "broken", progress=Silent())
+    check_same(tmp_path / "whole", tmp_path / "broken")
+
+
 def test_a_run_whose_weights_and_temperatures_move_resumes_exactly_too(
     small: TrainConfig, sentiment: Cache, tmp_path: Path
 ) -> None:

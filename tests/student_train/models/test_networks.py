@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -221,3 +222,41 @@ def test_each_is_trained_from_a_cache_saved_and_opened(
     assert manifest.report["parameters"] == count_parameters(student.model)[0]
     again = train(config, *sentiment, tmp_path / "s", progress=Silent())
     assert again.root == manifest.root
+
+
+@pytest.mark.parametrize("model", [*(name for name in KINDS if 2 in MODELS[name].texts), "conv+dan+bag"])
+def test_each_of_two_texts_is_trained_from_a_cache_saved_and_opened(
+    model: str, small: TrainConfig, make_cache: Any, pair_rows: Any, write_source: Any, tmp_path: Path
+) -> None:
+    cache, dev = make_cache(tmp_path, pair_rows(96)), write_source(tmp_path / "dev.tsv", pair_rows(20, 1))
+    config = replace(small, model=model, hidden=None, dense=None)
+    manifest = train(config, [cache], dev, tmp_path / "s", progress=Silent())
+    student = Student.load(tmp_path / "s")
+    assert manifest.report["parameters"] == count_parameters(student.model)[0]
+    one, other = ["a good plot", "a bad plot"], ["the film was good", "the music"]
+    assert student.logits(one, other).shape == (2, 2)
+    assert not np.allclose(student.logits(one, other), student.logits(one, other[::-1]), atol=1e-6)
+
+
+@pytest.mark.parametrize("model", ["dan", "bilstm", "bag", "wide", "conv+wide"])
+def test_a_usual_value_left_open_or_named_is_the_same_student(
+    model: str, small: TrainConfig, sentiment: Cache, tmp_path: Path
+) -> None:
+    sizes = dict.fromkeys(("hidden", "dense", "dropout"))
+    config = replace(small, model=model, lr=0.0, batch_size=None, max_steps=1, **sizes)
+    made = train(config, *sentiment, tmp_path / "s", progress=Silent())
+    said = {name: made.config.get(name) for name in ("lr", "batch_size", *sizes)}
+    named = replace(config, **said)
+    assert (named.lr, named.batch_size) == (usual_of(model, "lr"), usual_of(model, "batch_size"))
+    assert train(named, *sentiment, tmp_path / "s", progress=Silent()) == made
+    with pytest.raises(PotstillError, match="of another run: lr "):
+        train(replace(named, lr=0.5), *sentiment, tmp_path / "s", progress=Silent())
+
+
+def test_a_usual_size_that_the_parts_of_a_sum_agree_on_may_be_named_too(
+    small: TrainConfig, sentiment: Cache, tmp_path: Path
+) -> None:
+    config = replace(small, model="conv+dan", hidden=None, dense=None, max_steps=1)
+    made = train(config, *sentiment, tmp_path / "s", progress=Silent())
+    assert "dense" not in made.config  # 200 of conv, 256 of dan
+    assert train(replace(config, dropout=0.1), *sentiment, tmp_path / "s", progress=Silent()) == made
