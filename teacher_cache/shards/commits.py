@@ -172,7 +172,7 @@ def give_name(tmp: Path, target: Path, sha256: str) -> None:
 def _holds(path: Path, sha256: str) -> bool:
     try:
         return store.sha256_file(path) == sha256
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         return False
 
 

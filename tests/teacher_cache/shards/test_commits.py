@@ -57,6 +57,14 @@ def test_other_bytes_under_the_name_of_a_shard_are_set_aside(tmp_path: Path) -> 
     assert [path.read_bytes() for path in (tmp_path / QUARANTINE).iterdir()] == [b"torn"]
 
 
+def test_a_folder_under_the_name_of_a_shard_is_set_aside(tmp_path: Path) -> None:
+    tmp, target = tmp_path / "shard.tmp", tmp_path / "shard"
+    tmp.write_bytes(b"whole")
+    target.mkdir()
+    give_name(tmp, target, store.sha256_file(tmp))
+    assert target.read_bytes() == b"whole" and len([*(tmp_path / QUARANTINE).iterdir()]) == 1
+
+
 def test_a_record_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A record that is moved away between two looks at it is not there, which is no error of the file system."""
     path = tmp_path / "record.json"
