@@ -27,6 +27,7 @@ LEFT_OPEN |= {"epochs": None, "steps": None, "patience": None}
 USUAL: dict[str, Any] = {"lr": 2e-3, "batch_size": 128, "hidden": 150, "dense": 200, "dropout": 0.1}
 LEFT_OPEN |= {"batch_size": None, "hidden": None, "dense": None, "dropout": None}  # by the student
 ASKED = "asked_precision"  # in a report: the precision asked for, where another one had to be taken
+TABLE_DTYPES = ("float32", "float16", "int8")
 SCHEDULES = ("constant", "linear", "cosine")
 AT_LEAST_ONE = (
     "epochs",
@@ -94,6 +95,7 @@ class TrainConfig:
     vocabulary     teacher (its sub-words and embedding table), subwords (its sub-words, random table) or words
     vectors        word2vec/GloVe file for `words` (text or .bin)
     dimensions     embedding width: 0 keeps the source's (300 for random words); smaller ones take a PCA
+    table_dtype    numbers of the word and n-gram tables on disk: float32, float16, or int8 with a scale for each row
     multichannel   a static and a tuned copy of the embedding side by side
     min_count      a word or sub-word seen fewer times in the training rows is left out of the vocabulary; 0 keeps all
                    of the teacher's (a third of SST-2's test texts hold one the training texts do not)
@@ -134,6 +136,7 @@ class TrainConfig:
     vocabulary: str = "teacher"
     vectors: str = ""
     dimensions: int = 0
+    table_dtype: str = "float32"
     multichannel: bool = False
     min_count: int = 0
     max_words: int = 128
@@ -144,6 +147,8 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         _check(self)
+        if self.table_dtype not in TABLE_DTYPES:
+            raise PotstillError(f"no table_dtype {self.table_dtype!r}", hint=f"known: {', '.join(TABLE_DTYPES)}")
         object.__setattr__(self, "losses", options_of_losses(self.losses))
 
     @staticmethod

@@ -48,6 +48,7 @@ from student_train.loop.run import Trained, train_from
 from student_train.loop.steps import Run
 from student_train.losses.objective import Objective
 from student_train.losses.table import read_losses
+from student_train.models.packed import pack, tables_of
 from student_train.models.precision import choose_device
 from student_train.models.room import refuse_too_large
 from student_train.models.shape import Shape
@@ -200,10 +201,13 @@ def _seal(
     """Write the students of the best evaluation and of the last step as one, and forget what a resume needs."""
     result = trained.numbers | {"seconds": round(seconds, 1), KEY: material.heard.values()}
     last = result | {"dev": result["last_dev"], "best_step": result["steps"]}
+    assert isinstance(trained.config, TrainConfig)
+    with torch.device("meta"):
+        tables = tables_of(build_model(shape))
     with sealing(out) as stage:
         students = ((stage / LAST_STEP, last, trained.last), (stage, result, trained.best))
         for directory, numbers, tensors in students:
-            save_weights(directory, tensors)
+            save_weights(directory, pack(tensors, tables, trained.config.table_dtype))
             vocabulary.save(directory)
             seal_one(directory, shape, material.reader.task, trained.config, material.origins, numbers)
         write_curve(stage, trained.curve)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from data.errors import BAD_DATA, PotstillError
 from data.guards.untrusted import refusing
 from data.guards.weights import read_header
+from student_train.models.packed import shapes_of, unpack
 
 
 def copy_weights(model: nn.Module) -> dict[str, Tensor]:
@@ -20,7 +21,7 @@ def copy_weights(model: nn.Module) -> dict[str, Tensor]:
 def load_weights(path: Path, model: nn.Module) -> None:
     """Fill a model from a weights file; names and shapes must match exactly."""
     try:
-        missing, unexpected = model.load_state_dict(load(path.read_bytes()), strict=False)
+        missing, unexpected = model.load_state_dict(unpack(load(path.read_bytes())), strict=False)
     except Exception as error:
         raise PotstillError(f"{path} does not fit this student: {error}", code=BAD_DATA) from None
     if missing or unexpected:
@@ -32,7 +33,7 @@ def check_weights(path: Path, build: Callable[[], nn.Module]) -> None:
 
     The model is built on the meta device (shapes without numbers) and compared with the file's header.
     """
-    there = {name: tuple(entry["shape"]) for name, entry in read_header(path).items()}
+    there = shapes_of(read_header(path))
     with refusing(f"{path.parent} describes no student that can be built"), torch.device("meta"):
         wanted = {name: tuple(tensor.shape) for name, tensor in build().state_dict().items()}
     if there != wanted:
