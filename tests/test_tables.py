@@ -1,5 +1,6 @@
 """The tables that a thing is added to: their entries fit their keys, and the options fit the configs."""
 
+import ast
 import dataclasses
 import inspect
 import typing
@@ -50,6 +51,32 @@ def test_every_kind_bears_its_key_and_has_a_hard_loss() -> None:
     for name, kind in KINDS.items():
         assert kind.name == name
         assert kind.hard_loss in HARD_LOSSES
+
+
+def tables_by_kind() -> dict[str, set[str]]:
+    """Every table of a module whose keys are kinds of task: `module.NAME` -> its keys."""
+    found = {}
+    for room in ("augment", "data", "pipelines", "student_train", "teacher_cache"):
+        for path in sorted((ROOT / room).rglob("*.py")):
+            for node in ast.parse(path.read_text("utf-8")).body:
+                name = node.target if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [None])[0]
+                if not isinstance(getattr(node, "value", None), ast.Dict) or not isinstance(name, ast.Name):
+                    continue
+                keys = {key.value for key in node.value.keys if isinstance(key, ast.Constant)}
+                if keys & set(KINDS):
+                    found[f"{path.relative_to(ROOT).with_suffix('')}.{name.id}"] = keys
+    return found
+
+
+@pytest.mark.parametrize("table", tables_by_kind())
+def test_every_table_by_kind_has_every_kind(table: str) -> None:
+    assert tables_by_kind()[table] == set(KINDS)
+
+
+def test_the_tables_by_kind_are_found() -> None:
+    assert {"data/tasks/__init__.KINDS", "teacher_cache/frame.VIEWS", "pipelines/scores/rivals.FIT"} <= set(
+        tables_by_kind()
+    )
 
 
 def test_every_signal_can_be_extracted() -> None:

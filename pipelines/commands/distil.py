@@ -63,11 +63,11 @@ def distil(
     results = execute(recipe, console, chosen=chosen, brief=True, force=force)
     console.say(f"report: {results['report']}")
     take = results.get("take")
-    student = recipe.student_dir(take if take in recipe.arms else list(recipe.arms)[-1])
+    following = f"look into {results['report']}: no student is advised"
+    if take in recipe.arms:
+        following = f'echo "…" | potstill predict {recipe.student_dir(take)}'
     choices = {key: vars(choice) for key, choice in chosen.filled.choices.items()} if chosen else {}
-    console.done(
-        "distil", {"out": out, "chosen": choices, **results}, following=f'echo "…" | potstill predict {student}'
-    )
+    console.done("distil", {"out": out, "chosen": choices, **results}, following=following)
 
 
 def _tables(model: str) -> dict[str, Any]:

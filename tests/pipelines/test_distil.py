@@ -95,6 +95,20 @@ def test_a_finished_teacher_is_not_taught_again(rooms: Rooms, files: Path, capsy
     assert "teach." not in capsys.readouterr().out.replace("potstill teach", "")
 
 
+def test_where_no_student_is_advised_the_next_step_is_the_report(
+    rooms: Rooms, files: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def rivals(*, sources: Any, **_: Any) -> dict[str, Any]:
+        one = {"rival": {"accuracy": 0.95}, "all": {"accuracy": {"mean": 0.95, "std": 0.0}}}
+        return {"TF-IDF on labels": dict.fromkeys(sources, one)}
+
+    assert distil() == 0
+    assert "potstill predict runs/x/student-" in capsys.readouterr().out
+    monkeypatch.setattr(phases, "rivals", rivals)
+    assert distil("-o", "runs/y") == 0
+    assert "next: look into runs/y/report.html" in capsys.readouterr().out
+
+
 def test_the_other_spelling_is_the_same_command(rooms: Rooms, files: Path) -> None:
     assert cli.run(["distill", "train.tsv", "--dev", "dev.tsv", "-m", "scratch:1x32", "-o", "runs/x", "--dry-run"]) == 0
 
