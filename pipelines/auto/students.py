@@ -35,7 +35,7 @@ class Student:
 
 
 NARROW = {"hidden": 64, "dimensions": 128}
-SMALL = {"dimensions": 64, "min_count": 2}
+SMALL = {"dimensions": 64, "min_count": 2, "table_dtype": "int8"}
 # What is tried for which purpose, the most promising first; those that exist and fit the task are taken.
 SHORT_LISTS: dict[str, tuple[Student, ...]] = {
     "accuracy": (
