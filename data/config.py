@@ -157,7 +157,8 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
         return Path(value)
     if isinstance(hint, type) and isinstance(value, hint) and (hint is bool) == isinstance(value, bool):
         return value
-    raise PotstillError(f"{where} = {_shown(value)} is not {_name(hint)}")
+    hint_of_list = f"a list stands in brackets: [{_shown(value)}]" if origin is tuple else ""
+    raise PotstillError(f"{where} = {_shown(value)} is not {_name(hint)}", hint=hint_of_list)
 
 
 def _convert_union(value: Any, options: tuple[Any, ...], where: str) -> Any:
@@ -181,4 +182,6 @@ def _shown(value: Any) -> str:
 
 
 def _name(hint: Any) -> str:
+    if typing.get_origin(hint) is tuple:
+        return f"a list of {_name(typing.get_args(hint)[0])}"
     return hint.__name__ if isinstance(hint, type) and not typing.get_args(hint) else str(hint)

@@ -9,6 +9,7 @@ import pytest
 
 from data.config import apply_settings, as_dict, build, described, read_toml
 from data.errors import NO_INPUT, USAGE, PotstillError
+from student_train.config import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -195,3 +196,9 @@ class Other:
 
 def test_a_docstring_says_what_each_field_is() -> None:
     assert described(Documented) == {"name": "whose", "steps": "how many", "rate": "how fast it goes; 0: not at all"}
+
+
+def test_a_number_where_a_list_is_asked_for_is_refused_with_how_a_list_is_written() -> None:
+    with pytest.raises(PotstillError, match=r"seeds = 0 is not a list of int") as caught:
+        build(TrainConfig, {"seeds": 0}, where="[train]")
+    assert caught.value.hint == "a list stands in brackets: [0]"
