@@ -21,6 +21,7 @@ from data.progress import Progress
 from data.readers.source import Source
 from pipelines.scores import rivals
 from pipelines.screen.loglines import LogLines
+from student_train.config import PLUS
 from student_train.models.table import MODELS
 
 LOSSES = {"kl": {"weight": 1.0, "temperature": 2.0}}
@@ -87,8 +88,8 @@ def add_aims(result: dict[str, Any], rows: dict[str, Row]) -> None:
         add_aim(result, "dan / bilstm, rows/s of prediction", dan.predict_rows / bilstm.predict_rows, least=10)
         tfidf = rows[rivals.ON_TEACHER].test
         add_aim(result, "dan - TF-IDF on the teacher's labels, points", 100 * (dan.test - tfidf), least=0)
-    for name in (name for name in rows if "+" in name):
-        parts = [rows[part].test for part in name.split("+") if part in rows]
+    for name in (name for name in rows if PLUS in name):
+        parts = [rows[part].test for part in name.split(PLUS) if part in rows]
         if parts:
             add_aim(result, f"{name} - the best of its parts, points", 100 * (rows[name].test - max(parts)), least=0)
 

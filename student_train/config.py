@@ -16,6 +16,7 @@ VOCABULARIES = {"teacher": SUBWORDS, "subwords": SUBWORDS, "words": WORDS}
 
 Sizes = dict[str, Any]  # name -> int, float, bool, str or tuple of int; of a sum also part -> its sizes
 
+PLUS = "+"  # between the students of a sum
 BALANCED = "balanced"
 LOSS_DEFAULT = {"logit_mse": 1.0}
 # Fields that say where a model is trained, not which one is asked for; a file of vectors counts by its content.
@@ -144,6 +145,11 @@ class TrainConfig:
     block_groups: int = 8
     threads: int = 0
     device: str = "auto"
+
+    @property
+    def rows_a_step(self) -> int:
+        """`batch_size`, or the usual one where nobody names it."""
+        return int(self.batch_size or USUAL["batch_size"])
 
     def __post_init__(self) -> None:
         _check(self)

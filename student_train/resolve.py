@@ -8,7 +8,7 @@ from data.errors import PotstillError
 from data.manifest import Manifest
 from data.schema import split_signal
 from student_train.budget import FEWEST, choose_budget, steps_of
-from student_train.config import USUAL, TrainConfig
+from student_train.config import PLUS, USUAL, TrainConfig
 from student_train.feed.columns import chosen_columns
 from student_train.feed.ensemble import Ensemble, choose_ensemble
 from student_train.feed.reader import Reader
@@ -24,7 +24,7 @@ from student_train.losses.table import (
     temperature_of,
 )
 from student_train.models.sizes import own_sizes, sizes_alone
-from student_train.models.table import PLUS, choose_model, usual_of
+from student_train.models.table import choose_model, usual_of
 from student_train.vocab.start import unit_of
 from student_train.vocab.vocabulary import Subwords, Words
 
@@ -69,7 +69,7 @@ def settle_budget(config: TrainConfig, rows: int, *, say: Callable[[str], None])
 
     Errors: fewer than `FEWEST` steps, unless they are asked for by `steps` or `max_steps`.
     """
-    batch = config.batch_size or USUAL["batch_size"]
+    batch = config.rows_a_step
     if not config.epochs and not config.steps:
         found = choose_budget(rows, batch)
         patience = found.patience if config.patience is None else config.patience

@@ -34,7 +34,7 @@ from student_train.directory.writing import clear, sealing, tidy, writing
 from student_train.feed.encoded import open_encoded
 from student_train.feed.reader import open_examples
 from student_train.feed.stream import Stream
-from student_train.loop.averages import Averages
+from student_train.loop.averages import averages_of
 from student_train.loop.dev import encode_labelled
 from student_train.loop.history import write_curve
 from student_train.loop.optim import Optimizer
@@ -174,7 +174,7 @@ def teacher_run(
         encode_labelled(dev, task, vocabulary),
         out,
         key,
-        Averages(model, config.ema, tables=optimizer.tables) if config.ema else None,
+        averages_of(model, config.ema, optimizer.tables),
     )
 
 

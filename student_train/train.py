@@ -39,7 +39,7 @@ from student_train.feed.encoded import open_encoded
 from student_train.feed.overlap import note_overlap
 from student_train.feed.reader import Reader, open_caches
 from student_train.feed.stream import Stream
-from student_train.loop.averages import Averages
+from student_train.loop.averages import averages_of
 from student_train.loop.checkpoint import save_weights
 from student_train.loop.dev import Labelled, encode_labelled
 from student_train.loop.history import write_curve
@@ -52,7 +52,7 @@ from student_train.models.packed import pack, tables_of
 from student_train.models.precision import choose_device
 from student_train.models.room import refuse_too_large
 from student_train.models.shape import Shape
-from student_train.models.sizes import own_sizes, shape_of, spell_size, with_width
+from student_train.models.sizes import own_sizes, shape_of, spell_size
 from student_train.models.table import Sources, build_model, start_model
 from student_train.resolve import choose_rows, refuse_other_tokens, resolve, settle_budget
 from student_train.vocab.start import RANDOM_WIDTH, build_vocabulary, refuse_damaged_files, starting_table
@@ -140,19 +140,17 @@ def train_one(
 ) -> None:
     """Train the student of one seed, or go on where it was broken off, and seal it."""
     reader, started = material.reader, time.monotonic()
-    width = config.dimensions or RANDOM_WIDTH
-    counts = {"classes": reader.task.width, "texts": 2 if reader.task.pair else 1}
-    shape = shape_of(config, vocabulary=vocabulary.size, dimensions=width, **counts)
+    counts = {"vocabulary": vocabulary.size, "classes": reader.task.width, "texts": 2 if reader.task.pair else 1}
+    likely = shape_of(config, dimensions=config.dimensions or RANDOM_WIDTH, **counts)
     smaller = " ".join(f"--set {spell_size(name)}=…" for name in own_sizes(config.model))
-    refuse_too_large(lambda: build_model(shape), choose_device(config.device), hint=f"smaller ones: {smaller}")
+    refuse_too_large(lambda: build_model(likely), choose_device(config.device), hint=f"smaller ones: {smaller}")
     table = starting_table(config, vocabulary, reader.files, seed=config.seeds[0])
-    shape = with_width(shape, table.shape[1])
-    assert config.batch_size, "the config is not resolved"
+    shape = shape_of(config, dimensions=table.shape[1], **counts)
     encoded = open_encoded(material.encoded, reader, vocabulary, say=progress.note)
     run = student_run(
         config,
         start_model(shape, Sources(table), seed=config.seeds[0]),
-        Stream(reader, vocabulary, config.batch_size, config.block_groups, config.seeds[0], encoded),
+        Stream(reader, vocabulary, config.rows_a_step, config.block_groups, config.seeds[0], encoded),
         dev,
         out,
         class_weights=material.class_weights,
@@ -191,8 +189,7 @@ def student_run(
         embedding_lr=config.embedding_lr,
         also=objective.to(device).trained(),
     )
-    average = Averages(model, config.ema, tables=optimizer.tables) if config.ema else None
-    return Run(model, optimizer, objective, stream, dev, out, key, average)
+    return Run(model, optimizer, objective, stream, dev, out, key, averages_of(model, config.ema, optimizer.tables))
 
 
 def _seal(

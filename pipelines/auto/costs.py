@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pipelines.auto.choice import rows_after
 from pipelines.auto.facts import Facts
-from student_train.config import USUAL, TeachConfig, TrainConfig
+from student_train.config import PLUS, USUAL, TeachConfig, TrainConfig
 
 TRAINING_COST = 3.0  # a step of training, in forward passes over the same rows
 # Sub-words a second that a student of usual sizes is trained on, two cores of the machine of `REFERENCE`: a BiLSTM of
@@ -39,7 +39,7 @@ class Pace:
 
     def student(self, config: TrainConfig, facts: Facts) -> float:
         """Rows a second of a student's training; of a sum of students, one after the other."""
-        parts = [TRAINED.get(part, SLOWEST) * lighter(part, config, facts) for part in config.model.split("+")]
+        parts = [TRAINED.get(part, SLOWEST) * lighter(part, config, facts) for part in config.model.split(PLUS)]
         return self.machine / sum(1 / part for part in parts) / facts.tokens
 
 
@@ -96,6 +96,5 @@ def minutes(facts: Facts, pace: Pace, teach: TeachConfig | None, n_iter: int) ->
 
 def student_minutes(facts: Facts, pace: Pace, config: TrainConfig) -> float:
     """About how many minutes the students of all seeds take."""
-    batch = config.batch_size or USUAL["batch_size"]
-    rows = max((config.steps or 0) * batch, (config.epochs or 0) * facts.transfer) * len(config.seeds)
+    rows = max((config.steps or 0) * config.rows_a_step, (config.epochs or 0) * facts.transfer) * len(config.seeds)
     return rows / pace.student(config, facts) / 60 + STARTING

@@ -109,7 +109,7 @@ def read_chosen(run: Path) -> Chosen | None:
 def made(run: Path, before: Chosen, aim: str) -> dict[str, Choice]:
     """The choices that an output of the run, finished or not, was made by; for another aim, other students."""
     choices = before.filled.choices
-    outputs = {"teach": "teacher", "augment": "examples", "cache": "cache", "trial": f"{TRIED}.json"}
+    outputs = {"teach": "teacher", "augment": "examples", "cache": "cache", "trial": TRIED}
 
     def is_bound(key: str) -> bool:
         table, _, rest = key.partition(".")

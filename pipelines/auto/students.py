@@ -8,7 +8,7 @@ from typing import Any
 from pipelines.auto.choice import Choice, best_by, longest
 from pipelines.auto.facts import Facts
 from student_train.budget import FEWEST, Budget, choose_budget
-from student_train.config import USUAL, TrainConfig
+from student_train.config import PLUS, TrainConfig
 
 # Measured on 77 intents, news and SST-2 (docs/LOG.md): 1,900 steps of 128 rows over 82,000 rows gave a BiLSTM 4 points
 # more than 960 steps of 256, at twice the rate and a third of the dropout; soft targets at T = 2 another point.
@@ -31,7 +31,7 @@ class Student:
     @property
     def name(self) -> str:
         """Its arm, which differs where the table does; `+` is no letter of a directory's name here."""
-        return "-".join(part for part in (*self.model.split("+"), self.word) if part)
+        return "-".join(part for part in (*self.model.split(PLUS), self.word) if part)
 
 
 NARROW = {"hidden": 64, "dimensions": 128}
@@ -74,7 +74,7 @@ def short_list(aim: str, fitting: tuple[str, ...], *, pair: bool = False) -> tup
     """The students to try. fitting: keys of `MODELS` that read as many texts as the task's rows have; of a sum all
     parts must be among them."""
     texts = 2 if pair else 1
-    found = (student for student in SHORT_LISTS[aim] if set(student.model.split("+")) <= set(fitting))
+    found = (student for student in SHORT_LISTS[aim] if set(student.model.split(PLUS)) <= set(fitting))
     return tuple(student for student in found if texts in student.texts)[:MOST]
 
 
@@ -137,9 +137,7 @@ def usual_steps(facts: Facts, known: TrainConfig) -> int:
 
 
 def _budget(facts: Facts, known: TrainConfig) -> Budget:
-    return choose_budget(
-        facts.labelled if on_labels(known) else facts.transfer, known.batch_size or USUAL["batch_size"]
-    )
+    return choose_budget(facts.labelled if on_labels(known) else facts.transfer, known.rows_a_step)
 
 
 def dropout(facts: Facts, known: TrainConfig) -> Choice:

@@ -88,3 +88,8 @@ class Averages:
         weight = table.detach()[rows]
         mean[rows] = weight + (mean[rows] - weight) * share
         kept[rows] = self.log
+
+
+def averages_of(model: nn.Module, decay: float | None, tables: list[Tensor]) -> Averages | None:
+    """The averages that a config asks for, by its `ema`; None for none."""
+    return Averages(model, decay, tables=tables) if decay else None

@@ -10,10 +10,10 @@ from typing import Any
 
 from data.config import build
 from data.errors import PotstillError
-from student_train.config import SUBWORDS, WORDS, Sizes, TrainConfig
+from student_train.config import PLUS, SUBWORDS, WORDS, Sizes, TrainConfig
 from student_train.models.networks.total import SumShape
 from student_train.models.shape import Shape
-from student_train.models.table import MODELS, PLUS, row_of, usual_of
+from student_train.models.table import MODELS, row_of, usual_of
 
 WHERE = "[train.shape]"
 GIVEN = tuple(field.name for field in fields(Shape))  # what every network has: never asked for by its size
@@ -35,14 +35,6 @@ def _shape(config: TrainConfig, given: dict[str, Any]) -> Shape:
     shared = {name: getattr(config, name) for name in own_sizes(config.model) if name in _fields(TrainConfig)}
     usual = {name: usual_of(config.model, name) for name, value in shared.items() if value is None}
     return build(row.Shape, given | shared | usual | own, where=WHERE)
-
-
-def with_width(shape: Shape, dimensions: int) -> Shape:
-    """The same sizes over word vectors of another width."""
-    parts = (
-        {"parts": tuple(with_width(part, dimensions) for part in shape.parts)} if isinstance(shape, SumShape) else {}
-    )
-    return replace(shape, dimensions=dimensions, **parts)  # type: ignore[arg-type]
 
 
 def sizes_alone(config: TrainConfig) -> Sizes | None:

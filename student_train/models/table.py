@@ -1,7 +1,8 @@
 """The table of models: how each is built, what it reads, where its first weights come from."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from data.errors import PotstillError
 from data.tasks.task import Task
-from student_train.config import JOINT, SUBWORDS, USUAL, WORDS
+from student_train.config import JOINT, PLUS, SUBWORDS, USUAL, WORDS
 from student_train.models.encoder import open_to_teach
 from student_train.models.hugging_face import EncoderShape
 from student_train.models.networks.bi_attention import BiAttention, BiAttentionShape
@@ -63,17 +64,15 @@ def as_built(network: nn.Module, sources: Sources) -> None:
     """Keep the weights that the network was built with: those of a checkpoint, or random ones."""
 
 
-def from_parts(network: nn.Module, sources: Sources) -> None:
-    """Start each part of a sum as it is started alone."""
-    for part, start in zip(network.parts, network.starts, strict=True):  # type: ignore[arg-type,union-attr]
-        start(part, sources)
+def from_parts(rows: Sequence[Model], network: nn.Module, sources: Sources) -> None:
+    """Start each part of a sum as it is started alone. rows: of the parts."""
+    for row, part in zip(rows, network.parts, strict=True):  # type: ignore[arg-type]
+        row.start(part, sources)
 
 
 def build_sum(shape: SumShape) -> Sum:
     """Build the parts one after the other, in the order of the name."""
-    made = Sum([build_model(part) for part in shape.parts], one_table=shape.one_table)
-    made.starts = [row_of(part.model).start for part in shape.parts]
-    return made
+    return Sum([build_model(part) for part in shape.parts], one_table=shape.one_table)
 
 
 OWN_IDS = (WORDS, SUBWORDS)
@@ -88,7 +87,6 @@ MODELS: dict[str, Model] = {
     "wide": Model(Wide, WideShape, (1,), OWN_IDS, as_built, {"lr": 1e-2}),
     "hugging_face": Model(open_to_teach, EncoderShape, (1, 2), (JOINT,), as_built),
 }
-PLUS = "+"  # between the students of a sum
 
 
 def choose_model(name: str, task: Task, unit: str = SUBWORDS) -> str:
@@ -121,7 +119,7 @@ def row_of(name: str) -> Model:
         raise PotstillError(f"{name} adds a student to itself", hint="name each student once")
     rows = [MODELS[part] for part in parts]
     texts = tuple(count for count in (1, 2) if all(count in row.texts for row in rows))
-    return Model(build_sum, SumShape, texts, OWN_IDS, from_parts)
+    return Model(build_sum, SumShape, texts, OWN_IDS, partial(from_parts, rows))
 
 
 def usual_of(name: str, field: str) -> Any:

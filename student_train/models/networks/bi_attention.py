@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from student_train.batch import Inputs
 from student_train.models.networks.bilstm import flip_index
 from student_train.models.networks.embedding import WordEmbedding
+from student_train.models.networks.network import Network
 from student_train.models.networks.pooling import real_places
 from student_train.models.shape import Shape
-from student_train.outputs import Outputs
 
 NOTHING = -1e9  # what the scores of padding are set to before a softmax
 
@@ -46,13 +46,15 @@ class States(nn.Module):
         return torch.cat([self.forwards(words)[0], back], dim=-1)
 
 
-class BiAttention(nn.Module):
+class BiAttention(Network):
     """words -> BiLSTM -> what the other text says of each word -> BiLSTM -> maximum, mean, minimum and attentive mean
     of both texts -> ReLU layer -> logits.
 
     Parameters without embeddings, width E, hidden H, dense F, C classes, n texts: 8·H·(E + H + 2) + 8·H·(7·H + 2) +
     (2·H + 1) + (8·n·H + 1)·F + (F + 1)·C.
     """
+
+    drop_vectors = True
 
     def __init__(self, shape: BiAttentionShape) -> None:
         super().__init__()
@@ -61,17 +63,16 @@ class BiAttention(nn.Module):
         self.encoder = States(self.embedding.width, hidden)
         self.integration = States(6 * hidden, hidden)
         self.weight = nn.Linear(2 * hidden, 1)
-        self.dense = nn.Linear(8 * hidden * shape.texts, shape.dense)
-        self.head = nn.Linear(shape.dense, shape.classes)
-        self.dropout = nn.Dropout(shape.dropout)
+        self.finish(8 * hidden * shape.texts, shape.dense, shape.classes, shape.dropout)
 
-    def forward(self, inputs: Inputs) -> Outputs:
+    def vectors(self, inputs: Inputs) -> Tensor:
+        """The vectors of both texts side by side [B, 8·n·H], each written with the other text in view."""
         texts = [
             (self.encoder(self.dropout(self.embedding(ids)), lengths), lengths)
             for ids, lengths in zip(inputs.ids, inputs.lengths, strict=True)
         ]
         pooled = [self._integrated(*own, *other) for own, other in zip(texts, texts[::-1], strict=True)]
-        return Outputs(self.head(self.dropout(torch.relu(self.dense(self.dropout(torch.cat(pooled, dim=-1)))))))
+        return torch.cat(pooled, dim=-1)
 
     def _integrated(self, own: Tensor, lengths: Tensor, other: Tensor, other_lengths: Tensor) -> Tensor:
         """States of a text [B, T, 2H] and of the other [B, U, 2H] -> the vector of the text [B, 8H]."""

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from student_train.batch import Inputs
 from student_train.models.networks.embedding import WordEmbedding
-from student_train.models.networks.pooling import compared, compared_width
+from student_train.models.networks.network import Network
+from student_train.models.networks.pooling import compared_width
 from student_train.models.shape import Shape
-from student_train.outputs import Outputs
 
 
 @dataclass(frozen=True)
@@ -54,65 +53,40 @@ def flip_index(lengths: Tensor, longest: int) -> Tensor:
     return torch.where(mirrored >= 0, mirrored, places)
 
 
-class BiLSTM(nn.Module):
+class BiLSTM(Network):
     """words -> BiLSTM -> [h_forward; h_backward] -> ReLU layer -> logits.
 
     Parameters without embeddings, hidden 150, dense 200, 2 classes: 603,002 with 300-d input, 963,002 with the
     paper's 600-d multichannel input.
     """
 
-    def __init__(self, shape: BiLSTMShape) -> None:
+    cell: type[nn.LSTM] | type[nn.GRU] = nn.LSTM
+
+    def __init__(self, shape: BiLSTMShape, texts: int | None = None) -> None:
+        """texts: of a row, where the shape does not say it"""
         super().__init__()
-        self.embedding, self.encoder, self.dense, self.head = _layers(shape, states=1)
-        self.dropout = nn.Dropout(shape.dropout)
+        self.embedding = WordEmbedding(shape.vocabulary, shape.dimensions, multichannel=shape.multichannel)
+        self.encoder = LastStates(self.embedding.width, shape.hidden, self.cell)
+        width = compared_width(2 * shape.hidden, texts or shape.texts)
+        self.finish(width, shape.dense, shape.classes, shape.dropout)
 
-    def forward(self, inputs: Inputs) -> Outputs:
-        state = self.encoder(self.dropout(self.embedding(inputs.ids[0])), inputs.lengths[0])  # [B, 2H]
-        return Outputs(self.head(self.dropout(torch.relu(self.dense(state)))))
+    def encode(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        states: Tensor = self.encoder(self.dropout(self.embedding(ids)), lengths)  # [B, 2H]
+        return states
 
 
-class SiameseBiLSTM(nn.Module):
+class SiameseBiLSTM(BiLSTM):
     """Both texts through one BiLSTM; [h1, h2, h1*h2, |h1-h2|] -> ReLU layer -> logits (Tang et al. 2019, fig. 2)."""
 
     def __init__(self, shape: BiLSTMShape) -> None:
-        super().__init__()
-        self.embedding, self.encoder, self.dense, self.head = _layers(shape, states=4)
-        self.dropout = nn.Dropout(shape.dropout)
-
-    def forward(self, inputs: Inputs) -> Outputs:
-        states = [self._encode(ids, lengths) for ids, lengths in zip(inputs.ids, inputs.lengths, strict=True)]
-        both = compared(states)  # [B, 8H]
-        return Outputs(self.head(self.dropout(torch.relu(self.dense(both)))))
-
-    def _encode(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        return self.encoder(self.dropout(self.embedding(ids)), lengths)
+        super().__init__(shape, texts=2)
 
 
-class BiGRU(nn.Module):
+class BiGRU(BiLSTM):
     """As the BiLSTM, or for two texts the siamese one, with gated recurrent units (Cho et al. 2014).
 
     Parameters without embeddings, hidden H, width E, dense F, C classes: 6·H·(E + H + 2) + (2H + 1)·F + (F + 1)·C; for
     pairs (8H + 1)·F + ….
     """
 
-    def __init__(self, shape: BiLSTMShape) -> None:
-        super().__init__()
-        self.embedding = WordEmbedding(shape.vocabulary, shape.dimensions, multichannel=shape.multichannel)
-        self.encoder = LastStates(self.embedding.width, shape.hidden, nn.GRU)
-        self.dense = nn.Linear(compared_width(2 * shape.hidden, shape.texts), shape.dense)
-        self.head = nn.Linear(shape.dense, shape.classes)
-        self.dropout = nn.Dropout(shape.dropout)
-
-    def forward(self, inputs: Inputs) -> Outputs:
-        states = [
-            self.encoder(self.dropout(self.embedding(ids)), lengths)
-            for ids, lengths in zip(inputs.ids, inputs.lengths, strict=True)
-        ]
-        return Outputs(self.head(self.dropout(torch.relu(self.dense(compared(states))))))
-
-
-def _layers(shape: BiLSTMShape, *, states: int) -> tuple[WordEmbedding, LastStates, nn.Linear, nn.Linear]:
-    """Embedding, encoder, ReLU layer over so many pairs of last states, and head; drawn in this order."""
-    embedding = WordEmbedding(shape.vocabulary, shape.dimensions, multichannel=shape.multichannel)
-    encoder = LastStates(embedding.width, shape.hidden)
-    return embedding, encoder, nn.Linear(2 * shape.hidden * states, shape.dense), nn.Linear(shape.dense, shape.classes)
+    cell = nn.GRU

@@ -7,11 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from data.errors import PotstillError
-from student_train.batch import Inputs
 from student_train.models.networks.embedding import WordEmbedding
-from student_train.models.networks.pooling import compared, compared_width, mean_and_max, real_places
+from student_train.models.networks.network import Network
+from student_train.models.networks.pooling import compared_width, mean_and_max, real_places
 from student_train.models.shape import Shape
-from student_train.outputs import Outputs
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class Dense(nn.Module):
 LAYERS: dict[str, Callable[[int, int, int], nn.Module]] = {"gated": Gated, "separable": Separable, "dense": Dense}
 
 
-class Conv(nn.Module):
+class Conv(Network):
     """word vectors -> narrowed -> convolutions -> mean and maximum -> ReLU layer -> logits; two texts are compared.
 
     Parameters without the table, D-d vectors, C channels, kernels k, dense H, K classes: (D + 1)·C + Σ (k·C + 1)·2C
@@ -88,16 +87,10 @@ class Conv(nn.Module):
         widths = [size * (1 + (number if shape.layer == "dense" else 0)) for number in range(len(shape.kernels) + 1)]
         layers = zip(widths[:-1], shape.kernels, strict=True)
         self.layers = nn.ModuleList(LAYERS[shape.layer](width, size, kernel) for width, kernel in layers)
-        self.dense = nn.Linear(compared_width(2 * widths[-1], shape.texts), shape.dense)
-        self.head = nn.Linear(shape.dense, shape.classes)
-        self.dropout = nn.Dropout(shape.dropout)
+        self.finish(compared_width(2 * widths[-1], shape.texts), shape.dense, shape.classes, shape.dropout)
 
-    def forward(self, inputs: Inputs) -> Outputs:
-        vectors = [self._encode(ids, lengths) for ids, lengths in zip(inputs.ids, inputs.lengths, strict=True)]
-        return Outputs(self.head(self.dropout(torch.relu(self.dense(compared(vectors))))))
-
-    def _encode(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """ids [B, T] -> [B, 2·width]; what stands in the padding is set to 0 before each layer, as at a text's edge."""
+    def encode(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """What stands in the padding is set to 0 before each layer, as at a text's edge."""
         real = real_places(lengths, ids.shape[1])[:, None]  # [B, 1, T]
         states = self.dropout(self.narrow(self.embedding(ids))).transpose(1, 2) * real  # [B, C, T]
         for layer in self.layers:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from student_train.batch import Inputs
-from student_train.models.networks.pooling import compared, compared_width, real_places
+from student_train.models.networks.network import Network
+from student_train.models.networks.pooling import compared_width, real_places
 from student_train.models.shape import Shape
 from student_train.outputs import Outputs
 
@@ -82,19 +83,19 @@ class Wide(nn.Module):
         return Outputs(self.ngrams(inputs.ids[0], inputs.lengths[0]) + self.bias)
 
 
-class Bag(nn.Module):
+class Bag(Network):
     """n-grams -> vectors of 64 numbers -> ReLU layer -> logits; two texts are compared before the layer.
 
     Parameters without the table, width W, dense H, C classes: (W + 1)·H + (H + 1)·C; for pairs (4W + 1)·H + ….
     """
 
+    drop_vectors = True
+
     def __init__(self, shape: BagShape) -> None:
         super().__init__()
         self.ngrams = NGrams(shape.buckets, shape.width, shape.ngrams, deviation=0.1)
-        self.dense = nn.Linear(compared_width(shape.width, shape.texts), shape.dense)
-        self.head = nn.Linear(shape.dense, shape.classes)
-        self.dropout = nn.Dropout(shape.dropout)
+        self.finish(compared_width(shape.width, shape.texts), shape.dense, shape.classes, shape.dropout)
 
-    def forward(self, inputs: Inputs) -> Outputs:
-        bags = [self.ngrams(ids, lengths) for ids, lengths in zip(inputs.ids, inputs.lengths, strict=True)]
-        return Outputs(self.head(self.dropout(torch.relu(self.dense(self.dropout(compared(bags)))))))
+    def encode(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        bag: Tensor = self.ngrams(ids, lengths)
+        return bag

@@ -1,8 +1,7 @@
 """Students whose logits are added and trained together: what a table and n-grams know, no deep student need forget."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from torch import nn
 
@@ -26,7 +25,6 @@ class Sum(nn.Module):
     def __init__(self, parts: Sequence[nn.Module], *, one_table: bool) -> None:
         super().__init__()
         self.parts = nn.ModuleList(parts)
-        self.starts: list[Callable[[nn.Module, Any], None]] = []  # how each part gets its first weights
         if one_table:
             share_tables(parts)
 

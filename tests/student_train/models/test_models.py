@@ -135,7 +135,7 @@ def siamese(model: SiameseBiLSTM, first: list[int], second: list[int]) -> Tensor
 
 def test_a_pair_is_compared_by_both_states_their_product_and_distance() -> None:
     model = tiny("siamese_bilstm")
-    h1, h2 = (model._encode(*texts(row))[0] for row in ([3, 4], [5, 6, 7]))
+    h1, h2 = (model.encode(*texts(row))[0] for row in ([3, 4], [5, 6, 7]))
     wanted = torch.cat([h1, h2, h1 * h2, (h1 - h2).abs()])
     torch.testing.assert_close(siamese(model, [3, 4], [5, 6, 7]), wanted)
 
