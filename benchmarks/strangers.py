@@ -13,8 +13,7 @@ from typing import Any
 
 from benchmarks.quality.strange_sets import SETS, Files
 from benchmarks.race.arm import ROOT
-from benchmarks.race.results import add_aim
-from benchmarks.watch import machine
+from benchmarks.race.results import about, add_aim, aims_of
 from data import store
 from pipelines.scores import rivals
 
@@ -91,15 +90,7 @@ def error_of(row: dict[str, Any]) -> float:
 
 def result_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """All sets that were measured, and the aims over them."""
-    result: dict[str, Any] = {
-        "name": "strangers",
-        "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
-        "command": " ".join(["python -m benchmarks.strangers", *sys.argv[1:]]),
-        "commit": machine.commit(),
-        "machine": machine.describe_machine(),
-        "rows": rows,
-        "aims": {},
-    }
+    result = about("strangers") | {"rows": rows, "aims": {}}
     for row in rows:
         for key, rival in (("tfidf_teacher", "TF-IDF on the teacher's labels"), ("labels", "labels alone")):
             if row[key] is not None:
@@ -132,10 +123,7 @@ def show(result: dict[str, Any]) -> str:
         cells += [f"{percent(row['test'])} ± {percent(row['test_std'])}", row["student"], percent(row["teacher"])]
         cells += ["–" if share is None else f"{100 * share:.0f}", f"{row['seconds'] / 60:.1f}"]
         lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", "| aim | wanted | measured | |", "|---|---|---|---|"]
-    for name, aim in result["aims"].items():
-        lines.append(f"| {name} | {aim['aim']} | {aim['value']:.4g} | {'yes' if aim['reached'] else 'no'} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *aims_of(result)])
 
 
 def percent(share: float | None) -> str:

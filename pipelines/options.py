@@ -25,6 +25,7 @@ LONGEST_HELP = 120  # characters: a table row of docs/CLI.md, two lines of --hel
 SILENT = (None, "", ())  # defaults that say nothing in --help
 SHOWN: dict[Any, str] = {(str,): "A,B,…", (int,): "N,…", (float,): "N,…"}  # what stands for a list in --help
 
+Train = Annotated[str, typer.Argument(metavar="TRAIN", help="Labelled file, or hf:NAME.")]
 Out = Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Directory to write.")]
 Exclude = Annotated[
     list[str] | None,

@@ -1,12 +1,10 @@
 """Results of benchmarks of accuracy as JSON and as Markdown: rows with means and deviations, and aims."""
 
-import sys
-import time
 from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.quality.arm import Row
-from benchmarks.watch import machine
+from benchmarks.race.results import about, aims_of
 from data.manifest import Manifest
 
 COLUMNS = {
@@ -24,12 +22,7 @@ COLUMNS = {
 
 def result_of(name: str, rows: Sequence[Row], *, seconds: float, cache: Manifest) -> dict[str, Any]:
     """Begin a result: what was measured, where, when, and of which cache."""
-    return {
-        "name": name,
-        "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
-        "command": " ".join(["python -m", f"benchmarks.{name}", *(arg.rpartition("/")[2] for arg in sys.argv[1:])]),
-        "commit": machine.commit(),
-        "machine": machine.describe_machine(),
+    return about(name) | {
         "seconds": round(seconds, 1),
         "cache": {"root": cache.root, "rows": cache.rows},
         "rows": [row.values for row in rows],
@@ -39,11 +32,11 @@ def result_of(name: str, rows: Sequence[Row], *, seconds: float, cache: Manifest
 
 def show(result: dict[str, Any]) -> str:
     """Rows and aims as Markdown, under a line that says where they were measured."""
-    about = result["machine"]
+    place = result["machine"]
     rows = sorted(result["rows"], key=lambda row: row["test"])
     used = [name for name in COLUMNS if any(name in row for row in rows)]
     lines = [
-        f"**{result['name']}** — {about['processor']}, {about['cores']} cores, {result['date']} UTC, "
+        f"**{result['name']}** — {place['processor']}, {place['cores']} cores, {result['date']} UTC, "
         f"{result['commit']}; a cache of {result['cache']['rows']:,} rows",
         "",
         f"| model | seeds | {' | '.join(COLUMNS[name] for name in used)} |",
@@ -52,9 +45,7 @@ def show(result: dict[str, Any]) -> str:
     for row in rows:
         lines.append(f"| {row['arm']} | {row['seeds']} | {' | '.join(_cell(row, name) for name in used)} |")
     if result["aims"]:
-        lines += ["", "| aim | wanted | measured | |", "|---|---|---|---|"]
-    for name, aim in result["aims"].items():
-        lines.append(f"| {name} | {aim['aim']} | {aim['value']:.4g} | {'yes' if aim['reached'] else 'no'} |")
+        lines += ["", *aims_of(result)]
     return "\n".join(lines)
 
 

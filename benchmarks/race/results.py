@@ -22,13 +22,8 @@ from data.errors import PotstillError
 
 def result_of(name: str, options: Options, *, settings: dict[str, Any] | None = None) -> dict[str, Any]:
     """Begin a result: where, when and with what it is measured."""
-    return {
-        "name": name,
-        "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
-        "command": " ".join(["python -m", f"benchmarks.{name}", *(arg.rpartition("/")[2] for arg in sys.argv[1:])]),
-        "commit": machine.commit(),
+    return about(name) | {
         "quick": options.quick,
-        "machine": machine.describe_machine(),
         "versions": machine.versions(),
         "threads": options.threads,
         "load": {"before": machine.load()},
@@ -39,6 +34,17 @@ def result_of(name: str, options: Options, *, settings: dict[str, Any] | None = 
         "cpu_ratios": {},
         "aims": {},
         "rounds": [],
+    }
+
+
+def about(name: str) -> dict[str, Any]:
+    """Which command a result is of, when and where it was measured."""
+    return {
+        "name": name,
+        "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
+        "command": " ".join(["python -m", f"benchmarks.{name}", *(arg.rpartition("/")[2] for arg in sys.argv[1:])]),
+        "commit": machine.commit(),
+        "machine": machine.describe_machine(),
     }
 
 
@@ -107,11 +113,20 @@ def table_of(result: dict[str, Any]) -> str:
         lines.append(f"| {name} | {median} | {faster} | {worked} | {cold} | {arm['about']} |")
     lines += [f"| {name} | left out | | | | {why} |" for name, why in result["skipped"].items()]
     if result["aims"]:
-        lines += [*([""] if lines[-1] else []), "| aim | wanted | measured | |", "|---|---|---|---|"]
-        for name, aim in result["aims"].items():
-            lines.append(f"| {name} | {aim['aim']} | {aim['value']:.4g} | {'yes' if aim['reached'] else 'no'} |")
+        lines += [*([""] if lines[-1] else []), *aims_of(result)]
     lines += ["", *(f"- {line}" for line in result.get("remarks", []))] if result.get("remarks") else []
     return "\n".join(lines)
+
+
+def aims_of(result: dict[str, Any]) -> list[str]:
+    """The aims as lines of a Markdown table; none where there are no aims."""
+    if not result["aims"]:
+        return []
+    rows = [
+        f"| {name} | {aim['aim']} | {aim['value']:.4g} | {'yes' if aim['reached'] else 'no'} |"
+        for name, aim in result["aims"].items()
+    ]
+    return ["| aim | wanted | measured | |", "|---|---|---|---|", *rows]
 
 
 def draw(result: dict[str, Any], path: Path) -> None:

@@ -6,12 +6,12 @@ import typer
 
 from augment.config import AugmentConfig
 from pipelines.inputs.values import Given
-from pipelines.options import Columns, Common, Defaults, Exclude, Fields, Out, Sharing
+from pipelines.options import Columns, Common, Defaults, Exclude, Fields, Out, Sharing, Train
 from pipelines.screen.console import Console
 
 
 def augment(
-    train: Annotated[str, typer.Argument(metavar="TRAIN", help="Labelled file, or hf:NAME.")],
+    train: Train,
     out: Out,
     options: Annotated[Given, Fields(AugmentConfig, "n_iter p_mask p_pos p_ng seed symmetric language tagger workers")],
     columns: Columns,

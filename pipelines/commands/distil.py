@@ -6,14 +6,14 @@ from typing import Annotated, Any
 import typer
 
 from data.config import apply_settings
-from pipelines.options import Columns, Common, Force, Settings
+from pipelines.options import Columns, Common, Force, Settings, Train
 from pipelines.screen.console import Console
 
 BENCH_TEXTS = 64  # enough for a median that stands, and seconds even of a slow teacher
 
 
 def distil(
-    train: Annotated[str, typer.Argument(metavar="TRAIN", help="Labelled file, or hf:NAME.")],
+    train: Train,
     dev: Annotated[str, typer.Option("--dev", metavar="FILE", help="Labelled file that everything is chosen on.")],
     model: Annotated[
         str,

@@ -7,13 +7,13 @@ import typer
 
 from augment.config import AugmentConfig
 from pipelines.inputs.values import Given
-from pipelines.options import Columns, Common, Defaults, Exclude, Fields, Out, help_of, spelled
+from pipelines.options import Columns, Common, Defaults, Exclude, Fields, Out, Train, help_of, spelled
 from pipelines.screen.console import Console
 from student_train.config import TeachConfig
 
 
 def teach(
-    train: Annotated[str, typer.Argument(metavar="TRAIN", help="Labelled file, or hf:NAME.")],
+    train: Train,
     dev: Annotated[str, typer.Option("--dev", metavar="FILE", help="Labelled file to choose the best epoch on.")],
     model: Annotated[
         str,

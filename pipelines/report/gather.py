@@ -124,7 +124,8 @@ def gather(run: Path) -> Run:
     problems: list[str] = []
     places = find_sealed(run, problems)
     teacher_path = _teacher_of(run, places)
-    arms = _arms(run, places, problems)
+    recipe = _recipe(run, problems)
+    arms = _arms(run, places, list(recipe.get("arms", {})), problems)
     task = next((manifest.task for manifest in places.manifests.values()), None)
     found = Run(
         path=run,
@@ -137,7 +138,7 @@ def gather(run: Path) -> Run:
         phases=_tolerant(lambda: ledger.read(run), {}, problems),
         results=_results(run, task, arms, problems) if task else {},
         problems=tuple(dict.fromkeys(problems)),
-        aim=str(_recipe(run, []).get("run", {}).get("aim", "accuracy")),
+        aim=str(recipe.get("run", {}).get("aim", "accuracy")),
     )
     if not places.manifests:
         more = f" ({'; '.join(problems)})" if problems else ""
@@ -218,18 +219,14 @@ def _current(found: measured.Scores | measured.Speed, arms: tuple[Arm, ...], pro
     return False
 
 
-def _arms(run: Path, places: Sealed, problems: list[str]) -> tuple[Arm, ...]:
+def _arms(run: Path, places: Sealed, order: list[str], problems: list[str]) -> tuple[Arm, ...]:
     """Students in the order of the recipe, then by name; what a run moved aside is no part of it."""
     begun = [path for path in sorted(run.glob("student*")) if path.is_dir() and ASIDE not in path.name]
     unfinished = [path for path in begun if path not in places.manifests and not (path / MANIFEST).exists()]
     problems += [f"{path.name} is unfinished" for path in unfinished]
     found = {measured.model_name(path.name): path for path in sorted([*places.of("student", "students"), *unfinished])}
-    ordered = [name for name in _named(run, problems) if name in found]
+    ordered = [name for name in order if name in found]
     return tuple(_arm(name, found[name], places, problems) for name in dict.fromkeys([*ordered, *found]))
-
-
-def _named(run: Path, problems: list[str]) -> list[str]:
-    return list(_recipe(run, problems).get("arms", {}))
 
 
 def _recipe(run: Path, problems: list[str]) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from data.tasks import KINDS
+
 DRAWS = 1_000
 CHUNK = 1 << 24  # numbers of a block of draws held at once
 INTERVAL = (2.5, 97.5)  # percentiles
@@ -95,11 +97,8 @@ METRICS: dict[str, Callable[[np.ndarray, Mapping[str, np.ndarray]], Measure]] = 
     "macro_f1": macro_f1s,
     "spearman": correlations,
 }
-# One line per kind of task: its main metric, for many draws at once.
-SCORES: dict[str, Callable[[np.ndarray, Mapping[str, np.ndarray]], Measure]] = {
-    "classify": accuracies,
-    "regress": correlations,
-}
+# Kind of task -> its main metric, for many draws at once.
+SCORES = {name: METRICS[kind.main_metric] for name, kind in KINDS.items()}
 
 
 def drawn_scores(metric: str, labels: np.ndarray, answers: Answers) -> dict[str, np.ndarray]:

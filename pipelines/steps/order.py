@@ -9,7 +9,7 @@ from augment import config as of_augment
 from data import config as configs
 from data import store
 from data.errors import NO_INPUT, PotstillError
-from data.layout import BENCHED, CHECKED, EVALUATED, RIVALS, TRIED
+from data.layout import BENCHED, CHECKED, EVALUATED, RIVALS, TRIAL, TRIED
 from data.progress import Progress
 from data.readers.source import Source
 from pipelines import phases
@@ -129,9 +129,9 @@ def _waiting(recipe: Recipe) -> dict[str, TrainConfig]:
 
 
 def _trial(recipe: Recipe) -> Step:
-    config, out = recipe.trial or trial_config(_waiting(recipe), TRAINED), recipe.out / f"{TRIED}.json"
+    config, out = recipe.trial or trial_config(_waiting(recipe), TRAINED), recipe.out / TRIED
     spelled, read, arguments = _learning(recipe, config)
-    arguments |= {"work": tried.trial, "scratch": recipe.out / TRIED, "out": out}
+    arguments |= {"work": tried.trial, "scratch": recipe.out / TRIAL, "out": out}
     return Step("trial", out, spelled, read, keep, arguments, of_train.HOW_ONLY, of_train.LEFT_OPEN)
 
 
@@ -140,7 +140,7 @@ def _train(recipe: Recipe, arm: str) -> Step:
     work: Callable[..., Any] = phases.train
     spelled, read, arguments = _learning(recipe, config)
     if arm in _waiting(recipe):
-        verdict, work = recipe.out / f"{TRIED}.json", tried.train_as_tried
+        verdict, work = recipe.out / TRIED, tried.train_as_tried
         read |= {"trial": str(verdict)}
         arguments |= {"verdict": verdict}
     arguments |= {"out": out}

@@ -12,17 +12,12 @@ from data.demo.files import demo_files
 from data.progress import Silent
 from pipelines import cli, phases, run
 from pipelines.steps import tried
-from tests.pipelines.test_run import ALL, Rooms, here
+from tests.pipelines.test_run import ALL, Rooms, here, stand_ins
 
 
 @pytest.fixture
 def rooms(monkeypatch: pytest.MonkeyPatch) -> Rooms:
-    made = Rooms()
-    for name in ("teach", "augment", "cache", "train", "evaluate", "rivals", "bench"):
-        monkeypatch.setattr(phases, name, getattr(made, name))
-    for name in ("check", "trial"):
-        monkeypatch.setattr(tried, name, getattr(made, name))
-    monkeypatch.setattr("pipelines.report.write.write_report", lambda run: run / "report.html")
+    made = stand_ins(monkeypatch)
     monkeypatch.setattr(run.execute, "__kwdefaults__", run.execute.__kwdefaults__ | {"runner": here})
     return made
 

@@ -95,6 +95,11 @@ class Rooms:
 
 @pytest.fixture
 def rooms(monkeypatch: pytest.MonkeyPatch) -> Rooms:
+    return stand_ins(monkeypatch)
+
+
+def stand_ins(monkeypatch: pytest.MonkeyPatch) -> Rooms:
+    """Put stand-ins in the place of the phases, and of the report."""
     made = Rooms()
     for name in ("teach", "augment", "cache", "train", "evaluate", "rivals", "bench"):
         monkeypatch.setattr(phases, name, getattr(made, name))

@@ -27,7 +27,7 @@ def section(run: Run) -> Section | None:
         f"{_dropped(report)}"
     )
     blocks: list[Block] = [Paragraph(about)]
-    if (run.path / f"{TRIED}.json").is_file():
+    if (run.path / TRIED).is_file():
         blocks.append(Paragraph(f"Tried before the students were trained: {_tried(run)}."))
     lengths = [row for row in as_rows(report["by_length"]) if row["originals"]]
     if lengths:
@@ -44,7 +44,7 @@ def section(run: Run) -> Section | None:
 
 def _tried(run: Run) -> str:
     try:
-        return read_verdict(run.path / f"{TRIED}.json").sentence
+        return read_verdict(run.path / TRIED).sentence
     except (PotstillError, TypeError, KeyError):
         return "the record of it cannot be read"
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from data.layout import CHOSEN
 from pipelines.auto.facts import sentence
 from pipelines.auto.kept import read_chosen, shown
 from pipelines.report.gather import Run
@@ -13,7 +14,7 @@ def section(run: Run) -> Section | None:
     chosen = read_chosen(run.path)
     if chosen is None:
         return None
-    about = f"From {sentence(chosen.facts)}. The recipe with these numbers is recipe-chosen.toml."
+    about = f"From {sentence(chosen.facts)}. The recipe with these numbers is {CHOSEN}."
     return Section(
         "What was chosen",
         (Paragraph(about), Table("Choices", shown(chosen.filled)), _estimate(run, chosen.filled.minutes)),
