@@ -27,7 +27,7 @@ from data.layout import ENCODED, LAST_STEP, SEED
 from data.manifest import Manifest, read_manifest, write_manifest
 from data.progress import Progress
 from data.readers.examples import read
-from data.readers.identity import hash_file
+from data.readers.identity import fingerprint
 from data.readers.said import KEY, Heard
 from data.readers.source import Source
 from data.running.output import refuse_foreign
@@ -48,6 +48,7 @@ from student_train.loop.run import Trained, train_from
 from student_train.loop.steps import Run
 from student_train.losses.objective import Objective
 from student_train.losses.table import read_losses
+from student_train.models.encoder import word_vectors
 from student_train.models.packed import pack, tables_of
 from student_train.models.precision import choose_device
 from student_train.models.room import refuse_too_large
@@ -144,7 +145,7 @@ def train_one(
     likely = shape_of(config, dimensions=config.dimensions or RANDOM_WIDTH, **counts)
     smaller = " ".join(f"--set {spell_size(name)}=…" for name in own_sizes(config.model))
     refuse_too_large(lambda: build_model(likely), choose_device(config.device), hint=f"smaller ones: {smaller}")
-    table = starting_table(config, vocabulary, reader.files, seed=config.seeds[0])
+    table = starting_table(config, vocabulary, reader.files, seed=config.seeds[0], open_encoder=word_vectors)
     shape = shape_of(config, dimensions=table.shape[1], **counts)
     encoded = open_encoded(material.encoded, reader, vocabulary, say=progress.note)
     run = student_run(
@@ -216,7 +217,7 @@ def origins_of(config: TrainConfig, caches: list[Manifest], dev: list[Example]) 
     origins = {f"cache_{number}" if number > 1 else "cache": cache.root for number, cache in enumerate(caches, 1)}
     origins["dev"] = store.digest_of([[example.id, example.label] for example in dev])
     if config.vectors:
-        origins["vectors_file"] = hash_file(Path(config.vectors))
+        origins["vectors_file"] = fingerprint(config.vectors)
     return origins
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipelines.auto.choice import Choice, best_by, longest
 from pipelines.auto.facts import Facts
+from pipelines.inputs.places import BASE
 from student_train.budget import FEWEST, Budget, choose_budget
 from student_train.config import PLUS, TrainConfig
 
@@ -93,7 +94,7 @@ def arms(students: tuple[Student, ...], *, labelled: bool, augmented: bool) -> d
     to find out what they are worth
     """
     first = students[0]
-    alone = {"model": first.model, "losses": {"ce": 1.0}, "rows": ORIGINAL, **first.table}
+    alone = {"model": first.model, "losses": {"ce": 1.0}, "rows": ORIGINAL, "vectors": BASE, **first.table}
     rows = AUTO if augmented else ORIGINAL
     return ({f"{LABELS}-{first.name}": alone} if labelled else {}) | {
         student.name: {"model": student.model, "rows": rows, **student.table} for student in students

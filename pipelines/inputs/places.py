@@ -1,5 +1,6 @@
 """File names given by the user → places, examples and sealed directories for the phases."""
 
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -7,8 +8,9 @@ from pathlib import Path
 from data import manifest
 from data.errors import NO_INPUT, PotstillError
 from data.example import Example
-from data.layout import CONFIG, MANIFEST
+from data.layout import CONFIG, MANIFEST, SETTINGS
 from data.readers.examples import read
+from data.readers.identity import is_scratch, of_model
 from data.readers.said import FileReport
 from data.readers.source import Source
 from data.tasks.task import Task
@@ -16,6 +18,7 @@ from pipelines.inputs.addresses import said_of
 
 DEMO = "demo:"  # demo:train, demo:dev, demo:test and demo:unlabelled are the embedded reviews
 DEMO_TEACHER = "demo"
+BASE = "base"  # as the vectors of a student in a recipe: those of the encoder that the teacher was fine-tuned from
 REMOTE = ("hf:", "disk:")
 
 
@@ -44,6 +47,21 @@ def locate_teacher(name: str) -> str:
     from data.demo.files import demo_teacher
 
     return str(demo_teacher())
+
+
+def locate_base(teacher: str) -> str | None:
+    """The encoder that a finished teacher was fine-tuned from, by its `potstill.toml`; None where that is not known,
+    or where it is not the same any more.
+    """
+    settings = Path(teacher) / SETTINGS
+    if not settings.is_file():
+        return None
+    try:
+        place = locate_teacher(str(tomllib.loads(settings.read_text("utf-8"))["teach"]["model"]))
+        same = manifest.read_manifest(Path(teacher), "teacher").made_from["model"] == of_model(place)
+    except (PotstillError, KeyError, TypeError, ValueError):
+        return None
+    return place if same and not is_scratch(place) else None
 
 
 def texts_of(

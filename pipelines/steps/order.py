@@ -11,11 +11,12 @@ from data import store
 from data.errors import NO_INPUT, PotstillError
 from data.layout import BENCHED, CHECKED, EVALUATED, RIVALS, TRIAL, TRIED
 from data.progress import Progress
+from data.readers.identity import is_scratch
 from data.readers.source import Source
 from pipelines import phases
 from pipelines.auto.costs import TRAINED
 from pipelines.auto.students import AUTO
-from pipelines.inputs.places import REMOTE, locate_teacher
+from pipelines.inputs.places import BASE, REMOTE, locate_base, locate_teacher
 from pipelines.recipes.recipe import TEACHER_DIR, Recipe
 from pipelines.scores.trial import trial_config
 from pipelines.steps import tried
@@ -151,12 +152,24 @@ def _learning(recipe: Recipe, config: TrainConfig) -> tuple[dict[str, Any], dict
     """What training a student reads: its config as it is recorded, its inputs, and the arguments for the phase."""
     from student_train.losses.table import spell_losses
 
+    config = _from_base(recipe, config)
     spelled = configs.as_dict(config) | {"losses": spell_losses(config.losses)}
     caches = {f"cache {name}".strip(): recipe.cache_dir(name) for name in ("", *recipe.others)}
     dev = recipe.source(recipe.files.dev)
     inputs: dict[str, Source | str] = {role: str(place) for role, place in caches.items()}
     inputs |= {"vectors": config.vectors} if config.vectors else {}
     return spelled, inputs | _there({"dev": dev}), {"config": config, "caches": list(caches.values()), "dev": dev}
+
+
+def _from_base(recipe: Recipe, config: TrainConfig) -> TrainConfig:
+    """Write where the word vectors of the encoder before fine-tuning are, for `vectors = "base"`; random where that is
+    not known."""
+    if config.vectors != BASE:
+        return config
+    place = locate_teacher(recipe.teacher) if recipe.teach else locate_base(recipe.teacher_dir)
+    if place is None or is_scratch(place):
+        return replace(config, vectors="", vocabulary="subwords")
+    return replace(config, vectors=place)
 
 
 def _evaluate(recipe: Recipe) -> Step:

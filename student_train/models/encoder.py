@@ -128,6 +128,12 @@ def new_encoder(size: str, task: Task, tokenizer: Tokenizer, *, longest: int) ->
     return build(), fast
 
 
+def word_vectors(name: str) -> tuple[dict[str, int], torch.Tensor]:
+    """An encoder's sub-words, spelling -> row, and its table of word vectors [V, D] float32."""
+    model, tokenizer = load_encoder(name, Task("regress"), fresh=True)
+    return tokenizer.get_vocab(), model.get_input_embeddings().weight.detach()
+
+
 def be_quiet() -> None:
     """Keep transformers' own bars and load reports out of our output."""
     from transformers.utils import logging

@@ -1,6 +1,6 @@
 """What a student starts from: its vocabulary and its table of word vectors."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from torch import Tensor
@@ -10,10 +10,19 @@ from data.errors import BAD_DATA, PotstillError
 from data.layout import FILES
 from data.manifest import Manifest, check_seal
 from student_train.config import VOCABULARIES, TrainConfig
-from student_train.vocab.vectors import project, random_table, standardise, teacher_table, vector_table
+from student_train.vocab.vectors import (
+    encoder_table,
+    project,
+    random_table,
+    standardise,
+    teacher_table,
+    vector_table,
+)
 from student_train.vocab.vocabulary import Subwords, Words, build_subwords, build_words
 
 RANDOM_WIDTH = 300  # the width of the paper's word vectors
+VECTOR_FILES = (".txt", ".vec", ".bin")  # word2vec and GloVe
+OpenEncoder = Callable[[str], tuple[dict[str, int], Tensor]]  # name -> sub-words, spelling -> row; vectors [N, D]
 
 
 def unit_of(vocabulary: str) -> str:
@@ -36,12 +45,16 @@ def build_vocabulary(config: TrainConfig, files: Path, texts: Iterable[list[str]
     return build_subwords(files, counted, min_count=config.min_count, longest=config.max_words)
 
 
-def starting_table(config: TrainConfig, vocabulary: Words | Subwords, files: Path, *, seed: int) -> Tensor:
-    """The first embedding table [V, D] float32: from vectors, from the teacher, or random; narrowed by PCA."""
-    if config.vectors and not isinstance(vocabulary, Words):
-        raise PotstillError("vectors are for words", hint="add --set train.vocabulary=words")
-    if config.vectors and isinstance(vocabulary, Words):
-        table = vector_table(Path(config.vectors), vocabulary, seed=seed)
+def starting_table(
+    config: TrainConfig, vocabulary: Words | Subwords, files: Path, *, seed: int, open_encoder: OpenEncoder
+) -> Tensor:
+    """The first embedding table [V, D] float32: from vectors, from an encoder, or random; narrowed by PCA.
+
+    files: of the cache, its `files/`; open_encoder: reads the encoder that `config.vectors` names
+    Errors: a file of word vectors for sub-words, or an encoder for words.
+    """
+    if config.vectors:
+        table = _named_vectors(config.vectors, vocabulary, seed, open_encoder)
     elif config.vocabulary == "teacher" and isinstance(vocabulary, Subwords):
         table = teacher_table(files, vocabulary)
     else:
@@ -49,6 +62,17 @@ def starting_table(config: TrainConfig, vocabulary: Words | Subwords, files: Pat
     if config.dimensions and config.dimensions < table.shape[1]:
         table = project(table, config.dimensions)
     return standardise(table)
+
+
+def _named_vectors(place: str, vocabulary: Words | Subwords, seed: int, open_encoder: OpenEncoder) -> Tensor:
+    of_words = Path(place).is_file() or place.endswith(VECTOR_FILES)
+    if isinstance(vocabulary, Words):
+        if not of_words and Path(place).is_dir():
+            raise PotstillError(f"{place} has vectors of sub-words", hint="leave out train.vocabulary=words")
+        return vector_table(Path(place), vocabulary, seed=seed)
+    if of_words:
+        raise PotstillError(f"the vectors of {place} are for words", hint="add --set train.vocabulary=words")
+    return encoder_table(*open_encoder(place), vocabulary, name=place)
 
 
 def refuse_damaged_files(config: TrainConfig, cache: Path, manifest: Manifest) -> None:

@@ -1,7 +1,7 @@
 """Where a student's word vectors start: word2vec/GloVe files, the teacher's own table, or chance; PCA narrows them."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,27 @@ def teacher_table(files: Path, vocabulary: Subwords) -> Tensor:
     kept = load(path.read_bytes())["weight"].float()[list(vocabulary.kept)]
     mean = kept.mean(dim=0, keepdim=True)
     return torch.cat([mean, mean, kept])
+
+
+def encoder_table(numbers: Mapping[str, int], vectors: Tensor, vocabulary: Subwords, *, name: str) -> Tensor:
+    """Rows of another encoder's word table for the kept sub-words, found by their spelling: [V, D] float32.
+
+    numbers: the encoder's sub-words, spelling -> row of `vectors` [N, D]. Rows of pad, unknown and those that it does
+    not have are the mean.
+    Errors: it has less than half of the sub-words (BAD_DATA).
+    """
+    spelled = [vocabulary.tokenizer.id_to_token(number) or "" for number in vocabulary.kept]
+    found = {row: numbers[token] for row, token in enumerate(spelled, 2) if token in numbers}
+    if len(found) < vocabulary.size // 2:
+        raise PotstillError(
+            f"{name} has {len(found):,} of the teacher's {vocabulary.size - 2:,} sub-words: it is another kind",
+            hint="name the encoder that the teacher was fine-tuned from, or leave out train.vectors",
+            code=BAD_DATA,
+        )
+    kept = vectors[list(found.values())].float()
+    table = kept.mean(dim=0).repeat(vocabulary.size, 1)
+    table[list(found)] = kept
+    return table
 
 
 def vector_table(path: Path, vocabulary: Words, *, seed: int) -> Tensor:

@@ -27,7 +27,7 @@ from pipelines.run import execute, plan_of, show_plan
 from pipelines.screen.console import Console
 from pipelines.steps import tried
 from pipelines.steps.apart import Measured
-from pipelines.steps.order import needed_signals
+from pipelines.steps.order import needed_signals, steps_of
 
 TASK = Task("classify", ("bad", "good"))
 
@@ -232,6 +232,17 @@ def test_of_several_teachers_each_has_a_cache_and_a_student_is_stale_when_one_of
     (files / "large" / "weights").write_text("2")
     found = words(loaded(files, **several))
     assert (found["cache"], found["cache large"], found["train labels"]) == ("done", "stale", "waits")
+
+
+def test_a_student_on_labels_alone_may_start_from_the_encoder_before_it_was_fine_tuned(files: Path) -> None:
+    def vectors(**changes: Any) -> tuple[str | None, str, str]:
+        made = loaded(files, arms={"labels": {"vectors": "base"}}, **changes)
+        [step] = (step for step in steps_of(made) if step.name == "train labels")
+        config = step.arguments["config"]
+        return step.places.get("vectors"), config.vectors, config.vocabulary
+
+    assert vectors(teach={"model": "base-encoder"}) == ("base-encoder", "base-encoder", "teacher")
+    assert vectors(teach={"model": "scratch"}) == (None, "", "subwords")  # it has no vectors before it has learnt
 
 
 def test_how_many_workers_or_threads_does_not_matter(rooms: Rooms, files: Path) -> None:

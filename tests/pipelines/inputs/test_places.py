@@ -4,8 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from data import store
 from data.errors import PotstillError
-from pipelines.inputs.places import locate, locate_teacher, sealed, texts_of
+from data.manifest import Manifest, write_manifest
+from data.readers.identity import of_model
+from data.tasks.task import Task
+from pipelines.inputs.places import locate, locate_base, locate_teacher, sealed, texts_of
 from pipelines.inputs.reading import Reading
 
 
@@ -25,6 +29,21 @@ def test_a_model_in_a_folder_named_demo_is_taken_before_the_offline_teacher(
     (Path("demo") / "config.json").touch()
     assert locate_teacher("demo") == "demo"
     assert locate_teacher("answerdotai/ModernBERT-base") == "answerdotai/ModernBERT-base"
+
+
+def test_the_encoder_that_a_teacher_was_fine_tuned_from_is_found_while_it_is_the_same(tmp_path: Path) -> None:
+    base, teacher = tmp_path / "base", tmp_path / "teacher"
+    for folder in (base, teacher):
+        folder.mkdir()
+    (base / "config.json").write_text("{}")
+    store.write_text(teacher / "potstill.toml", f'[teach]\nmodel = "{base}"\n')
+    assert locate_base(str(teacher)) is None  # no manifest says what it was made from
+    task = Task("classify", ("bad", "good"))
+    write_manifest(teacher, Manifest("teacher", task, (), {"model": of_model(base)}))
+    assert locate_base(str(teacher)) == str(base)
+    (base / "config.json").write_text('{"other": 1}')
+    assert locate_base(str(teacher)) is None
+    assert locate_base("any/hub-model") is None
 
 
 def test_an_unfinished_directory_is_not_opened(tmp_path: Path) -> None:

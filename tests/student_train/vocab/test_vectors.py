@@ -1,21 +1,32 @@
 """Where word vectors start: files in their formats, the teacher's table, chance; and how PCA narrows them."""
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save
+from safetensors.torch import load, save
 from sklearn.decomposition import PCA
 from tokenizers import Tokenizer
 
 from data.errors import BAD_DATA, NO_INPUT, PotstillError
 from data.progress import Silent
+from data.tasks.task import Task
 from student_train.config import TrainConfig
 from student_train.feed.reader import Reader, open_caches
+from student_train.models.encoder import word_vectors
 from student_train.vocab.start import build_vocabulary, starting_table
-from student_train.vocab.vectors import DEVIATION, project, random_table, standardise, teacher_table, vector_table
+from student_train.vocab.vectors import (
+    DEVIATION,
+    encoder_table,
+    project,
+    random_table,
+    standardise,
+    teacher_table,
+    vector_table,
+)
 from student_train.vocab.vocabulary import Subwords, Words
 
 WORDS = Words(("good", "bad", "zebra"), longest=9)
@@ -112,6 +123,41 @@ def test_the_teacher_s_rows_are_taken_for_the_kept_sub_words(tmp_path: Path, tok
         teacher_table(tmp_path / "other", Subwords(tokenizer, (3,), "[MASK]", 9))
 
 
+def test_another_encoder_s_rows_are_found_by_their_spelling(tokenizer: Tokenizer) -> None:
+    tokens = [tokenizer.id_to_token(number) for number in (3, 7, 8)]
+    vectors = torch.tensor([[1.0, 2.0], [3.0, 4.0], [9.0, 9.0]])
+    numbers = {tokens[1]: 0, tokens[0]: 1, "elsewhere": 2}
+    table = encoder_table(numbers, vectors, Subwords(tokenizer, (3, 7, 8), "[MASK]", 9), name="base")
+    mean = [2.0, 3.0]
+    assert table.tolist() == [mean, mean, [3.0, 4.0], [1.0, 2.0], mean]  # pad, unknown; the third has none of its own
+
+
+def test_an_encoder_of_other_sub_words_is_refused(tokenizer: Tokenizer) -> None:
+    with pytest.raises(
+        PotstillError, match=r"xlm has 0 of the teacher's 3 sub-words(?s:.)*leave out train.vectors"
+    ) as caught:
+        encoder_table({"▁the": 0}, torch.ones(1, 2), Subwords(tokenizer, (3, 7, 8), "[MASK]", 9), name="xlm")
+    assert caught.value.code == BAD_DATA
+
+
+def test_a_student_may_start_from_the_word_vectors_of_any_encoder_of_these_sub_words(
+    sentiment: tuple[list[Path], object], save_bert: Callable[..., Path], tmp_path: Path
+) -> None:
+    base = save_bert(tmp_path / "base", Task("classify", ("0", "1")), layers=1)
+    weights = load((base / "model.safetensors").read_bytes())["bert.embeddings.word_embeddings.weight"]
+    reader, _ = open_caches(sentiment[0])
+    config = TrainConfig(vectors=str(base))
+    vocabulary = vocabulary_of(config, reader)
+    found = starting_table(config, vocabulary, reader.files, seed=0, open_encoder=word_vectors)
+    assert isinstance(vocabulary, Subwords)
+    spelled = [row for row in vocabulary.kept if vocabulary.tokenizer.id_to_token(row)]  # one number has no sub-word
+    assert len(spelled) == vocabulary.size - 3
+    [none] = set(vocabulary.kept) - set(spelled)
+    expected = weights[list(vocabulary.kept)]
+    expected[vocabulary.kept.index(none)] = weights[spelled].mean(0)
+    torch.testing.assert_close(found[2:], standardise(torch.cat([weights[:2], expected]))[2:])
+
+
 def test_pca_equals_scikit_learn_s_up_to_the_sign() -> None:
     table = torch.randn(60, 8, generator=torch.Generator().manual_seed(0)) * torch.arange(1.0, 9.0)
     ours = project(table, 3)
@@ -164,7 +210,10 @@ def test_a_config_says_where_the_table_starts(sentiment: tuple[list[Path], objec
     reader, _ = open_caches(sentiment[0])
     config = TrainConfig(**settings)
     vocabulary = vocabulary_of(config, reader)
-    assert starting_table(config, vocabulary, reader.files, seed=0).shape == (vocabulary.size, width)
+    assert starting_table(config, vocabulary, reader.files, seed=0, open_encoder=word_vectors).shape == (
+        vocabulary.size,
+        width,
+    )
 
 
 def test_the_vocabulary_is_that_of_the_chosen_rows(sentiment: tuple[list[Path], object]) -> None:
@@ -181,6 +230,9 @@ def test_vocabularies_and_vectors_that_do_not_fit_are_refused(sentiment: tuple[l
     reader, _ = open_caches(sentiment[0])
     with pytest.raises(PotstillError, match=r"no vocabulary 'chars'(?s:.)*teacher, subwords, words"):
         vocabulary_of(TrainConfig(vocabulary="chars"), reader)
+    config = TrainConfig(vocabulary="words", vectors=str(sentiment[0][0]))
+    with pytest.raises(PotstillError, match=r"has vectors of sub-words(?s:.)*leave out train.vocabulary=words"):
+        starting_table(config, vocabulary_of(config, reader), reader.files, seed=0, open_encoder=word_vectors)
     config = TrainConfig(vocabulary="teacher", vectors="v.txt")
-    with pytest.raises(PotstillError, match=r"vectors are for words(?s:.)*vocabulary=words"):
-        starting_table(config, vocabulary_of(config, reader), reader.files, seed=0)
+    with pytest.raises(PotstillError, match=r"the vectors of v.txt are for words(?s:.)*vocabulary=words"):
+        starting_table(config, vocabulary_of(config, reader), reader.files, seed=0, open_encoder=word_vectors)
