@@ -29,6 +29,7 @@ def main() -> None:
     made.add_argument("--model", default="demo", help="the encoder that is fine-tuned")
     made.add_argument("--budget", default="0", help="minutes that distil may take for each")
     made.add_argument("--seeds", default="0,1,2", help="students of each arm")
+    made.add_argument("--settings", action="append", default=[], help="KEY=VALUE for --set of distil; repeatable")
     made.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder of the data sets")
     made.add_argument("--work", type=Path, default=ROOT / "runs" / "strangers", help="where the runs are kept")
     made.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results", help=f"where {OUT} goes")
@@ -62,6 +63,7 @@ def command_of(files: Files, out: Path, values: argparse.Namespace) -> list[str]
         values.budget,
         "--set",
         f"train.seeds=[{values.seeds}]",
+        *(word for setting in values.settings for word in ("--set", setting)),
     ]
     return [sys.executable, "-m", "pipelines.cli", *asked]
 
