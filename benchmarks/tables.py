@@ -1,7 +1,11 @@
 """Write the newest results into docs/BENCHMARKS.md, between its two marks: `python -m benchmarks.tables`."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from benchmarks import pairs, strangers
+from benchmarks.quality import tables as quality
 from benchmarks.race.arm import ROOT
 from benchmarks.race.results import table_of
 from benchmarks.whole import phases_table
@@ -9,19 +13,24 @@ from data import store
 
 RESULTS, PAGE = ROOT / "benchmarks" / "results", ROOT / "docs" / "BENCHMARKS.md"
 ORDER = ("teacher", "train", "infer", "stream", "augment", "whole", "gpu")
+ACCURACY: dict[str, Callable[[dict[str, Any]], str]] = {
+    "students": quality.show,
+    "strangers": strangers.show,
+    "pairs": pairs.show,
+}
 BEGIN, END = "<!-- tables: written by python -m benchmarks.tables -->", "<!-- end of tables -->"
 
 
 def main() -> None:
     before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
-    found = [section(RESULTS / f"{name}.json") for name in ORDER if (RESULTS / f"{name}.json").exists()]
+    found = [section(RESULTS / f"{name}.json") for name in (*ORDER, *ACCURACY) if (RESULTS / f"{name}.json").exists()]
     store.write_text(PAGE, before + BEGIN + "\n\n" + "\n\n".join(found) + "\n\n" + END + after)
 
 
 def section(path: Path) -> str:
     result = store.read_json(path)
-    text = f"### {path.stem}\n\n`{result['command']}`\n\n{table_of(result)}"
+    text = f"### {path.stem}\n\n`{result['command']}`\n\n{ACCURACY.get(path.stem, table_of)(result)}"
     if result.get("phases"):
         text += "\n" + phases_table(result)
     if path.with_suffix(".svg").exists():

@@ -43,13 +43,14 @@ def show(result: dict[str, Any]) -> str:
         "|" + "---|" * (len(used) + 2),
     ]
     for row in rows:
-        lines.append(f"| {row['arm']} | {row['seeds']} | {' | '.join(_cell(row, name) for name in used)} |")
+        lines.append(f"| {row['arm']} | {row['seeds']} | {' | '.join(cell(row, name) for name in used)} |")
     if result["aims"]:
         lines += ["", *aims_of(result)]
     return "\n".join(lines)
 
 
-def _cell(row: dict[str, Any], name: str) -> str:
+def cell(row: dict[str, Any], name: str) -> str:
+    """A value of a row as a person reads it; accuracies in percent with their deviation."""
     value = row.get(name)
     if value is None:
         return ""
