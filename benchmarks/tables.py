@@ -22,10 +22,15 @@ BEGIN, END = "<!-- tables: written by python -m benchmarks.tables -->", "<!-- en
 
 
 def main() -> None:
+    store.write_text(PAGE, page())
+
+
+def page() -> str:
+    """The page with the newest results between its marks."""
     before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
     found = [section(RESULTS / f"{name}.json") for name in (*ORDER, *ACCURACY) if (RESULTS / f"{name}.json").exists()]
-    store.write_text(PAGE, before + BEGIN + "\n\n" + "\n\n".join(found) + "\n\n" + END + after)
+    return before + BEGIN + "\n\n" + "\n\n".join(found) + "\n\n" + END + after
 
 
 def section(path: Path) -> str:

@@ -1,1 +1,1 @@
-"""What a machine is and does meanwhile: processor, memory, GPU."""
+"""What is watched while something runs: the machine, its memory and GPU, and the functions that are called."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import benchmarks.students as students
-from benchmarks import pairs
+from benchmarks import pairs, tables
 from benchmarks.quality.arm import Row
 from benchmarks.quality.tables import show
 from data.errors import PotstillError
@@ -65,3 +65,7 @@ def test_reading_both_texts_together_is_held_against_reading_each_by_itself(
     assert "| mnli | bi_attention | 2 | 70.0 |" in pairs.show(result)
     with pytest.raises(PotstillError, match="mnli=c is not NAME=CACHE,DEV,TEST"):
         pairs.given("mnli=c")
+
+
+def test_the_page_of_benchmarks_shows_the_results_that_are_kept() -> None:
+    assert tables.PAGE.read_text("utf-8") == tables.page()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.walk import ROOT, Walk, per_hundred_lines, table
+from benchmarks.watch.walk import ROOT, Walk, per_hundred_lines, table
 
 CODE = {
     "data/ground.py": "def add(a, b):\n    return sum(map(twice, (a, b)))\n\n\ndef twice(n):\n    return 2 * n\n",
@@ -48,7 +48,7 @@ def test_the_kept_numbers_stand_beside_each_other() -> None:
 
 @pytest.mark.slow
 def test_the_script_walks_through_this_checkout(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "benchmarks.walk", "--label", "here", "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "benchmarks.watch.walk", "--label", "here", "--out", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True)
     walks = json.loads((tmp_path / "walk.json").read_text("utf-8"))["here"]["walks"]
     assert all(counts["functions"] > counts["modules"] > 10 for counts in walks.values())

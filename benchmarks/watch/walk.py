@@ -1,6 +1,6 @@
 """How far a reader walks: what `potstill cache` and `potstill train` pass through before they reach their work.
 
-python -m benchmarks.walk --label after [--root CHECKOUT]
+python -m benchmarks.watch.walk --label after [--root CHECKOUT]
 
 Counts functions of this project alone: up to the first forward pass of the teacher, and up to the first step of the
 optimizer. Beside them the functions of each room per 100 lines. The numbers go into results/walk.json under the label;
@@ -25,7 +25,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, NoReturn
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("augment", "data", "pipelines", "student_train", "teacher_cache")
 ROWS = 20
 TEACH = ["-m", "scratch:2x64", "--set", "teach.max_steps=2", "--set", "teach.device=cpu"]
