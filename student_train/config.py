@@ -35,6 +35,7 @@ AT_LEAST_ONE = (
     "steps",
     "batch_size",
     "accumulate",
+    "draws",
     "block_groups",
     "hidden",
     "dense",
@@ -63,6 +64,8 @@ class TrainConfig:
     weights        several caches: the weight of each teacher in their mean; equal where nothing is said
     rows           which rows of the cache: all, original or augmented. In a recipe also auto: whether the augmented
                    ones help is tried on dev first, by a small student
+    draws          sets that the augmented rows are dealt into: each pass takes one of them beside all original rows, so
+                   that with a large `augment.n_iter` every pass has fresh ones
     seeds          one student is trained for each of these seeds
     epochs         passes over the rows. Where neither these nor steps are named: 3, and over a small set as many as
                    2,000 steps take, 100 at most
@@ -114,6 +117,7 @@ class TrainConfig:
     combine: str | None = None
     weights: tuple[float, ...] | None = None
     rows: str = "all"
+    draws: int = 1
     seeds: tuple[int, ...] = (0,)
     epochs: int | None = None
     steps: int | None = None

@@ -64,9 +64,12 @@ def usual_values(config: TrainConfig) -> dict[str, Any]:
     return usual | {"lr": config.lr or rate}
 
 
-def settle_budget(config: TrainConfig, rows: int, *, say: Callable[[str], None]) -> TrainConfig:
+def settle_budget(
+    config: TrainConfig, rows: int, *, say: Callable[[str], None], a_pass: int | None = None
+) -> TrainConfig:
     """Choose how long to train on so many rows, where neither epochs nor steps are named, and say it.
 
+    a_pass: how many of the rows one pass takes, if not all
     Errors: fewer than `FEWEST` steps, unless they are asked for by `steps` or `max_steps`.
     """
     batch = config.rows_a_step
@@ -76,11 +79,11 @@ def settle_budget(config: TrainConfig, rows: int, *, say: Callable[[str], None])
         config = replace(config, epochs=found.epochs, steps=found.steps, patience=patience)
         if not config.max_steps:
             say(found.why)
-    taken = steps_of(config.epochs or 0, rows, batch)
+    taken = steps_of(config.epochs or 0, a_pass or rows, batch)
     if taken < FEWEST and not config.steps and not config.max_steps:
         raise PotstillError(
-            f"{config.epochs} passes over {rows:,} rows are {taken} steps of {config.batch_size}: a student learns "
-            "nothing in so few",
+            f"{config.epochs} passes over {a_pass or rows:,} rows are {taken} steps of {config.batch_size}: "
+            "a student learns nothing in so few",
             hint=f"leave epochs out, or name the steps: --set train.steps=500 (or {taken}, if you mean it)",
         )
     return replace(config, patience=config.patience or 0)

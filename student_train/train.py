@@ -92,7 +92,8 @@ def train(config: TrainConfig, caches: Sequence[Path], dev: Source, out: Path, *
             progress.note(said)
     config = resolve(config, reader)
     reader = choose_rows(config, reader, manifests[0])
-    config = settle_budget(config, reader.count, say=progress.note)
+    a_pass = sum(group.taken(config.draws, 0) for group in reader.groups)
+    config = settle_budget(config, reader.count, say=progress.note, a_pass=a_pass)
     weights, heard = reader.class_weights(config.class_weights), Heard(progress)
     examples = list(read(dev, reader.task, split="dev", tell=heard))
     material = Material(reader, weights, examples, heard, origins_of(config, manifests, examples), out / ENCODED)
@@ -151,7 +152,7 @@ def train_one(
     run = student_run(
         config,
         start_model(shape, Sources(table), seed=config.seeds[0]),
-        Stream(reader, vocabulary, config.rows_a_step, config.block_groups, config.seeds[0], encoded),
+        Stream(reader, vocabulary, config.rows_a_step, config.block_groups, config.seeds[0], encoded, config.draws),
         dev,
         out,
         class_weights=material.class_weights,

@@ -52,6 +52,14 @@ def plan_block(
     return [batches[number] for number in random.permutation(len(batches))]
 
 
+def dealt(drawn: np.ndarray, draws: int, epoch: int) -> np.ndarray:
+    """Which rows of a row group an epoch takes: the originals, and one of `draws` sets of those that were drawn.
+
+    drawn: [N] bool, made by the augmenter; dealt in turn, so that the copies of one text come into different sets
+    """
+    return ~drawn | (drawn.cumsum() % draws == (epoch + 1) % draws)
+
+
 def generator(root: str, seed: int, epoch: int, stream: int) -> np.random.Generator:
     """A random stream of its own for (data, seed, epoch, stream), the same on every machine."""
     return np.random.Generator(

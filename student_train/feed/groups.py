@@ -29,6 +29,7 @@ class Group:
     first, size  its first row in the file, and its rows
     count        how many of them are chosen
     labelled     how many of the chosen have a gold label
+    drawn        how many of the chosen were made by the augmenter
     """
 
     part: int
@@ -37,6 +38,11 @@ class Group:
     size: int
     count: int
     labelled: int = 0
+    drawn: int = 0
+
+    def taken(self, draws: int, epoch: int) -> int:
+        """How many rows an epoch takes where the drawn ones are dealt into so many sets (see `epoch.dealt`)."""
+        return self.count - self.drawn + (self.drawn + draws - 1 - epoch % draws) // draws
 
 
 @dataclass(frozen=True)
@@ -65,9 +71,9 @@ def cut(
         starts = _starts(examples / name, shards)
         cuts = starts if not pieces else list(accumulate(group_rows(shards[0]), initial=0))
         for first, end in pairwise(cuts):
-            count, labelled = _count(examples / name, shards, first, end - first, wanted)
+            count, labelled, drawn = _count(examples / name, shards, first, end - first, wanted)
             place = bisect(starts, first) - 1
-            groups += [Group(number, place, first, end - first, count, labelled)] if count else []
+            groups += [Group(number, place, first, end - first, count, labelled, drawn)] if count else []
     return tuple(groups)
 
 
@@ -98,10 +104,11 @@ def _starts(part: Path, shards: list[Path]) -> list[int]:
     return starts
 
 
-def _count(part: Path, shards: list[Path], first: int, size: int, wanted: tuple[str, str]) -> tuple[int, int]:
-    """Chosen rows among `size`, and the labelled of them, from the small columns that decide it."""
+def _count(part: Path, shards: list[Path], first: int, size: int, wanted: tuple[str, str]) -> tuple[int, int, int]:
+    """Chosen rows among `size`, and the labelled and the augmented of them, from the small columns that decide it."""
     table = read_rows(part, first, size, ["op", "label"])
     keep = chosen(table, wanted)
     for shard in shards:
         keep &= answered(read_rows(shard, first, size, ["status"])["status"])
-    return int(keep.sum()), int((keep & table["label"].is_valid().to_numpy()).sum())
+    labelled, drawn = (keep & table[name].is_valid().to_numpy() for name in ("label", "op"))
+    return int(keep.sum()), int(labelled.sum()), int(drawn.sum())

@@ -33,6 +33,7 @@ class Block:
 
     texts, pairs (None for single texts); both are empty where texts were left out
     label [N] with the kind's `missing` number; logits [N, C] float32 or None
+    drawn [N] bool: made by the augmenter
     signals  further columns of the cache by name, where asked for
     """
 
@@ -40,6 +41,7 @@ class Block:
     pairs: list[str] | None
     label: np.ndarray
     logits: np.ndarray | None
+    drawn: np.ndarray
     signals: dict[str, Column] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -58,6 +60,7 @@ class Block:
             None
             if first.logits is None
             else np.concatenate([block.logits for block in blocks if block.logits is not None]),
+            np.concatenate([block.drawn for block in blocks]),
             {name: joined([block.signals[name] for block in blocks]) for name in first.signals},
         )
 
@@ -164,7 +167,8 @@ class Reader:
         if label is None:
             label = pc.fill_null(table["label"], self.task.rules.missing).to_numpy()
         one, *two = [table[side].to_pylist() if texts else [] for side in sides]
-        return Block(one, two[0] if two else None, label, self._logits(answers), signals)
+        drawn = table["op"].is_valid().to_numpy()
+        return Block(one, two[0] if two else None, label, self._logits(answers), drawn, signals)
 
     def _answers(self, cache: Cache, group: Group, ids: pa.ChunkedArray) -> pa.Table:
         """One teacher's answers to a row group; answers to other texts are refused."""

@@ -16,11 +16,13 @@ import torch
 from student_train.batch import Batch, Encoded, pad_inputs
 from student_train.feed.columns import check_aligned, collate
 from student_train.feed.encoded import EncodedRows
-from student_train.feed.epoch import BlockPlan, plan_block, plan_epoch
+from student_train.feed.epoch import BlockPlan, dealt, plan_block, plan_epoch
 from student_train.feed.memory import Rows
 from student_train.feed.reader import Block
 from student_train.outputs import Outputs
 from student_train.vocab.vocabulary import Vocabulary
+
+Loaded = tuple[Block, list[Encoded], np.ndarray]  # rows, their ids on each side, and which of them the epoch takes
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Stream:
     """Where batches come from and how they are cut; nothing here changes what is in them while it runs.
 
     encoded  where encoded rows are kept; None: every epoch encodes them anew
+    draws    sets that the augmented rows are dealt into; each epoch takes one of them beside the originals
     """
 
     reader: Rows
@@ -36,29 +39,32 @@ class Stream:
     block_groups: int
     seed: int
     encoded: EncodedRows | None = None
+    draws: int = 1
 
     def plan(self, epoch: int) -> list[BlockPlan]:
         """The blocks of one epoch."""
-        counts = [group.count for group in self.reader.groups]
+        counts = [group.taken(self.draws, epoch) for group in self.reader.groups]
         key = (self.reader.root, self.seed, epoch)
         return plan_epoch(counts, key, block_groups=self.block_groups, batch_size=self.batch_size)
 
     def batches(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
         """Yield the epoch's batches from number `start` on, the same ones whatever was yielded before."""
         blocks = [block for block in self.plan(epoch) if block.first + block.batches > start]
-        for block, (rows, sides) in zip(blocks, ahead(self._load(block) for block in blocks), strict=True):
+        loaded = ahead(self._load(block, epoch) for block in blocks)
+        for block, (rows, sides, taken) in zip(blocks, loaded, strict=True):
             lengths = np.sum([side.lengths for side in sides], axis=0)
             key = (self.reader.root, self.seed, epoch)
-            cuts = plan_block(lengths, key, block, batch_size=self.batch_size)
+            cuts = plan_block(lengths[taken], key, block, batch_size=self.batch_size)
             for chosen in cuts[max(0, start - block.first) :]:
-                yield make_batch(rows, sides, chosen)
+                yield make_batch(rows, sides, taken[chosen])
 
-    def _load(self, block: BlockPlan) -> tuple[Block, list[Encoded]]:
+    def _load(self, block: BlockPlan, epoch: int) -> Loaded:
         read = [self._load_group(number) for number in block.groups]
+        taken = np.flatnonzero(np.concatenate([dealt(found.drawn, self.draws, epoch) for found, _ in read]))
         rows = Block.joined([found for found, _ in read])
         sides = [Encoded.joined(pieces) for pieces in zip(*(found for _, found in read), strict=True)]
         check_aligned(rows.signals, sides[0])
-        return rows, sides
+        return rows, sides, taken
 
     def _load_group(self, number: int) -> tuple[Block, list[Encoded]]:
         """A row group without its texts, and their ids."""
@@ -84,7 +90,7 @@ def make_batch(rows: Block, sides: list[Encoded], chosen: np.ndarray) -> Batch:
     )
 
 
-def ahead(items: "Iterator[tuple[Block, list[Encoded]]]") -> "Iterator[tuple[Block, list[Encoded]]]":
+def ahead(items: Iterator[Loaded]) -> Iterator[Loaded]:
     """Run an iterator in a thread, one item ahead. Its exception is raised here; leaving early stops it."""
     slots: queue.Queue = queue.Queue()
     room = threading.Semaphore(1)  # taken before an item is made: a full queue would let a third block lie in memory

@@ -36,6 +36,17 @@ def stream(tmp_path_factory: pytest.TempPathFactory, make_cache: Any, sentiment_
     return Stream(open_caches([cache])[0], words, batch_size=8, block_groups=4, seed=0)
 
 
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory, make_cache: Any, sentiment_rows: Any) -> Stream:
+    """The same, of which every fourth row is an original and the others are drawn from it."""
+    rows = sentiment_rows(157)
+    texts = [replace(example, text=f"{i}", op="mask" if i % 4 else None) for i, example in enumerate(rows.examples)]
+    logits = np.stack([np.arange(157.0), -np.arange(157.0)], axis=1)
+    cache = make_cache(tmp_path_factory.mktemp("m"), replace(rows, examples=texts, logits=logits), group_rows=10)
+    words = build_words([example.text for example in texts], min_count=1, longest=20)
+    return Stream(open_caches([cache])[0], words, batch_size=8, block_groups=4, seed=0)
+
+
 def numbers(batch: Batch) -> list[int]:
     assert batch.teacher is not None
     return [int(value) for value in batch.teacher.logits[:, 0]]
@@ -66,10 +77,37 @@ def test_starting_at_a_batch_gives_the_tail_of_the_epoch(stream: Stream, epoch: 
     assert all(same(one, other) for one, other in zip(full[start:], tail, strict=True))
 
 
+@given(st.integers(1, 5), st.integers(0, 3), st.integers(1, 40))
+@EPOCH
+def test_drawn_rows_are_dealt_into_sets_and_an_epoch_takes_one_of_them(
+    mixed: Stream, draws: int, first: int, size: int
+) -> None:
+    stream = replace(mixed, draws=draws, batch_size=size)
+    epochs = [list(stream.batches(first + turn)) for turn in range(draws)]
+    found = [sorted(row for batch in epoch for row in numbers(batch)) for epoch in epochs]
+    for turn, rows in enumerate(found):
+        assert [row for row in rows if row % 4 == 0] == list(range(0, 157, 4))  # every original, in every epoch
+        assert len(epochs[turn]) == sum(block.batches for block in stream.plan(first + turn))
+        assert len(rows) == pytest.approx(40 + 117 / draws, abs=16)  # a row of the 16 groups more or less
+    assert sorted(row for rows in found for row in rows if row % 4) == [row for row in range(157) if row % 4]
+    start = len(epochs[0]) // 2
+    tail = list(stream.batches(first, start=start))
+    assert all(same(one, other) for one, other in zip(epochs[0][start:], tail, strict=True))
+
+
+def test_one_set_is_all_rows(mixed: Stream) -> None:
+    assert sum(group.taken(1, 0) for group in mixed.reader.groups) == 157
+    assert (
+        sum(group.taken(3, 0) for group in mixed.reader.groups) == 40 + 15 * 3 + 2
+    )  # of 7 or 8 drawn rows a group 3, of the last 5 two
+
+
 def test_blocks_before_the_start_are_not_read(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
     load = Stream._load
-    monkeypatch.setattr(Stream, "_load", lambda self, block: (read.append(block.first), load(self, block))[1])
+    monkeypatch.setattr(
+        Stream, "_load", lambda self, block, epoch: (read.append(block.first), load(self, block, epoch))[1]
+    )
     firsts = [block.first for block in stream.plan(0)]
     list(stream.batches(0, start=firsts[2] + 1))
     assert read == firsts[2:]
@@ -100,7 +138,7 @@ def test_classes_are_whole_numbers_scores_real_ones_and_pairs_two_texts(
 def test_what_goes_wrong_while_reading_is_raised_where_batches_are_used(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(self: Stream, block: object) -> None:
+    def fail(self: Stream, block: object, epoch: int) -> None:
         raise ValueError("the disk is gone")
 
     monkeypatch.setattr(Stream, "_load", fail)

@@ -47,7 +47,7 @@ class Bag(nn.Module):
 def trained(out: Path, config: TrainConfig = CONFIG, *, texts: list[str] = TEXTS) -> Trained:
     vocabulary = build_words(iter(TEXTS), min_count=1, longest=16)
     logits = np.stack([1 - 2 * LABELS, 2 * LABELS - 1], axis=1).astype(np.float32)[: len(texts)]
-    rows = InMemory(TASK, Block(texts, None, LABELS[: len(texts)], logits))
+    rows = InMemory(TASK, Block(texts, None, LABELS[: len(texts)], logits, np.zeros(len(texts), bool)))
     dev = encode_labelled([], TASK, vocabulary)
     dev = dataclasses.replace(dev, sides=vocabulary.encode(TEXTS[:6], None), labels=LABELS[:6])
     torch.manual_seed(0)
@@ -73,6 +73,7 @@ def test_the_same_rows_give_the_same_weights_and_others_do_not(tmp_path: Path) -
 @pytest.mark.parametrize(("label", "share"), [([1, 0, -100, -100], 0.5), ([0.5, float("nan")], 0.5)])
 def test_rows_in_memory_know_how_many_have_a_label(label: list[float], share: float) -> None:
     task = TASK if len(label) == 4 else Task("regress")
-    rows = InMemory(task, Block(["x"] * len(label), None, np.array(label), None))
+    drawn = np.zeros(len(label), bool)
+    rows = InMemory(task, Block(["x"] * len(label), None, np.array(label), None, drawn))
     assert rows.labelled == share
-    assert rows.root != InMemory(task, Block(["y"] * len(label), None, np.array(label), None)).root
+    assert rows.root != InMemory(task, Block(["y"] * len(label), None, np.array(label), None, drawn)).root
