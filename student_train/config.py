@@ -18,6 +18,7 @@ Sizes = dict[str, Any]  # name -> int, float, bool, str or tuple of int; of a su
 
 PLUS = "+"  # between the students of a sum
 BALANCED = "balanced"
+MEANS = "means"  # as `vectors`: means of the teacher's cached states
 LOSS_DEFAULT = {"logit_mse": 1.0}
 # Fields that say where a model is trained, not which one is asked for; vectors count by their content.
 HOW_ONLY = frozenset({"threads", "device", "vectors"})
@@ -98,8 +99,9 @@ class TrainConfig:
                    `train.shape.PART.NAME`
     vocabulary     teacher (its sub-words and embedding table), subwords (its sub-words, random table) or words
     vectors        where the word vectors come from, if not from the teacher: a word2vec/GloVe file for `words` (text or
-                   .bin); for sub-words an encoder, folder or hub name. In a recipe also base: the encoder that the
-                   teacher was fine-tuned from, or random vectors where it is not known
+                   .bin); for sub-words an encoder, folder or hub name, or means: of the teacher's cached states of
+                   each sub-word. In a recipe also base: the encoder that the teacher was fine-tuned from, or random
+                   vectors where it is not known
     dimensions     embedding width: 0 keeps the source's (300 for random words); smaller ones take a PCA
     table_dtype    numbers of the word and n-gram tables on disk: float32, float16, or int8 with a scale for each row
     multichannel   a static and a tuned copy of the embedding side by side

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from data import store
 from data.config import as_dict
@@ -31,7 +31,7 @@ from data.readers.identity import fingerprint
 from data.readers.said import KEY, Heard
 from data.readers.source import Source
 from data.running.output import refuse_foreign
-from student_train.config import TrainConfig, what_only
+from student_train.config import MEANS, TrainConfig, what_only
 from student_train.directory.found import find_finished, refuse_other_number, set_damaged_aside
 from student_train.directory.sealed import fold_many, is_sealed, seal_one
 from student_train.directory.writing import clear, sealing, tidy, tidy_seeds, writing
@@ -39,6 +39,7 @@ from student_train.feed.encoded import open_encoded
 from student_train.feed.overlap import note_overlap
 from student_train.feed.reader import Reader, open_caches
 from student_train.feed.stream import Stream
+from student_train.feed.word_tables import table_of
 from student_train.loop.averages import averages_of
 from student_train.loop.checkpoint import save_weights
 from student_train.loop.dev import Labelled, encode_labelled
@@ -48,7 +49,6 @@ from student_train.loop.run import Trained, train_from
 from student_train.loop.steps import Run
 from student_train.losses.objective import Objective
 from student_train.losses.table import read_losses
-from student_train.models.encoder import word_vectors
 from student_train.models.packed import pack, tables_of
 from student_train.models.precision import choose_device
 from student_train.models.room import refuse_too_large
@@ -56,7 +56,13 @@ from student_train.models.shape import Shape
 from student_train.models.sizes import own_sizes, shape_of, spell_size
 from student_train.models.table import Sources, build_model, start_model
 from student_train.resolve import choose_rows, refuse_other_tokens, resolve, settle_budget
-from student_train.vocab.start import RANDOM_WIDTH, build_vocabulary, refuse_damaged_files, starting_table
+from student_train.vocab.start import (
+    RANDOM_WIDTH,
+    build_vocabulary,
+    names_sub_words,
+    refuse_damaged_files,
+    starting_table,
+)
 from student_train.vocab.vocabulary import Subwords, Words
 
 
@@ -68,6 +74,7 @@ class Material:
     dev, heard     examples by which the best step is chosen, and what was said of their file
     origins        hashes of what a student is made from, by role
     encoded        folder of the rows' ids
+    named          the table of word vectors that the config names for sub-words
     """
 
     reader: Reader
@@ -76,6 +83,7 @@ class Material:
     heard: Heard
     origins: dict[str, str]
     encoded: Path
+    named: Tensor | None = None
 
 
 def train(config: TrainConfig, caches: Sequence[Path], dev: Source, out: Path, *, progress: Progress) -> Manifest:
@@ -125,6 +133,8 @@ def train_all(jobs: Mapping[Path, TrainConfig], material: Material, *, progress:
     if not len(dev.labels):
         raise PotstillError("the dev file has no labelled row", hint="--dev FILE with a label column")
     progress.note(note_overlap(material.dev, reader))
+    if isinstance(vocabulary, Subwords) and names_sub_words(config.vectors, vocabulary):
+        material = replace(material, named=table_of(config.vectors, vocabulary, reader, progress))
     for out, job in jobs.items():
         with nullcontext() if out == material.encoded.parent else writing(out):
             set_damaged_aside(out, "student", progress=progress)
@@ -146,7 +156,7 @@ def train_one(
     likely = shape_of(config, dimensions=config.dimensions or RANDOM_WIDTH, **counts)
     smaller = " ".join(f"--set {spell_size(name)}=…" for name in own_sizes(config.model))
     refuse_too_large(lambda: build_model(likely), choose_device(config.device), hint=f"smaller ones: {smaller}")
-    table = starting_table(config, vocabulary, reader.files, seed=config.seeds[0], open_encoder=word_vectors)
+    table = starting_table(config, vocabulary, reader.files, seed=config.seeds[0], named=material.named)
     shape = shape_of(config, dimensions=table.shape[1], **counts)
     encoded = open_encoded(material.encoded, reader, vocabulary, say=progress.note)
     run = student_run(
@@ -217,7 +227,7 @@ def origins_of(config: TrainConfig, caches: list[Manifest], dev: list[Example]) 
     """Hashes of what a student is made from: its caches (cache, cache_2, …), dev rows and word vectors."""
     origins = {f"cache_{number}" if number > 1 else "cache": cache.root for number, cache in enumerate(caches, 1)}
     origins["dev"] = store.digest_of([[example.id, example.label] for example in dev])
-    if config.vectors:
+    if config.vectors and config.vectors != MEANS:
         origins["vectors_file"] = fingerprint(config.vectors)
     return origins
 

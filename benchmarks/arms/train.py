@@ -40,7 +40,6 @@ def new_student(cache: str) -> tuple[nn.Module, Any, Any]:
     from data.progress import Silent
     from student_train.config import TrainConfig
     from student_train.feed.reader import open_caches
-    from student_train.models.encoder import word_vectors
     from student_train.models.networks.bilstm import BiLSTMShape
     from student_train.models.table import Sources, start_model
     from student_train.vocab.start import build_vocabulary, starting_table
@@ -48,7 +47,7 @@ def new_student(cache: str) -> tuple[nn.Module, Any, Any]:
     config = TrainConfig(model="bilstm", **SHAPE)
     reader, _ = open_caches([Path(cache)])
     vocabulary = build_vocabulary(config, reader.files, reader.chunks_of_texts(Silent()))
-    table = starting_table(config, vocabulary, reader.files, seed=0, open_encoder=word_vectors)
+    table = starting_table(config, vocabulary, reader.files, seed=0)
     shape = BiLSTMShape("bilstm", vocabulary.size, table.shape[1], classes=reader.task.width, **SHAPE)
     return start_model(shape, Sources(table), seed=0), vocabulary, reader
 

@@ -22,7 +22,7 @@ from pipelines.scores.trial import trial_config
 from pipelines.steps import tried
 from pipelines.steps.ledger import Step
 from student_train import config as of_train
-from student_train.config import TrainConfig
+from student_train.config import MEANS, TrainConfig
 from teacher_cache import config as of_cache
 from teacher_cache.config import CacheConfig
 
@@ -104,14 +104,17 @@ def _cache(recipe: Recipe, teacher: str, config: CacheConfig, name: str) -> Step
 
 
 def needed_signals(recipe: Recipe) -> tuple[str, ...]:
-    """Name what the cache must hold: what the recipe asks for, and what the losses of its students need.
+    """Name what the cache must hold: what the recipe asks for, and what its students need: their losses, and
+    their word vectors.
 
     The only setting that flows backwards, from the students to the cache.
     """
     from student_train.losses.table import required_signals
 
     asked = recipe.cache.signals
-    wanted = [signal for config in recipe.arms.values() for signal in required_signals(config.losses)]
+    arms = recipe.arms.values()
+    wanted = [signal for config in arms for signal in required_signals(config.losses)]
+    wanted += ["hidden", "input_ids"] if any(config.vectors == MEANS for config in arms) else []
     held = {name.partition(".")[0] for name in asked}
     return tuple(dict.fromkeys([*asked, *(name for name in wanted if name not in held)]))
 
@@ -157,7 +160,7 @@ def _learning(recipe: Recipe, config: TrainConfig) -> tuple[dict[str, Any], dict
     caches = {f"cache {name}".strip(): recipe.cache_dir(name) for name in ("", *recipe.others)}
     dev = recipe.source(recipe.files.dev)
     inputs: dict[str, Source | str] = {role: str(place) for role, place in caches.items()}
-    inputs |= {"vectors": config.vectors} if config.vectors else {}
+    inputs |= {"vectors": config.vectors} if config.vectors not in ("", MEANS) else {}
     return spelled, inputs | _there({"dev": dev}), {"config": config, "caches": list(caches.values()), "dev": dev}
 
 

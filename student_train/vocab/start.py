@@ -1,6 +1,6 @@
 """What a student starts from: its vocabulary and its table of word vectors."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from torch import Tensor
@@ -9,9 +9,8 @@ from data import store
 from data.errors import BAD_DATA, PotstillError
 from data.layout import FILES
 from data.manifest import Manifest, check_seal
-from student_train.config import VOCABULARIES, TrainConfig
+from student_train.config import MEANS, VOCABULARIES, TrainConfig
 from student_train.vocab.vectors import (
-    encoder_table,
     project,
     random_table,
     standardise,
@@ -22,7 +21,6 @@ from student_train.vocab.vocabulary import Subwords, Words, build_subwords, buil
 
 RANDOM_WIDTH = 300  # the width of the paper's word vectors
 VECTOR_FILES = (".txt", ".vec", ".bin")  # word2vec and GloVe
-OpenEncoder = Callable[[str], tuple[dict[str, int], Tensor]]  # name -> sub-words, spelling -> row; vectors [N, D]
 
 
 def unit_of(vocabulary: str) -> str:
@@ -46,15 +44,16 @@ def build_vocabulary(config: TrainConfig, files: Path, texts: Iterable[list[str]
 
 
 def starting_table(
-    config: TrainConfig, vocabulary: Words | Subwords, files: Path, *, seed: int, open_encoder: OpenEncoder
+    config: TrainConfig, vocabulary: Words | Subwords, files: Path, *, seed: int, named: Tensor | None = None
 ) -> Tensor:
-    """The first embedding table [V, D] float32: from vectors, from an encoder, or random; narrowed by PCA.
+    """The first embedding table [V, D] float32: from vectors, from the teacher, or random; narrowed by PCA.
 
-    files: of the cache, its `files/`; open_encoder: reads the encoder that `config.vectors` names
-    Errors: a file of word vectors for sub-words, or an encoder for words.
+    files: of the cache, its `files/`; named: the table that `config.vectors` names for sub-words
     """
-    if config.vectors:
-        table = _named_vectors(config.vectors, vocabulary, seed, open_encoder)
+    if named is not None:
+        table = named
+    elif config.vectors and isinstance(vocabulary, Words):
+        table = vector_table(Path(config.vectors), vocabulary, seed=seed)
     elif config.vocabulary == "teacher" and isinstance(vocabulary, Subwords):
         table = teacher_table(files, vocabulary)
     else:
@@ -64,15 +63,19 @@ def starting_table(
     return standardise(table)
 
 
-def _named_vectors(place: str, vocabulary: Words | Subwords, seed: int, open_encoder: OpenEncoder) -> Tensor:
-    of_words = Path(place).is_file() or place.endswith(VECTOR_FILES)
+def names_sub_words(vectors: str, vocabulary: Words | Subwords) -> bool:
+    """Whether a config names vectors of sub-words: an encoder's, or means.
+
+    Errors: a file of word vectors for sub-words, or vectors of sub-words for words.
+    """
+    of_words = Path(vectors).is_file() or vectors.endswith(VECTOR_FILES)
     if isinstance(vocabulary, Words):
-        if not of_words and Path(place).is_dir():
-            raise PotstillError(f"{place} has vectors of sub-words", hint="leave out train.vocabulary=words")
-        return vector_table(Path(place), vocabulary, seed=seed)
-    if of_words:
-        raise PotstillError(f"the vectors of {place} are for words", hint="add --set train.vocabulary=words")
-    return encoder_table(*open_encoder(place), vocabulary, name=place)
+        if vectors == MEANS or Path(vectors or ".txt").is_dir():
+            raise PotstillError(f"{vectors}: vectors of sub-words", hint="leave out train.vocabulary=words")
+        return False
+    if vectors and of_words:
+        raise PotstillError(f"the vectors of {vectors} are for words", hint="add --set train.vocabulary=words")
+    return bool(vectors)
 
 
 def refuse_damaged_files(config: TrainConfig, cache: Path, manifest: Manifest) -> None:

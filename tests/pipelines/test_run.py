@@ -245,6 +245,12 @@ def test_a_student_on_labels_alone_may_start_from_the_encoder_before_it_was_fine
     assert vectors(teach={"model": "scratch"}) == (None, "", "subwords")  # it has no vectors before it has learnt
 
 
+def test_means_of_the_teacher_s_states_are_asked_of_the_cache(files: Path) -> None:
+    made = loaded(files, arms={"one": {"vectors": "means"}, "two": {}})
+    assert needed_signals(made) == ("logits", "hidden", "input_ids")
+    assert all("vectors" not in step.places for step in steps_of(made))
+
+
 def test_how_many_workers_or_threads_does_not_matter(rooms: Rooms, files: Path) -> None:
     run(loaded(files))
     other = loaded(files, augment={"workers": 7}, cache={"threads": 3}, train={"threads": 5})

@@ -1,23 +1,20 @@
 """Where word vectors start: files in their formats, the teacher's table, chance; and how PCA narrows them."""
 
 import struct
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load, save
+from safetensors.torch import save
 from sklearn.decomposition import PCA
 from tokenizers import Tokenizer
 
 from data.errors import BAD_DATA, NO_INPUT, PotstillError
 from data.progress import Silent
-from data.tasks.task import Task
 from student_train.config import TrainConfig
 from student_train.feed.reader import Reader, open_caches
-from student_train.models.encoder import word_vectors
-from student_train.vocab.start import build_vocabulary, starting_table
+from student_train.vocab.start import build_vocabulary, names_sub_words, starting_table
 from student_train.vocab.vectors import (
     DEVIATION,
     encoder_table,
@@ -140,24 +137,6 @@ def test_an_encoder_of_other_sub_words_is_refused(tokenizer: Tokenizer) -> None:
     assert caught.value.code == BAD_DATA
 
 
-def test_a_student_may_start_from_the_word_vectors_of_any_encoder_of_these_sub_words(
-    sentiment: tuple[list[Path], object], save_bert: Callable[..., Path], tmp_path: Path
-) -> None:
-    base = save_bert(tmp_path / "base", Task("classify", ("0", "1")), layers=1)
-    weights = load((base / "model.safetensors").read_bytes())["bert.embeddings.word_embeddings.weight"]
-    reader, _ = open_caches(sentiment[0])
-    config = TrainConfig(vectors=str(base))
-    vocabulary = vocabulary_of(config, reader)
-    found = starting_table(config, vocabulary, reader.files, seed=0, open_encoder=word_vectors)
-    assert isinstance(vocabulary, Subwords)
-    spelled = [row for row in vocabulary.kept if vocabulary.tokenizer.id_to_token(row)]  # one number has no sub-word
-    assert len(spelled) == vocabulary.size - 3
-    [none] = set(vocabulary.kept) - set(spelled)
-    expected = weights[list(vocabulary.kept)]
-    expected[vocabulary.kept.index(none)] = weights[spelled].mean(0)
-    torch.testing.assert_close(found[2:], standardise(torch.cat([weights[:2], expected]))[2:])
-
-
 def test_pca_equals_scikit_learn_s_up_to_the_sign() -> None:
     table = torch.randn(60, 8, generator=torch.Generator().manual_seed(0)) * torch.arange(1.0, 9.0)
     ours = project(table, 3)
@@ -210,7 +189,7 @@ def test_a_config_says_where_the_table_starts(sentiment: tuple[list[Path], objec
     reader, _ = open_caches(sentiment[0])
     config = TrainConfig(**settings)
     vocabulary = vocabulary_of(config, reader)
-    assert starting_table(config, vocabulary, reader.files, seed=0, open_encoder=word_vectors).shape == (
+    assert starting_table(config, vocabulary, reader.files, seed=0).shape == (
         vocabulary.size,
         width,
     )
@@ -231,8 +210,9 @@ def test_vocabularies_and_vectors_that_do_not_fit_are_refused(sentiment: tuple[l
     with pytest.raises(PotstillError, match=r"no vocabulary 'chars'(?s:.)*teacher, subwords, words"):
         vocabulary_of(TrainConfig(vocabulary="chars"), reader)
     config = TrainConfig(vocabulary="words", vectors=str(sentiment[0][0]))
-    with pytest.raises(PotstillError, match=r"has vectors of sub-words(?s:.)*leave out train.vocabulary=words"):
-        starting_table(config, vocabulary_of(config, reader), reader.files, seed=0, open_encoder=word_vectors)
-    config = TrainConfig(vocabulary="teacher", vectors="v.txt")
+    with pytest.raises(PotstillError, match=r"vectors of sub-words(?s:.)*leave out train.vocabulary=words"):
+        names_sub_words(config.vectors, vocabulary_of(config, reader))
+    vocabulary = vocabulary_of(TrainConfig(), reader)
     with pytest.raises(PotstillError, match=r"the vectors of v.txt are for words(?s:.)*vocabulary=words"):
-        starting_table(config, vocabulary_of(config, reader), reader.files, seed=0, open_encoder=word_vectors)
+        names_sub_words("v.txt", vocabulary)
+    assert not names_sub_words("", vocabulary) and names_sub_words("means", vocabulary)
