@@ -71,19 +71,7 @@ class Student:
         self, texts: list[str], pairs: list[str] | None = None, *, batch_size: int = 256
     ) -> list[dict[str, Any]]:
         """Answer each text: {"label", "probability", "probabilities"} for classes, {"score"} for scores."""
-        logits = self.logits(texts, pairs, batch_size=batch_size)
-        values = self.task.rules.probabilities(logits)
-        predicted = self.task.rules.predict(logits)
-        if not self.task.labels:
-            return [{"score": float(score)} for score in predicted]
-        return [
-            {
-                "label": self.task.labels[int(label)],
-                "probability": round(float(row[int(label)]), 6),
-                "probabilities": {name: round(float(p), 6) for name, p in zip(self.task.labels, row, strict=True)},
-            }
-            for label, row in zip(predicted, values, strict=True)
-        ]
+        return self.task.rules.says(self.logits(texts, pairs, batch_size=batch_size), self.task.labels)
 
 
 def _check_sealed(path: Path, manifest: Manifest) -> None:

@@ -8,7 +8,6 @@ before `collect`, and then only the selected columns. Float16 vectors need polar
 """
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,16 +16,15 @@ import polars as pl
 from data.errors import BAD_DATA, PotstillError
 from data.manifest import Manifest, check_made_from, read_manifest
 from data.schema import SIGNALS, split_signal
-from data.tasks.task import Task
-from data.text.encoding import OK, TRUNCATED
+from teacher_cache.view.kinds import VIEWS
 
 
 def open_frame(directory: str | Path) -> pl.LazyFrame:
     """Open a sealed cache beside its examples; ids are compared in order, part by part.
 
-    Columns: all of the examples; n_tokens, status, logits; what the kind of task adds (see `class_columns` and
-    `score_columns`; null where the teacher has no answer); cls.<layer> and mean.<layer> as float16 [D]; input_ids as a
-    list; hidden, q, k, v and gram as bytes (see `matrix`, `square`).
+    Columns: all of the examples; n_tokens, status, logits; what the kind of task adds (`class_columns`, `score_columns`
+    in teacher_cache/view; null where the teacher has no answer); cls.<layer> and mean.<layer> as float16 [D]; input_ids
+    as a list; hidden, q, k, v and gram as bytes (see `matrix`, `square`).
     Errors: examples that changed since; rows that are not the examples' (BAD_DATA).
     """
     directory = Path(directory)
@@ -38,7 +36,7 @@ def open_frame(directory: str | Path) -> pl.LazyFrame:
     asked = _scan(examples, source)
     said = _scan(directory, manifest).drop("id").with_columns(_vectors(manifest))
     frame = pl.concat([asked, said], how="horizontal")
-    return VIEWS[manifest.task.kind](frame, manifest.task)
+    return VIEWS[manifest.task.kind].columns(frame, manifest.task)
 
 
 def matrix(row: bytes, width: int) -> np.ndarray:
@@ -65,60 +63,6 @@ def check_ids(directory: Path, manifest: Manifest, examples: Path, source: Manif
                 hint="one of them was damaged or replaced: run potstill cache again into another directory",
                 code=BAD_DATA,
             )
-
-
-def class_columns(frame: pl.LazyFrame, task: Task) -> pl.LazyFrame:
-    """Add the columns for classification, from the softmax over C classes.
-
-    probabilities  softmax of the logits, float64 [C]
-    prediction     name of the most probable class
-    entropy        -Σ p ln p, in nats: 0 is certain, ln C is uniform
-    margin         probability of the first class minus that of the second
-    agrees         prediction is the label; null where there is no label
-    """
-    classes = range(task.width)
-    logits = [pl.col("logits").arr.get(index).cast(pl.Float64) for index in classes]
-    shifted = [(logit - pl.max_horizontal(logits)).exp() for logit in logits]
-    shares = [(share / pl.sum_horizontal(shifted)).alias(f"_p{index}") for index, share in enumerate(shifted)]
-    p = [pl.col(f"_p{index}") for index in classes]
-    surprise = [pl.when(share > 0).then(-share * share.log()).otherwise(0.0) for share in p]  # 0 ln 0 is 0
-    best = pl.col("probabilities").arr.arg_max()
-    ranked = pl.col("probabilities").arr.sort(descending=True)
-    names = best.replace_strict(list(classes), list(task.labels), return_dtype=pl.String)
-    return (
-        frame.with_columns(shares)
-        .with_columns(_answered(pl.concat_arr(p)).alias("probabilities"))
-        .with_columns(
-            names.alias("prediction"),
-            _answered(pl.sum_horizontal(surprise)).alias("entropy"),
-            (ranked.arr.get(0) - ranked.arr.get(1)).alias("margin"),
-            (best == pl.col("label")).alias("agrees"),
-        )
-        .drop(f"_p{index}" for index in classes)
-    )
-
-
-def score_columns(frame: pl.LazyFrame, task: Task) -> pl.LazyFrame:
-    """Add a regression's `score` and its `error`, score minus label (null where there is no label)."""
-    score = _answered(pl.col("logits").arr.get(0)).alias("score")
-    return frame.with_columns(score).with_columns((pl.col("score") - pl.col("label")).alias("error"))
-
-
-# One line per kind of task.
-VIEWS: dict[str, Callable[[pl.LazyFrame, Task], pl.LazyFrame]] = {
-    "classify": class_columns,
-    "regress": score_columns,
-}
-
-
-def most_entropy(task: Task) -> float:
-    """Return the largest possible entropy, ln C nats."""
-    return math.log(task.width)
-
-
-def _answered(value: pl.Expr) -> pl.Expr:
-    """Return a column with null where the teacher has no answer (stored as NaN)."""
-    return pl.when(pl.col("status").is_in([OK, TRUNCATED])).then(value)
 
 
 def _scan(directory: Path, manifest: Manifest) -> pl.LazyFrame:

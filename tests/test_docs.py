@@ -15,6 +15,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
+import polars as pl
 import pytest
 import typer
 
@@ -252,7 +253,7 @@ def test_the_adding_page_names_every_key_of_a_table(name: str, path: str, keys: 
 def test_no_table_is_left_out_of_the_adding_page() -> None:
     named = {name for name, _, _ in adding_rows()}
     wanted = "LOSSES PRESETS MODELS LAYER_MAPS WORD_OPS CUT_OPS TAGGERS"
-    wanted += " SIGNALS EXTRACT READERS KINDS HARD_LOSSES COMMANDS"
+    wanted += " SIGNALS EXTRACT READERS KINDS VIEWS FIT SOFT HARD_LOSSES COMMANDS"
     assert named == set(wanted.split())
     from augment.ops import CUT_OPS, OPS, WORD_OPS
 
@@ -408,9 +409,25 @@ def test_the_worked_reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
 
 def test_the_worked_kind_of_task(monkeypatch: pytest.MonkeyPatch) -> None:
     worked("A kind of task", monkeypatch)
-    rules = Task("ordinal", ("1", "2", "3")).rules
-    found = rules.metrics(np.eye(3), np.array([0, 1, 2]))
-    assert found["accuracy"] == found[rules.main_metric] == pytest.approx(1.0)
+    task = Task("ordinal", ("1", "2", "3"))
+    found = task.rules.metrics(np.eye(3), np.array([0, 1, 2]))
+    assert found["accuracy"] == found[task.rules.main_metric] == pytest.approx(1.0)
+    [answer] = task.rules.says(np.array([[0.0, 4.0, 0.0]]), task.labels)
+    assert answer["label"] == "2" and answer["probability"] > 0.9
+
+
+def test_the_worked_view_of_a_kind_shows_its_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipelines.report.kinds.table import VIEWS as REPORT
+    from teacher_cache.view.kinds import VIEWS
+
+    worked("A kind of task", monkeypatch)
+    logits = pl.Series([[0.0, 0.0, 5.0], [0.0, 3.0, 0.0]], dtype=pl.Array(pl.Float32, 3))
+    frame = pl.LazyFrame(
+        {"logits": logits, "label": [0, None], "status": ["ok", "ok"]}, schema_overrides={"label": pl.Int64}
+    )
+    shown = VIEWS["ordinal"].columns(frame, Task("ordinal", ("1", "2", "3"))).collect().to_dicts()
+    assert [(row["prediction"], row["steps_off"]) for row in shown] == [("3", 2), ("2", None)]
+    assert REPORT["ordinal"].compare(np.eye(3), np.eye(3))["agreement"] == 1.0
 
 
 # Commands and links.

@@ -16,6 +16,7 @@ from data.errors import BAD_DATA, PotstillError
 from data.labels.cells import DISAGREED, EMPTY, MOST_LABELS, NUMBER, UNLABELLED, WHOLE, Tally, spell
 from data.labels.names import SHOWN, quoted
 from data.tasks.regress import LARGEST
+from data.tasks.task import without_names
 
 FEW = 20  # a column of whole numbers with more classes gets a note
 NAMES, IDS, SCORES, NOTHING = "names", "ids", "scores", "nothing"
@@ -82,7 +83,7 @@ def decide(
     where    the column, for messages
     Errors: neither scores nor 2 to `MOST_LABELS` classes; an ambiguous column.
     """
-    if kind == "regress":
+    if without_names(kind):
         return _scores(found, where)
     said = tuple(classes or (names or {}).values())
     counts, notes = _without_nothing(found, {spell(name) or name for name in (*said, *(names or {}))}, where)

@@ -21,7 +21,7 @@ from data.readers.opened import Opened, open_source
 from data.readers.said import FileReport, FileTally
 from data.readers.source import JOIN, SKIP, Row, Source
 from data.readers.texts import Unusable, text_of
-from data.tasks.task import Task
+from data.tasks.task import Task, without_names
 
 
 def columns_of(source: Source, *, pair: bool = False) -> Columns:
@@ -40,12 +40,13 @@ def find_task(
     """
     columns, rows = _opened(source)
     pair = columns.pair is not None
-    if kind == "regress" and (labels or source.label_names):
-        raise PotstillError("a regress task has scores, no classes to name", hint="leave out --labels, --label-names")
-    if labels or kind == "regress":
+    scores = without_names(kind)
+    if scores and (labels or source.label_names):
+        raise PotstillError(f"a {kind} task has scores, no classes to name", hint="leave out --labels, --label-names")
+    if labels or scores:
         task = Task(kind or "classify", labels or (), pair)  # what is wrong with them is told before the file is read
     if columns.label is None:
-        if not (labels or kind == "regress"):
+        if not (labels or scores):
             raise PotstillError(
                 f"{source.path} has no label column: its task cannot be told",
                 hint=_label_hint(columns, next(rows)),
@@ -53,7 +54,7 @@ def find_task(
             )
         return task, LabelColumn(NOTHING, unlabelled=sum(1 for _ in rows))
     named = id_names(source.label_names or ())
-    classes = labels or (None if named or kind == "regress" else class_names(source, columns.label)) or None
+    classes = labels or (None if named or scores else class_names(source, columns.label)) or None
     where = f"{source.path}: column {columns.label!r}"
     found = decide(_count(source, columns.label, rows), kind=kind, classes=classes, names=named, where=where)
     return Task(kind or found.kind, found.classes, pair), found

@@ -1,5 +1,7 @@
 """One class out of C for a text or a pair of texts."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 
@@ -29,6 +31,18 @@ def predict(logits: np.ndarray) -> np.ndarray:
     return logits.argmax(axis=-1)
 
 
+def says(logits: np.ndarray, labels: tuple[str, ...]) -> list[dict[str, Any]]:
+    """{"label", "probability", "probabilities": name -> share} for each row of logits [N, C]."""
+    return [
+        {
+            "label": labels[label],
+            "probability": round(float(row[label]), 6),
+            "probabilities": {name: round(float(share), 6) for name, share in zip(labels, row, strict=True)},
+        }
+        for label, row in zip(predict(logits).tolist(), probabilities(logits), strict=True)
+    ]
+
+
 def measure(logits: np.ndarray, labels: np.ndarray, positive: int | None = None) -> dict[str, float]:
     found = metrics.classification(predict(logits), labels, classes=logits.shape[-1], positive=positive)
     return found | {"loss": metrics.cross_entropy(probabilities(logits), labels)}
@@ -36,7 +50,7 @@ def measure(logits: np.ndarray, labels: np.ndarray, positive: int | None = None)
 
 CLASSIFY = Kind(
     name="classify",
-    texts=(1, 2),
+    named=True,
     unit="text",
     width=len,
     label_type=pa.int32(),
@@ -44,8 +58,10 @@ CLASSIFY = Kind(
     hard_loss="ce",
     parse_label=parse_label,
     show_label=show_label,
+    softmax_over="classes",
     probabilities=probabilities,
     predict=predict,
+    says=says,
     metrics=measure,
     measured=("accuracy", "f1", "macro_f1", "mcc", "loss"),
     main_metric="accuracy",

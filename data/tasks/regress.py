@@ -1,6 +1,7 @@
 """One real score for a text or a pair of texts (STS-B: similarity from 0 to 5)."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -36,13 +37,18 @@ def predict(logits: np.ndarray) -> np.ndarray:
     return logits[..., 0]
 
 
+def says(logits: np.ndarray, labels: tuple[str, ...]) -> list[dict[str, Any]]:
+    """{"score"} for each row of logits [N, 1]."""
+    return [{"score": float(score)} for score in predict(logits)]
+
+
 def measure(logits: np.ndarray, labels: np.ndarray, positive: int | None = None) -> dict[str, float]:
     return metrics.correlation(predict(logits), labels)
 
 
 REGRESS = Kind(
     name="regress",
-    texts=(1, 2),
+    named=False,
     unit="text",
     width=lambda labels: 1,
     label_type=pa.float32(),
@@ -50,8 +56,10 @@ REGRESS = Kind(
     hard_loss="mse",
     parse_label=parse_label,
     show_label=show_label,
+    softmax_over=None,
     probabilities=scores,
     predict=predict,
+    says=says,
     metrics=measure,
     measured=("pearson", "spearman", "mse"),
     main_metric="spearman",

@@ -24,8 +24,7 @@ class Task:
     positive: str = ""
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise PotstillError(f"unknown task kind {self.kind!r}", hint=f"kinds: {', '.join(KINDS)}")
+        rules_of(self.kind)  # refuses an unknown one
         if twice := sorted(name for name, count in Counter(self.labels).items() if count > 1):
             raise PotstillError(
                 f"label {twice[0]!r} is named twice: {', '.join(self.labels)}", hint="name each class once"
@@ -36,7 +35,7 @@ class Task:
     @property
     def rules(self) -> Kind:
         """What this kind of task does: its label parser, metrics, loss."""
-        return KINDS[self.kind]
+        return rules_of(self.kind)
 
     @property
     def width(self) -> int:
@@ -81,6 +80,18 @@ class Task:
         return Task(
             values["kind"], tuple(values["labels"]), bool(values["pair"]), positive=str(values.get("positive", ""))
         )
+
+
+def rules_of(kind: str) -> Kind:
+    """What a kind of task does. Errors: an unknown one."""
+    if kind not in KINDS:
+        raise PotstillError(f"unknown task kind {kind!r}", hint=f"kinds: {', '.join(KINDS)}")
+    return KINDS[kind]
+
+
+def without_names(kind: str | None) -> bool:
+    """Whether a user has chosen a kind whose labels are no names of classes."""
+    return kind is not None and not rules_of(kind).named
 
 
 def _no_class(what: str, task: Task) -> PotstillError:

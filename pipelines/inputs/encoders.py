@@ -8,7 +8,7 @@ from data import store
 from data.errors import NO_INPUT, PotstillError
 from data.layout import CONFIG, MANIFEST
 from data.readers.source import Source
-from data.tasks.task import Task
+from data.tasks.task import Task, without_names
 from pipelines.inputs.reading import Reading
 from teacher_cache.teacher.classes import Classes, match_classes
 from teacher_cache.teacher.files import TeacherFiles, inspect_teacher
@@ -71,6 +71,6 @@ def _task_of(files: TeacherFiles, reading: Reading, source: Source) -> Task:
     try:
         return reading.task(source)
     except PotstillError:
-        if not files.labels or reading.labels or reading.kind == "regress":
+        if not files.labels or reading.labels or without_names(reading.kind):
             raise
         return replace(reading, labels=files.labels).task(source)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.errors import PotstillError
+from data.tasks import OF_CLASSES
 from data.tasks.task import Task
 
 USUAL = "mean_logits"
@@ -43,7 +44,7 @@ class Rule:
 
 COMBINE: dict[str, Rule] = {
     "mean_logits": Rule(mean_logits, ()),
-    "mean_probabilities": Rule(mean_probabilities, ("classify",)),
+    "mean_probabilities": Rule(mean_probabilities, OF_CLASSES),
 }
 
 

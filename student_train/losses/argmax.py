@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from data.tasks import OF_CLASSES
 from student_train.batch import Batch
 from student_train.losses.hard import cross_entropy
 from student_train.losses.loss import Given, Needs
@@ -17,7 +18,7 @@ class Argmax:
 
     weight: float = 1.0
 
-    kinds = ("classify",)
+    kinds = OF_CLASSES
     needs = Needs(("logits",), rows="unlabelled", class_weights=True)
 
     def formula(self, student: Outputs, batch: Batch, given: Given) -> Tensor:

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from data.errors import PotstillError
+from data.tasks import OF_CLASSES
 from student_train.batch import Batch
 from student_train.losses.loss import Given, Needs
 from student_train.outputs import Outputs
@@ -49,7 +50,7 @@ class KL:
     temperature: float = 1.0
     preset: str = "hinton"
 
-    kinds = ("classify",)
+    kinds = OF_CLASSES
     needs = Needs(("logits",))
 
     def __post_init__(self) -> None:

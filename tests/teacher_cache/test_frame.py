@@ -57,7 +57,7 @@ def test_probabilities_entropy_margin_and_prediction_are_those_of_numpy(cache: P
 
 
 def test_a_certain_teacher_has_no_entropy_and_no_nan(cache: Path) -> None:
-    from teacher_cache.frame import class_columns
+    from teacher_cache.view.classify import class_columns
 
     logits = pl.Series([[0.0, 2000.0, -2000.0], [1.0, 1.0, 1.0]], dtype=pl.Array(pl.Float32, 3))
     rows = pl.LazyFrame({"logits": logits, "label": [1, 0], "status": ["ok", "ok"]})
@@ -162,7 +162,7 @@ def test_mistakes_are_sorted_by_confidence_and_carry_their_text(cache: Path) -> 
 
 
 def test_operations_of_a_pair_are_named_whichever_text_they_hit() -> None:
-    from teacher_cache.view.tables import FAMILY
+    from teacher_cache.view.shared import FAMILY
 
     ops = pl.DataFrame({"op": ["A:mask|B:pos", "B:mask", "A:pos+ngram|B:ngram", None]})
     assert ops.select(FAMILY)["op"].to_list() == ["mask+pos", "mask", "ngram+pos", "original"]

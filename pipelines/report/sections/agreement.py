@@ -7,7 +7,6 @@ again only when it or the cache is another (their roots tell).
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,21 +14,16 @@ import polars as pl
 from data import store
 from data.errors import PotstillError
 from data.layout import REPORT
-from data.tasks import metrics
-from data.tasks.classify import probabilities
 from data.text.encoding import ANSWERED
 from pipelines.report.gather import Arm, Run
-from pipelines.report.pages import pictures
-from pipelines.report.pages.document import Alert, Block, Paragraph, Picture, Section, Table
-from pipelines.screen.console import cell
+from pipelines.report.kinds.shared import Found
+from pipelines.report.kinds.table import VIEWS
+from pipelines.report.pages.document import Alert, Block, Paragraph, Section, Table
 from pipelines.steps.results import AGREEMENT
 from teacher_cache.frame import open_frame
 
 NAME = "agreement.json"
 ROWS = 2000  # half originals, half augmented, where there are so many
-POINTS = 400  # points of a scatter that are kept
-
-Found = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -43,13 +37,13 @@ class Sample:
 
 
 def section(run: Run) -> Section | None:
-    """Compare each student with the teacher. None without a cache or a student, or for a kind without a view."""
+    """Compare each student with the teacher. None without a cache or a student."""
     arms = [arm for arm in run.arms if arm.seeds]
-    if run.cache is None or not arms or run.cache.task.kind not in KINDS:
+    if run.cache is None or not arms:
         return None
-    compare, blocks_of = KINDS[run.cache.task.kind]
+    view = VIEWS[run.cache.task.kind]
     try:
-        found = measure(run, arms, compare)
+        found = measure(run, arms, view.compare)
     except PotstillError as error:
         return Section("Students and teacher", (Alert(f"Not compared: {error.message}"),))
     originals, augmented = (next(iter(found.values()))["rows"][key] for key in ("originals", "augmented"))
@@ -57,7 +51,7 @@ def section(run: Run) -> Section | None:
         f"Each student's best seed and the teacher on the same {originals + augmented:,} rows of the cache: "
         f"{originals:,} original texts and {augmented:,} augmented ones. Students have learned from rows like these."
     )
-    return Section("Students and teacher", (*held_out(run), Paragraph(about), *blocks_of(run, found)))
+    return Section("Students and teacher", (*held_out(run), Paragraph(about), *view.agreement(run, found)))
 
 
 def held_out(run: Run) -> list[Block]:
@@ -115,69 +109,6 @@ def take(cache: Path, rows: int = ROWS) -> Sample:
     )
 
 
-def compare_classes(teacher: np.ndarray, student: np.ndarray) -> Found:
-    """agreement: share of equal predictions; kl: mean KL(teacher ‖ student) in nats; table: counts [teacher][student].
-
-    teacher, student: logits [N, C].
-    """
-    said, answered = teacher.argmax(axis=1), student.argmax(axis=1)
-    p, q = (np.clip(probabilities(logits), 1e-12, 1.0) for logits in (teacher, student))
-    table = np.zeros((teacher.shape[1],) * 2, int)
-    np.add.at(table, (said, answered), 1)
-    return {
-        "agreement": float((said == answered).mean()),
-        "kl": float((p * np.log(p / q)).sum(axis=1).mean()),
-        "table": table.tolist(),
-    }
-
-
-def compare_scores(teacher: np.ndarray, student: np.ndarray) -> Found:
-    """pearson, spearman and mse of the scores, and a few points. teacher, student: scores [N, 1]."""
-    said, answered = teacher[:, 0], student[:, 0]
-    step = max(1, len(said) // POINTS)
-    points = np.round(np.stack([said, answered], axis=1)[::step][:POINTS], 4)  # [≤ POINTS, 2]
-    return metrics.correlation(answered, said) | {"points": points.tolist()}
-
-
-def class_blocks(run: Run, found: dict[str, Found]) -> list[Block]:
-    """Agreement of each student with the teacher on original and augmented texts, and a confusion table."""
-    rows = [
-        {"student": name}
-        | {f"{part}: same answer %": f"{100 * one[part]['agreement']:.1f}" if one.get(part) else "–" for part in PARTS}
-        | {f"{part}: KL nats": cell(one[part]["kl"]) if one.get(part) else "–" for part in PARTS}
-        for name, one in found.items()
-    ]
-    title = "Same answer as the teacher; KL(teacher ‖ student), 0 is the same distribution"
-    return [_bars(run, found), Table(title, rows), *_tables(run, found)]
-
-
-def score_blocks(run: Run, found: dict[str, Found]) -> list[Block]:
-    """Correlation of each student's score with the teacher's, and the scores as clouds."""
-    rows = [
-        {"student": name}
-        | {f"{part}: {key}": f"{one[part][key]:.3f}" if one.get(part) else "–" for part in PARTS for key in SCORES}
-        for name, one in found.items()
-    ]
-    clouds = []
-    for name, one in found.items():
-        points = [point for part in PARTS if one.get(part) for point in one[part]["points"]]
-        clouds.append(
-            pictures.Line(name, run.tone(name), [point[0] for point in points], [point[1] for point in points])
-        )
-    svg = pictures.scatter(clouds, x_label="teacher's score", y_label="student's score")
-    about = "One point a text; on the dashed line both scores are equal."
-    picture = Picture("agreement", "Student's score against the teacher's", about, svg)
-    return [picture, Table("Correlation with the teacher's score", rows)]
-
-
-PARTS, SCORES = ("originals", "augmented"), ("pearson", "spearman")
-# One line per kind of task: how two answers are compared, and how that is shown.
-KINDS: dict[str, tuple[Callable[[np.ndarray, np.ndarray], Found], Callable[[Run, dict[str, Found]], list[Block]]]] = {
-    "classify": (compare_classes, class_blocks),
-    "regress": (compare_scores, score_blocks),
-}
-
-
 def _compare(arm: Arm, sample: Sample, compare: Callable[[np.ndarray, np.ndarray], Found]) -> Found:
     from student_train.student import Student
 
@@ -211,34 +142,3 @@ def _mean(value: dict[str, float] | None) -> str:
     if not value:
         return "–"
     return f"{100 * value['mean']:.1f}" + (f" ± {100 * value['std']:.1f}" if value["std"] else "")
-
-
-def _bars(run: Run, found: dict[str, Found]) -> Picture:
-    values = {
-        f"{name}, {part}": 100 * one[part]["agreement"]
-        for name, one in found.items()
-        for part in PARTS
-        if one.get(part)
-    }
-    tones = [run.tone(name) for name, one in found.items() for part in PARTS if one.get(part)]
-    labels = [f"{value:.1f} %" for value in values.values()]
-    said = "; ".join(f"{name} {label}" for name, label in zip(values, labels, strict=True))
-    svg = pictures.bars(values, labels, x_label="% of rows with the teacher's answer", tones=tones)
-    return Picture("agreement", "Same answer as the teacher", "", svg, said)
-
-
-def _tables(run: Run, found: dict[str, Found]) -> list[Block]:
-    """Confusion tables of teacher and student over all sampled rows; empty if there are too many classes."""
-    assert run.cache is not None
-    names = run.cache.task.labels
-    if len(names) > 10:
-        return []
-    rows = []
-    for student, one in found.items():
-        counts = np.sum([one[part]["table"] for part in PARTS if one.get(part)], axis=0)  # [C, C]
-        rows += [
-            {"student": student, "teacher says": name}
-            | {f"student: {said}": int(counts[row][column]) for column, said in enumerate(names)}
-            for row, name in enumerate(names)
-        ]
-    return [Table("What each says, in rows", rows)]

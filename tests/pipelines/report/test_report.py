@@ -17,6 +17,7 @@ from data import errors, store
 from data.errors import PotstillError
 from data.manifest import read_manifest, write_manifest
 from pipelines.report.gather import gather
+from pipelines.report.kinds import classify
 from pipelines.report.pages import markdown, pictures
 from pipelines.report.sections import agreement, augmentation
 from pipelines.report.write import write_report
@@ -306,12 +307,12 @@ def test_a_sample_takes_originals_and_augmented_rows_evenly(finished: Path) -> N
 
 def test_a_student_that_equals_the_teacher_agrees_fully() -> None:
     logits = np.array([[2.0, 0.0], [0.0, 1.0]])
-    assert agreement.compare_classes(logits, logits) == {"agreement": 1.0, "kl": 0.0, "table": [[1, 0], [0, 1]]}
+    assert classify.compare(logits, logits) == {"agreement": 1.0, "kl": 0.0, "table": [[1, 0], [0, 1]]}
 
 
 def test_agreement_and_divergence_equal_numbers_by_hand() -> None:
     teacher, student = np.log([[0.8, 0.2], [0.6, 0.4]]), np.log([[0.5, 0.5], [0.3, 0.7]])
-    found = agreement.compare_classes(teacher, student)
+    found = classify.compare(teacher, student)
     assert found["table"] == [[1, 1], [0, 0]]  # equal logits count as the first class
     assert found["agreement"] == 0.5
     by_hand = (0.8 * np.log(1.6) + 0.2 * np.log(0.4) + 0.6 * np.log(2) + 0.4 * np.log(4 / 7)) / 2
