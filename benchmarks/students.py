@@ -72,10 +72,7 @@ def rival_rows(cache: Path, files: dict[str, Path], progress: Progress) -> list[
     examples, metric = cache / str(manifest.config["examples"]), manifest.task.rules.main_metric
     sources = {name: Source(path) for name, path in files.items()}
     found = rivals.measure(examples, cache, sources, progress=progress)
-    rows = [
-        Row(name, 1, *(scores[file]["all"][metric]["mean"] for file in ("dev", "test")))
-        for name, scores in found.items()
-    ]
+    rows = [Row(name, 1, *(scores[file].mean(metric) for file in ("dev", "test"))) for name, scores in found.items()]
     static = static_scores(cache, files)
     return [*rows, Row(STATIC, 1, static["dev"], static["test"])]
 

@@ -26,6 +26,7 @@ from pipelines.inputs.files import Files
 from pipelines.inputs.places import locate_teacher, texts_of
 from pipelines.inputs.reading import Reading
 from pipelines.recipes import settings
+from pipelines.scores.outcome import Evaluated
 
 if TYPE_CHECKING:
     from augment.config import AugmentConfig
@@ -145,8 +146,8 @@ def evaluate(
     teacher: str = "",
     keep_in: Path | None = None,
     progress: Progress,
-) -> dict[str, dict[str, Any]]:
-    """Measure models on labelled files: name -> file -> metrics of each seed, and under `all` their mean and spread.
+) -> Evaluated:
+    """Measure models on labelled files: name -> file -> metrics of each seed.
 
     teacher: the model among them that the others are compared with (`agreement`).
     keep_in: the run that the models belong to, where scores and predictions are kept (`pipelines/scores/measured.py`).
@@ -180,7 +181,7 @@ def positive_of(model: Path, reading: Reading) -> str | None:
 
 def rivals(
     *, examples: Path, cache: Path | None, sources: Mapping[str, Source], keep_in: Path, progress: Progress
-) -> dict[str, dict[str, Any]]:
+) -> Evaluated:
     """Measure what a student must beat on labelled files, and keep it in the run: rival -> file -> scores."""
     from pipelines.scores.measured import Kept, Speed, keep_speed, roots_of
     from pipelines.scores.rivals import measure

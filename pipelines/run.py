@@ -100,13 +100,14 @@ def execute(
     metrics = {config.best_by for config in recipe.arms.values()}
     models = measured_of(found, plain, metrics.pop() if len(metrics) == 1 else None)
     advice = advice_of(recipe.out, models, aim=recipe.aim)
-    show_results(recipe, models.table() if brief else [results.shown(row) for row in found["rows"]], advice, console)
+    show_results(recipe, models.table() if brief else [results.shown(row) for row in found.rows], advice, console)
     from pipelines.report.write import write_report
 
+    kept = found.to_json()
     if advice:
-        found |= {"take": advice.take, "advice": advice.sentence}
-        store.write_json(recipe.out / RESULTS, found)
-    return found | {"report": write_report(recipe.out)}
+        kept |= {"take": advice.take, "advice": advice.sentence}
+        store.write_json(recipe.out / RESULTS, kept)
+    return kept | {"report": write_report(recipe.out)}
 
 
 def refuse_stale(plan: list[tuple[Step, State]]) -> None:

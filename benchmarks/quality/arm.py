@@ -75,7 +75,7 @@ def measured(
         progress=progress,
     )
     metric = task.rules.main_metric
-    dev, score = found["dev"]["all"][metric], found["test"]["all"][metric]
+    dev, score = found["dev"].spread(metric), found["test"].spread(metric)
     return Row(
         name,
         len(config.seeds),

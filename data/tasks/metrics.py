@@ -2,11 +2,44 @@
 
 import math
 import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+OVER_SEEDS = "all"  # in JSON, beside the seeds: mean and spread of each metric
 LOWER = ("loss", "mse")  # metrics of which less is better
 OF_CLASS = "f1:"  # `f1:spam` is the F1 of the class spam
+
+
+@dataclass(frozen=True)
+class SeedScores:
+    """What one model scored on one file: seed -> metric -> value."""
+
+    seeds: Mapping[str, Mapping[str, float]]
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return tuple(next(iter(self.seeds.values()), ()))
+
+    def spread(self, metric: str) -> dict[str, float]:
+        """Mean and sample standard deviation over the seeds."""
+        return spread([scores[metric] for scores in self.seeds.values()])
+
+    def mean(self, metric: str) -> float:
+        return self.spread(metric)["mean"]
+
+    def std(self, metric: str) -> float:
+        return self.spread(metric)["std"]
+
+    def to_json(self) -> dict[str, Any]:
+        """The seeds, and under `all` mean and spread of each metric."""
+        return {**self.seeds, OVER_SEEDS: {metric: self.spread(metric) for metric in self.metrics}}
+
+    @staticmethod
+    def of_json(values: Mapping[str, Any]) -> "SeedScores":
+        return SeedScores({seed: scores for seed, scores in values.items() if seed != OVER_SEEDS})
 
 
 def goodness(name: str, value: float) -> float:

@@ -12,6 +12,8 @@ from pipelines.screen.console import Console
 
 if TYPE_CHECKING:
     from data.readers.source import Source
+    from data.tasks.metrics import SeedScores
+    from pipelines.scores.outcome import Evaluated
 
 
 def evaluate(
@@ -35,6 +37,7 @@ def evaluate(
     from pipelines import phases
     from pipelines.recipes import settings
     from pipelines.scores import measured
+    from pipelines.scores.outcome import json_of
 
     reading = settings.reading(columns, defaults, alone=True)
     sources = {path: reading.source(path) for path in tests}
@@ -50,12 +53,13 @@ def evaluate(
     for path in sources:
         rows = table(found[name][path], {rival: scores[path] for rival, scores in beaten.items()})
         console.table(rows, title=f"{path} (f1 of {positive})" if positive else path)
-    result = {"model": model, "positive": positive, "metrics": found[name], "rivals": beaten}
+    metrics = json_of(found)[name]
+    result = {"model": model, "positive": positive, "metrics": metrics, "rivals": json_of(beaten)}
     following = f"potstill report {run}" if run else f"potstill bench {model} --on {tests[0]}"
     console.done("evaluate", result, following=following)
 
 
-def rivals_beside(student: Path, sources: "Mapping[str, Source]", console: Console) -> dict[str, Any]:
+def rivals_beside(student: Path, sources: "Mapping[str, Source]", console: Console) -> "Evaluated":
     """Measure a student's rivals on the same files, if its examples and cache are in its run."""
     from pipelines import phases
     from pipelines.report.sealed import find_sealed, learned_from
@@ -72,13 +76,12 @@ def rivals_beside(student: Path, sources: "Mapping[str, Source]", console: Conso
         return {}
 
 
-def table(found: Mapping[str, Any], rivals: Mapping[str, Any]) -> list[dict[str, Any]]:
+def table(found: "SeedScores", rivals: Mapping[str, "SeedScores"]) -> list[dict[str, Any]]:
     """Make table rows: metrics of each seed, mean and standard deviation of several, then the rivals."""
-    rows = [{"model": name} | metrics for name, metrics in found.items() if name != "all"]
+    rows = [{"model": name} | dict(metrics) for name, metrics in found.seeds.items()]
     if len(rows) > 1:
-        kinds = next(iter(found["all"].values()))
-        rows += [{"model": kind} | {name: item[kind] for name, item in found["all"].items()} for kind in kinds]
+        rows.append({"model": "mean"} | {metric: found.mean(metric) for metric in found.metrics})
+        rows.append({"model": "std"} | {metric: found.std(metric) for metric in found.metrics})
     return rows + [
-        {"model": name} | {metric: item["mean"] for metric, item in scores["all"].items()}
-        for name, scores in rivals.items()
+        {"model": name} | {metric: scores.mean(metric) for metric in scores.metrics} for name, scores in rivals.items()
     ]

@@ -16,6 +16,7 @@ from pipelines.inputs.places import sealed
 from pipelines.report.sealed import Sealed, find_sealed
 from pipelines.scores import measured, rivals
 from pipelines.scores.advice import Advice, advice_of, measured_of
+from pipelines.scores.outcome import Evaluated, Outcome, Row
 from pipelines.steps import ledger, results
 
 FORM = {"metric": str, "rows": list, "evaluated": dict}  # of results.json
@@ -62,7 +63,7 @@ class Run:
     sealed     every finished directory of the run
     teacher    the teacher fine-tuned here (or the one the cache was made with), with its learning curve
     phases     phases.json: step -> record
-    results    {"metric", "rows", "evaluated"}: what `potstill run` and single commands measured; empty before that
+    results    what `potstill run` and single commands measured; empty before that
     problems   what is there and cannot be read, one sentence each
     aim        what a student is recommended for
     """
@@ -74,7 +75,7 @@ class Run:
     teacher_curve: list[Line]
     arms: tuple[Arm, ...]
     phases: dict[str, dict[str, Any]]
-    results: dict[str, Any]
+    results: Outcome
     problems: tuple[str, ...]
     aim: str = "accuracy"
 
@@ -97,12 +98,12 @@ class Run:
 
     @property
     def metric(self) -> str:
-        return str(self.results.get("metric") or self.task.rules.main_metric)
+        return self.results.metric or self.task.rules.main_metric
 
     @property
     def split(self) -> str:
         """The split that models are compared on: test where it was measured, else dev."""
-        return results.compared(self.results.get("rows", []))
+        return results.compared(self.results.rows)
 
     @property
     def advice(self) -> Advice | None:
@@ -136,7 +137,7 @@ def gather(run: Path) -> Run:
         teacher_curve=_curve(teacher_path, problems),
         arms=arms,
         phases=_tolerant(lambda: ledger.read(run), {}, problems),
-        results=_results(run, task, arms, problems) if task else {},
+        results=_results(run, task, arms, problems) if task else Outcome(),
         problems=tuple(dict.fromkeys(problems)),
         aim=str(recipe.get("run", {}).get("aim", "accuracy")),
     )
@@ -163,36 +164,36 @@ def _opened(directory: Path, problems: list[str]) -> Manifest | None:
     return _tolerant(lambda: sealed(directory), None, problems)
 
 
-def _results(run: Path, task: Task, arms: tuple[Arm, ...], problems: list[str]) -> dict[str, Any]:
+def _results(run: Path, task: Task, arms: tuple[Arm, ...], problems: list[str]) -> Outcome:
     """The run's table with later results of single commands; results of students retrained since are left out."""
     path = run / RESULTS
-    table = _tolerant(lambda: _table(path), {}, problems) if path.exists() else {}
+    table = _tolerant(lambda: _table(path), Outcome(), problems) if path.exists() else Outcome()
     scores = [found for found in measured.read_scores(run, problems) if _current(found, arms, problems)]
     speeds = [found for found in measured.read_speeds(run, problems) if _current(found, arms, problems)]
-    evaluated: dict[str, Any] = {}
+    evaluated: Evaluated = {}
     for found in scores:
         evaluated.setdefault(found.model, {})[found.split] = found.metrics
-    for name, splits in table.get("evaluated", {}).items():
+    for name, splits in table.evaluated.items():
         evaluated[name] = evaluated.get(name, {}) | splits
     if not evaluated:
         return table
-    metric = table.get("metric") or task.rules.main_metric
-    return {"metric": metric, "rows": _rows(run, task, arms, table, evaluated, scores, speeds), "evaluated": evaluated}
+    metric = table.metric or task.rules.main_metric
+    return Outcome(metric, _rows(run, task, arms, table, evaluated, scores, speeds), evaluated)
 
 
 def _rows(
     run: Path,
     task: Task,
     arms: tuple[Arm, ...],
-    table: dict[str, Any],
-    evaluated: dict[str, Any],
+    table: Outcome,
+    evaluated: Evaluated,
     scores: list[measured.Scores],
     speeds: list[measured.Speed],
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     """One row a model: the run's own, then what single commands added; rivals last."""
-    metric = table.get("metric") or task.rules.main_metric
+    metric = table.metric or task.rules.main_metric
     benched = {found.model: found.numbers for found in speeds}
-    own = {row["model"]: row for row in table.get("rows", [])}
+    own = {row["model"]: row for row in table.rows}
     names = dict.fromkeys([measured.TEACHER, *own, *(arm.name for arm in arms), *evaluated])
     ordered = [name for name in names if name not in rivals.NAMES] + [name for name in rivals.NAMES if name in names]
     made = {row["model"]: row for row in results.rows_of(evaluated, benched, metric, ordered)}
@@ -202,12 +203,12 @@ def _rows(
     return rows
 
 
-def _table(path: Path) -> dict[str, Any]:
+def _table(path: Path) -> Outcome:
     """Read results.json. Errors: BAD_DATA where it is no table of results."""
     table = store.read_json(path)
     if not isinstance(table, dict) or not all(isinstance(table.get(key), kind) for key, kind in FORM.items()):
         raise PotstillError(f"{path} is not a table of results: potstill run makes it again", code=BAD_DATA)
-    return table
+    return Outcome.of_json(table)
 
 
 def _current(found: measured.Scores | measured.Speed, arms: tuple[Arm, ...], problems: list[str]) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 
 from pipelines.scores import rivals
 from pipelines.scores.measured import TEACHER, read_answers, read_scores
+from pipelines.scores.outcome import Outcome
 from pipelines.scores.way import METRICS, drawn_scores
 
 GIVEN_UP = 0.03  # share of the best student's score that speed or size may cost
@@ -214,16 +215,16 @@ class Measured:
         ]
 
 
-def measured_of(results: Mapping[str, Any], plain: Sequence[str], metric: str | None) -> Measured:
+def measured_of(outcome: Outcome, plain: Sequence[str], metric: str | None) -> Measured:
     """The models of a run's table. plain: students on labels alone; metric: the one that students were chosen by, which
     is taken where draws of it can be scored, else the table's own."""
-    metric = metric if metric in METRICS else str(results["metric"])
+    metric = metric if metric in METRICS else outcome.metric
     roles = {TEACHER: TEACHER, rivals.MOST: FLOOR, rivals.MEAN: FLOOR} | dict.fromkeys(plain, LABELS)
     roles |= dict.fromkeys((rivals.ON_LABELS, rivals.ON_TEACHER), RIVAL)
 
     def score(row: Mapping[str, Any], split: str) -> Any:
-        found = results["evaluated"].get(row["model"], {}).get(split, {}).get("all", {})
-        return found[metric]["mean"] if metric in found else row.get(split)
+        found = outcome.evaluated.get(row["model"], {}).get(split)
+        return found.mean(metric) if found and metric in found.metrics else row.get(split)
 
     return Measured(
         metric,
@@ -236,7 +237,7 @@ def measured_of(results: Mapping[str, Any], plain: Sequence[str], metric: str | 
                 row.get("megabytes"),
                 score(row, "test"),
             )
-            for row in results["rows"]
+            for row in outcome.rows
             if "dev" in row
         ),
     )

@@ -24,6 +24,7 @@ from data.errors import PotstillError
 from data.layout import BENCHED, MANIFEST, MEASURED, SEED
 from data.readers.identity import fingerprint
 from data.readers.source import Source
+from data.tasks.metrics import SeedScores
 
 ANSWERS = ".safetensors"
 ARM, TEACHER = "student-", "teacher"
@@ -41,7 +42,7 @@ class Scores:
     roots    seed -> root of the student's manifest; of a rival: that of the cache or examples
     file     as it was named; hash: of its content
     split    dev, test, or the file's own name, where a run has several test files
-    metrics  seed -> metrics, and under `all` their mean and spread
+    metrics  of each seed
     """
 
     model: str
@@ -49,7 +50,14 @@ class Scores:
     file: str
     hash: str
     split: str
-    metrics: dict[str, Any]
+    metrics: SeedScores
+
+    def to_json(self) -> dict[str, Any]:
+        return vars(self) | {"metrics": self.metrics.to_json()}
+
+    @staticmethod
+    def of_json(values: dict[str, Any]) -> "Scores":
+        return Scores(**values | {"metrics": SeedScores.of_json(values["metrics"])})
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,10 @@ class Speed:
     roots: dict[str, str]
     on: str
     numbers: dict[str, Any]
+
+    @staticmethod
+    def of_json(values: dict[str, Any]) -> "Speed":
+        return Speed(**values)
 
 
 def run_of(model: Path) -> Path | None:
@@ -98,7 +110,11 @@ class Kept:
         self._answers.setdefault((model, file), {"labels": labels})[seed] = predictions
 
     def write(
-        self, run: Path, places: Mapping[str, Path], sources: Mapping[str, Source], found: Mapping[str, Any]
+        self,
+        run: Path,
+        places: Mapping[str, Path],
+        sources: Mapping[str, Source],
+        found: Mapping[str, Mapping[str, SeedScores]],
     ) -> None:
         """Keep what was measured of each model on each file."""
         for (model, file), answers in self._answers.items():
@@ -120,7 +136,7 @@ def keep_scores(run: Path, scores: Scores, answers: Mapping[str, np.ndarray]) ->
     """Keep scores and predictions; those of the same model on the same file are replaced."""
     path = run / MEASURED / scores.model / f"{scores.hash[:KEY]}.json"
     store.write_bytes(path.with_suffix(ANSWERS), save({name: np.array(said) for name, said in answers.items()}))
-    store.write_json(path, asdict(scores))
+    store.write_json(path, scores.to_json())
 
 
 def keep_speed(run: Path, speed: Speed) -> None:
@@ -162,11 +178,11 @@ def read_answers(run: Path, scores: Scores) -> Answers:
         return {}
 
 
-def _records(run: Path, pattern: str, form: type, problems: list[str]) -> Iterator[Any]:
+def _records(run: Path, pattern: str, form: type[Scores | Speed], problems: list[str]) -> Iterator[Any]:
     for path in sorted((run / MEASURED).glob(f"*/{pattern}")):
         if form is Scores and path.name == BENCHED:
             continue
         try:
-            yield form(**store.read_json(path))
-        except (PotstillError, TypeError) as error:
+            yield form.of_json(store.read_json(path))
+        except (PotstillError, TypeError, KeyError, AttributeError) as error:
             problems.append(f"{path} is not a record of a measurement: {error}")

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -20,7 +19,7 @@ from data.example import Example
 from data.manifest import Manifest, read_manifest
 from data.progress import Progress
 from data.readers.source import Source
-from data.tasks.metrics import spread
+from data.tasks.metrics import SeedScores
 from data.tasks.task import Task
 from data.text.encoding import ANSWERED
 from data.text.words import normalised
@@ -39,7 +38,7 @@ MOST_ROWS = 100_000  # training rows at most, evenly taken: more cost minutes an
 UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 WORDS = regex.compile(rf"(?=[{UNSPACED}])\X|(?:(?=[^\W{UNSPACED}])\X)+")
 
-Scores = dict[str, dict[str, Any]]  # file -> {SEED: metrics, "all": metric -> {mean, std}}
+Scores = dict[str, SeedScores]  # file -> those of `SEED`
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def measure(
             for file, held in files.items():
                 logits = rival.answer(held)
                 on_answers(title, file, SEED, task.rules.predict(logits), held.targets)
-                found[title][file] = _scored(logits, held, task)
+                found[title][file] = SeedScores({SEED: task.measure(logits, held.targets)})
             progress.advance(1)
     progress.finish()
     return found
@@ -232,8 +231,3 @@ def _spread_out(scores: np.ndarray, classes: np.ndarray, width: int) -> np.ndarr
     full = np.full((len(scores), width), -1e9)
     full[:, classes] = scores
     return full
-
-
-def _scored(logits: np.ndarray, held: Texts, task: Task) -> dict[str, Any]:
-    metrics = task.measure(logits, held.targets)
-    return {SEED: metrics, "all": {name: spread([value]) for name, value in metrics.items()}}

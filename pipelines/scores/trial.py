@@ -87,10 +87,10 @@ def try_rows(config: TrainConfig, caches: Sequence[Path], dev: Source, scratch: 
     metric = (
         config.best_by
         if config.best_by in METRICS
-        else next(name for name in METRICS if name in found[ALL]["dev"]["all"])
+        else next(name for name in METRICS if name in found[ALL]["dev"].metrics)
     )
     drawn = drawn_scores(metric, gold[0], answers)
-    scores = {rows: float(found[rows]["dev"]["all"][metric]["mean"]) for rows in places}
+    scores = {rows: found[rows]["dev"].mean(metric) for rows in places}
     error = float(np.std(drawn[ORIGINAL] - drawn[ALL]))
     verdict = judged(scores, error, metric=metric, steps=steps, model=config.model)
     progress.note(verdict.sentence)

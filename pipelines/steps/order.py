@@ -181,7 +181,7 @@ def _evaluate(recipe: Recipe) -> Step:
     arguments = {"work": phases.evaluate, "out": out, "models": models, "sources": sources}
     arguments |= {"reading": recipe.reading, "teacher": TEACHER, "keep_in": recipe.out}
     inputs = {name: str(place) for name, place in models.items()} | _there(sources)
-    return Step("evaluate", out, {}, inputs, keep, arguments)
+    return Step("evaluate", out, {}, inputs, keep_scores, arguments)
 
 
 def _rivals(recipe: Recipe) -> Step:
@@ -189,7 +189,7 @@ def _rivals(recipe: Recipe) -> Step:
     sources = {split: recipe.source(path) for split, path in recipe.measured.items()}
     arguments = {"work": phases.rivals, "out": out, "examples": examples, "cache": cache, "sources": sources}
     inputs = {"examples": str(examples), "cache": str(cache)} | _there(sources)
-    return Step("rivals", out, {}, inputs, keep, arguments | {"keep_in": recipe.out})
+    return Step("rivals", out, {}, inputs, keep_scores, arguments | {"keep_in": recipe.out})
 
 
 def _bench(recipe: Recipe) -> Step:
@@ -205,6 +205,14 @@ def _bench(recipe: Recipe) -> Step:
 def keep(*, work: Any, out: Path, progress: Progress, **arguments: Any) -> None:
     """Call a phase that returns numbers and keep them as JSON."""
     store.write_json(out, work(**arguments, progress=progress))
+
+
+def keep_scores(*, work: Any, out: Path, progress: Progress, **arguments: Any) -> None:
+    """Call a phase that measures models on files and keep the scores as JSON."""
+    found = work(**arguments, progress=progress)
+    store.write_json(
+        out, {name: {file: held.to_json() for file, held in files.items()} for name, files in found.items()}
+    )
 
 
 def _models(recipe: Recipe) -> dict[str, Path]:

@@ -8,9 +8,11 @@ import numpy as np
 
 from data import store
 from data.layout import BENCHED, EVALUATED, RESULTS, RIVALS
+from data.tasks.metrics import SeedScores
 from data.tasks.task import Task
 from pipelines.scores import rivals
 from pipelines.scores.measured import Scores, read_answers, read_scores, read_speeds
+from pipelines.scores.outcome import Evaluated, Outcome, Row, evaluated_of
 from pipelines.scores.way import Way, from_means, way
 from pipelines.screen.console import cell
 from pipelines.steps.order import TEACHER
@@ -26,31 +28,29 @@ SHOWN = {
 }
 
 
-def collect(run: Path, task: Task, names: Sequence[str], plain: Sequence[str] = ()) -> dict[str, Any]:
-    """Join what was measured of the models `names` and of the rivals, and keep it: {"metric", "rows", "evaluated"}.
+def collect(run: Path, task: Task, names: Sequence[str], plain: Sequence[str] = ()) -> Outcome:
+    """Join what was measured of the models `names` and of the rivals, and keep it.
 
     plain: the students that learned from labels alone. Scores are means over the seeds, `_std` their spread;
     `_agreement` is how alike a student and the teacher answer on a split; `way` see `add_ways`.
     """
-    evaluated, benched = store.read_json(run / EVALUATED), store.read_json(run / BENCHED)
-    beaten = store.read_json(run / RIVALS) if (run / RIVALS).is_file() else {}
+    evaluated, benched = evaluated_of(store.read_json(run / EVALUATED)), store.read_json(run / BENCHED)
+    beaten = evaluated_of(store.read_json(run / RIVALS)) if (run / RIVALS).is_file() else {}
     benched |= {found.model: found.numbers for found in read_speeds(run, []) if found.model in beaten}
     metric = task.rules.main_metric
     rows = rows_of(evaluated | beaten, benched, metric, [*names, *beaten])
     add_ways(rows, task, read_scores(run, []), plain, run)
-    results = {"metric": metric, "rows": rows, "evaluated": evaluated | beaten}
-    store.write_json(run / RESULTS, results)
-    return results
+    outcome = Outcome(metric, rows, evaluated | beaten)
+    store.write_json(run / RESULTS, outcome.to_json())
+    return outcome
 
 
-def rows_of(
-    evaluated: Mapping[str, Any], benched: Mapping[str, Any], metric: str, names: Iterable[str]
-) -> list[dict[str, Any]]:
+def rows_of(evaluated: Evaluated, benched: Mapping[str, Any], metric: str, names: Iterable[str]) -> list[Row]:
     """One row a model, for those of `names` that were measured."""
     return [_row(name, evaluated[name], benched.get(name, {}), metric) for name in names if name in evaluated]
 
 
-def add_ways(rows: list[dict[str, Any]], task: Task, scores: Sequence[Scores], plain: Sequence[str], run: Path) -> None:
+def add_ways(rows: list[Row], task: Task, scores: Sequence[Scores], plain: Sequence[str], run: Path) -> None:
     """Give each student's row its `way`: how much of the way to the teacher it covers, on test where there is one.
 
     The way begins at the best student on labels alone (by dev), else at the most frequent class (or mean score).
@@ -95,7 +95,7 @@ def _way(task: Task, run: Path, held: Mapping[str, Scores], start: str, student:
     return way(task.kind, labels[0], answers, start=start, student=student, teacher=TEACHER)
 
 
-def shown(row: dict[str, Any]) -> dict[str, str | int | None]:
+def shown(row: Row) -> dict[str, str | int | None]:
     """Write one row for a person: scores in percent with their spread, what is known in the order of `SHOWN`."""
     cells: dict[str, str | int | None] = {"model": row["model"], "seeds": row["seeds"]}
     for split in ("dev", "test"):
@@ -116,20 +116,20 @@ def way_text(found: Mapping[str, Any] | None) -> str:
     return f"{100 * found['share']:.0f}{interval}"
 
 
-def _row(name: str, splits: dict[str, Any], numbers: dict[str, Any], metric: str) -> dict[str, Any]:
-    seeds = len(next(iter(splits.values()))) - 1  # less the entry `all`
+def _row(name: str, splits: dict[str, SeedScores], numbers: dict[str, Any], metric: str) -> Row:
+    seeds = len(next(iter(splits.values())).seeds)
     measured = {key: value for key, value in numbers.items() if key != "name"}
     return {"model": name, "seeds": seeds} | _scores(splits, metric) | measured
 
 
-def _scores(splits: dict[str, dict[str, Any]], metric: str) -> dict[str, float]:
+def _scores(splits: dict[str, SeedScores], metric: str) -> dict[str, float]:
     """Take the mean over the seeds of each split (`dev`, `test`), and how alike the teacher it is (`dev_agreement`);
     of several seeds also the spread (`dev_std`)."""
     scores: dict[str, float] = {}
     for split, found in splits.items():
-        scores[split] = found["all"][metric]["mean"]
-        if AGREEMENT in found["all"]:
-            scores[f"{split}_{AGREEMENT}"] = found["all"][AGREEMENT]["mean"]
-        if len(found) > 2:
-            scores[f"{split}_std"] = found["all"][metric]["std"]
+        scores[split] = found.mean(metric)
+        if AGREEMENT in found.metrics:
+            scores[f"{split}_{AGREEMENT}"] = found.mean(AGREEMENT)
+        if len(found.seeds) > 1:
+            scores[f"{split}_std"] = found.std(metric)
     return scores

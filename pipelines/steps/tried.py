@@ -34,7 +34,7 @@ def check(*, examples: Path, teacher: Path, dev: Source, progress: Progress) -> 
 
     found = rivals.measure(examples, None, {"dev": dev}, on_answers=count, progress=progress)
     metric = made.task.rules.main_metric
-    scores = {name: float(splits["dev"]["all"][metric]["mean"]) for name, splits in found.items()}
+    scores = {name: splits["dev"].mean(metric) for name, splits in found.items()}
     scores[TEACHER] = float(made.report["dev"][metric])
     error = math.sqrt(max(0.0, scores[TEACHER] * (1 - scores[TEACHER])) / max([1, *rows]))
     others = [Contender(name, FLOOR if name in (rivals.MOST, rivals.MEAN) else RIVAL, scores[name]) for name in found]

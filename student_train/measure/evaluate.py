@@ -4,7 +4,6 @@ import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,14 +16,13 @@ from data.progress import Progress
 from data.readers.examples import read
 from data.readers.said import Heard
 from data.readers.source import Source
-from data.tasks.metrics import spread
+from data.tasks.metrics import SeedScores
 from data.tasks.task import Task
 from student_train.measure.opened import Opened, open_model, places
 
 ENCODED = 8_192  # rows encoded together, and cut into batches by length
 AGREEMENT = "agreement"  # a student's main metric with the teacher's answers in the place of the labels
 
-Measured = dict[str, dict[str, Any]]  # name of a student, and "all" -> metrics
 Answers = dict[str, tuple[np.ndarray, Task]]  # file -> the teacher's logits [N, C] there
 # (model, file, seed, predictions [N], labels [N]) as each student is measured
 OnAnswers = Callable[[str, str, str, np.ndarray, np.ndarray], None]
@@ -40,8 +38,8 @@ def evaluate_all(
     on_answers: OnAnswers = lambda *answers: None,
     positive: str = "",
     progress: Progress,
-) -> dict[str, dict[str, Measured]]:
-    """Metrics of models on files: model -> file -> those of each seed, and under `all` their mean and spread.
+) -> dict[str, dict[str, SeedScores]]:
+    """Metrics of models on files: model -> file -> those of each seed.
 
     tasks    of the models that are encoders without potstill's manifest
     unnamed  those among them whose classes have no names: refused where another order agrees far better
@@ -50,7 +48,7 @@ def evaluate_all(
     on_answers  is handed the predictions of each student on each file
     positive the class that F1 is of; else what each model's task says
     """
-    found: dict[str, dict[str, Measured]] = {}
+    found: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
     said, heard = Answers(), Heard(progress)
     for name in sorted(models, key=lambda name: name != teacher):
         seeds, about = places(models[name]), (tasks or {}).get(name)
@@ -73,7 +71,7 @@ def evaluate_all(
                     metrics |= _agreement(logits, task, said.get(file))
                 found[name][file][place.name] = metrics
         progress.finish()
-    return {name: {file: _with_spread(seeds) for file, seeds in found[name].items()} for name in models}
+    return {name: {file: SeedScores(seeds) for file, seeds in found[name].items()} for name in models}
 
 
 def labelled(source: Source, task: Task, *, tell: Heard | None = None) -> list[Example]:
@@ -116,8 +114,3 @@ def _alike(task: Task, other: Task) -> bool:
     """Whether two tasks have the same classes, in any order."""
     places = match_names(task.labels, other.labels)
     return task.kind == other.kind and task.width == other.width and None not in places
-
-
-def _with_spread(seeds: Measured) -> Measured:
-    metrics = next(iter(seeds.values()))
-    return seeds | {"all": {name: spread([values[name] for values in seeds.values()]) for name in metrics}}

@@ -10,6 +10,7 @@ import pytest
 from data import errors
 from data.demo.files import demo_files
 from data.progress import Silent
+from data.tasks.metrics import SeedScores
 from pipelines import cli, phases, run
 from pipelines.steps import tried
 from tests.pipelines.test_run import ALL, Rooms, here, stand_ins
@@ -94,8 +95,7 @@ def test_where_no_student_is_advised_the_next_step_is_the_report(
     rooms: Rooms, files: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def rivals(*, sources: Any, **_: Any) -> dict[str, Any]:
-        one = {"rival": {"accuracy": 0.95}, "all": {"accuracy": {"mean": 0.95, "std": 0.0}}}
-        return {"TF-IDF on labels": dict.fromkeys(sources, one)}
+        return {"TF-IDF on labels": dict.fromkeys(sources, SeedScores({"rival": {"accuracy": 0.95}}))}
 
     assert distil() == 0
     assert "potstill predict runs/x/student-" in capsys.readouterr().out

@@ -20,6 +20,7 @@ from data.manifest import Manifest, Part, write_manifest
 from data.progress import Silent
 from data.readers.identity import of_source
 from data.readers.source import Source
+from data.tasks.metrics import SeedScores
 from data.tasks.task import Task
 from pipelines import phases
 from pipelines.recipes import recipe
@@ -76,17 +77,12 @@ class Rooms:
     def evaluate(self, *, models: Mapping[str, Path], sources: Mapping[str, Any], **_: Any) -> dict:
         self.calls.append("evaluate")
         score = {"teacher": 0.9}
-        one = {name: {"accuracy": score.get(name, 0.81)} for name in models}
-        return {
-            name: {split: {"seed": one[name], "all": {"accuracy": {"mean": one[name]["accuracy"], "std": 0.0}}}}
-            for name in models
-            for split in sources
-        }
+        one = {name: SeedScores({"seed": {"accuracy": score.get(name, 0.81)}}) for name in models}
+        return {name: dict.fromkeys(sources, one[name]) for name in models}
 
     def rivals(self, *, sources: Mapping[str, Any], **_: Any) -> dict:
         self.calls.append("rivals")
-        one = {"rival": {"accuracy": 0.6}, "all": {"accuracy": {"mean": 0.6, "std": 0.0}}}
-        return {"most frequent class": dict.fromkeys(sources, one)}
+        return {"most frequent class": dict.fromkeys(sources, SeedScores({"rival": {"accuracy": 0.6}}))}
 
     def bench(self, *, models: Mapping[str, Path], source: Any, threads: int, **_: Any) -> dict:
         self.calls.append("bench")

@@ -319,7 +319,7 @@ class Trained:
 def evaluate(directory: Path, source: Source, *, progress: Progress) -> dict[str, float]:
     """The metrics of a model on a labelled file, means over its seeds."""
     found = evaluate_all({"model": directory}, {"file": source}, progress=progress)["model"]["file"]
-    return {name: value["mean"] for name, value in found["all"].items()}
+    return {name: found.mean(name) for name in found.metrics}
 
 
 @pytest.fixture(scope="session")

@@ -56,10 +56,11 @@ def section(run: Run) -> Section | None:
 
 def held_out(run: Run) -> list[Block]:
     """Agreement on the labelled files of the run, which no student and no teacher has learned from."""
-    measured, splits = run.results.get("evaluated", {}), []
+    measured, splits = run.results.evaluated, []
     rows = []
     for arm in run.arms:
-        found = {split: seeds["all"].get(AGREEMENT) for split, seeds in measured.get(arm.name, {}).items()}
+        splits_of = measured.get(arm.name, {}).items()
+        found = {split: held.spread(AGREEMENT) if AGREEMENT in held.metrics else None for split, held in splits_of}
         splits += [split for split, value in found.items() if value]
         if any(found.values()):
             rows.append({"student": arm.name} | {f"{split} %": _mean(value) for split, value in found.items()})

@@ -1,24 +1,22 @@
 """What the models of a run scored and cost: one row a model, measured where it was, else what the manifests say."""
 
-from typing import Any
-
 from data.layout import SEED
 from data.manifest import Manifest
 from data.tasks.metrics import spread
 from pipelines.report.gather import Arm, Run
 from pipelines.report.pages import pictures
 from pipelines.scores import rivals
+from pipelines.scores.outcome import Row
 from pipelines.steps import results
 from pipelines.steps.order import TEACHER
 
-Row = dict[str, Any]
 SCORES = ("model", "test %", "dev %", "of the way %", "agreement %", "× smaller", "× faster", "seeds")
 COSTS = ("model", *results.SHOWN.values())
 
 
 def rows_of(run: Run) -> list[Row]:
     """One row a model, teacher first; a student that is not in the final table comes with its dev score."""
-    rows = [dict(row) for row in run.results.get("rows", [])]
+    rows = [dict(row) for row in run.results.rows]
     named = {row["model"] for row in rows}
     if TEACHER not in named and run.teacher is not None:
         rows.insert(0, _from_teacher(run.teacher, run.metric))
@@ -87,8 +85,8 @@ def is_rival(row: Row) -> bool:
 def all_metrics(run: Run) -> list[Row]:
     """Every metric of every model on every split, the mean over its seeds."""
     return [
-        {"model": model, "split": split} | {name: round(value["mean"], 4) for name, value in found["all"].items()}
-        for model, splits in run.results.get("evaluated", {}).items()
+        {"model": model, "split": split} | {name: round(found.mean(name), 4) for name in found.metrics}
+        for model, splits in run.results.evaluated.items()
         for split, found in splits.items()
     ]
 
@@ -96,11 +94,11 @@ def all_metrics(run: Run) -> list[Row]:
 def every_seed(run: Run) -> list[Row]:
     """The metric of each seed of each model on each split, in percent; of unmeasured models the dev metric."""
     rows = []
-    measured = run.results.get("evaluated", {})
+    measured = run.results.evaluated
     for model, splits in measured.items():
-        names = [name for name in next(iter(splits.values())) if name != "all"]
+        names = [*next(iter(splits.values())).seeds]
         for name in names:
-            scores = {f"{split} %": f"{100 * found[name][run.metric]:.2f}" for split, found in splits.items()}
+            scores = {f"{split} %": f"{100 * found.seeds[name][run.metric]:.2f}" for split, found in splits.items()}
             rows.append({"model": model, "seed": name.removeprefix(SEED) if len(names) > 1 else "–"} | scores)
     for arm in run.arms:
         if arm.name not in measured and len(arm.seeds) > 1:

@@ -10,6 +10,7 @@ import pytest
 from data import store
 from data.progress import Silent
 from data.readers.source import Source
+from data.tasks.metrics import SeedScores
 from pipelines import phases
 from pipelines.report.gather import gather
 from pipelines.report.sections.chain import STALE, links_of
@@ -21,9 +22,7 @@ from pipelines.scores.measured import Scores, Speed, read_answers, read_scores, 
 
 def scores_of(run: Path, model: str, score: float, *, split: str = "test", file: str = "test.tsv") -> Scores:
     place = run / ("teacher" if model == "teacher" else f"student-{model}")
-    numbers = {"accuracy": score}
-    spread = {"accuracy": {"mean": score, "std": 0.0}}
-    return Scores(model, roots_of(place), file, store.digest_of(file), split, {"one": numbers, "all": spread})
+    return Scores(model, roots_of(place), file, store.digest_of(file), split, SeedScores({"one": {"accuracy": score}}))
 
 
 def keep(run: Path, scores: Scores, right: int, rows: int = 400) -> None:
@@ -94,7 +93,7 @@ def test_scores_of_a_student_that_was_trained_again_are_named_and_left_out(
 def test_two_test_files_are_told_apart_by_name(unmeasured: Path) -> None:
     for file, score in (("matched.tsv", 0.8), ("mismatched.tsv", 0.7)):
         keep(unmeasured, scores_of(unmeasured, "labels", score, file=file), 320)
-    found = {found.split: found.metrics["all"]["accuracy"]["mean"] for found in read_scores(unmeasured, [])}
+    found = {found.split: found.metrics.mean("accuracy") for found in read_scores(unmeasured, [])}
     assert found == {"matched.tsv": 0.8, "mismatched.tsv": 0.7}
 
 

@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from data.tasks.metrics import SeedScores
 from pipelines.scores import advice, rivals
 from pipelines.scores.advice import FLOOR, LABELS, RIVAL, STUDENT, Advice, Contender, advise, measured_of
 from pipelines.scores.measured import TEACHER, Scores, keep_scores
+from pipelines.scores.outcome import Outcome
 
 MOST = Contender(rivals.MOST, FLOOR, 0.50)
 TFIDF = Contender(rivals.ON_LABELS, RIVAL, 0.80, 0.2, 30.0)
@@ -103,13 +105,13 @@ def test_models_that_were_not_timed_can_be_taken() -> None:
 
 def test_the_metric_that_students_are_chosen_by_is_the_one_of_the_advice() -> None:
     def scores(accuracy: float, macro: float) -> dict:
-        return {"dev": {"all": {"accuracy": {"mean": accuracy}, "macro_f1": {"mean": macro}}}}
+        return {"dev": SeedScores({"one": {"accuracy": accuracy, "macro_f1": macro}})}
 
-    results = {
-        "metric": "accuracy",
-        "rows": [{"model": "teacher", "dev": 0.97}, {"model": "a", "dev": 0.96}, {"model": "old", "dev": 0.5}],
-        "evaluated": {"teacher": scores(0.97, 0.8), "a": scores(0.96, 0.6)},
-    }
+    results = Outcome(
+        "accuracy",
+        [{"model": "teacher", "dev": 0.97}, {"model": "a", "dev": 0.96}, {"model": "old", "dev": 0.5}],
+        {"teacher": scores(0.97, 0.8), "a": scores(0.96, 0.6)},
+    )
     assert [model.dev for model in measured_of(results, [], "macro_f1").models] == [0.8, 0.6, 0.5]
     assert measured_of(results, [], "loss").metric == "accuracy"
     assert [row["dev macro_f1 %"] for row in measured_of(results, [], "macro_f1").table()] == ["50.0", "60.0", "80.0"]
@@ -122,7 +124,7 @@ def test_the_noise_is_the_standard_error_of_a_paired_difference(tmp_path: Path, 
     one[:40] = 1 - one[:40]
     other[:60] = 1 - other[:60]
     for name, answers in (("one", one), ("other", other), ("same", one)):
-        record = Scores(name, {}, "dev.tsv", "ab" * 32, "dev", {})
+        record = Scores(name, {}, "dev.tsv", "ab" * 32, "dev", SeedScores({}))
         keep_scores(tmp_path, record, {"labels": labels, "seed": answers})
     noise = advice.noise_of(tmp_path, ["one", "other", "same"], metric)
     assert noise("one", "other") == pytest.approx(np.sqrt(0.05 * 0.95 / 400), rel=0.1)  # they differ on 20 of 400 rows

@@ -35,8 +35,8 @@ def test_the_most_frequent_class_scores_its_share_and_tfidf_reads_the_words(tmp_
     test.write_text("text\tlabel\ngood\tgood\nbad\tbad\nso bad\tbad\nvery bad\tbad\n")
     found = rivals.measure(examples, None, {"test": Source(test)}, progress=Silent())
     assert list(found) == [rivals.MOST, rivals.ON_LABELS]
-    assert found[rivals.MOST]["test"]["all"]["accuracy"]["mean"] == 0.25  # three of four are not "good"
-    assert found[rivals.ON_LABELS]["test"]["all"]["accuracy"]["mean"] == 1.0
+    assert found[rivals.MOST]["test"].mean("accuracy") == 0.25  # three of four are not "good"
+    assert found[rivals.ON_LABELS]["test"].mean("accuracy") == 1.0
 
 
 def test_scores_are_compared_with_their_mean_and_a_ridge_over_words(tmp_path: Path) -> None:
@@ -47,8 +47,8 @@ def test_scores_are_compared_with_their_mean_and_a_ridge_over_words(tmp_path: Pa
     test = tmp_path / "test.tsv"
     test.write_text("sentence1\tsentence2\tscore\nrain\train\t5.0\nsnow\tsun\t1.5\nrain 2\train\t4.5\n")
     found = rivals.measure(examples, None, {"test": Source(test)}, progress=Silent())
-    assert found[rivals.MEAN]["test"]["all"]["spearman"]["mean"] == 0.0
-    assert found[rivals.ON_LABELS]["test"]["all"]["pearson"]["mean"] > 0.9
+    assert found[rivals.MEAN]["test"].mean("spearman") == 0.0
+    assert found[rivals.ON_LABELS]["test"].mean("pearson") > 0.9
 
 
 def test_without_labels_there_is_nothing_to_learn_from_labels(tmp_path: Path) -> None:

@@ -34,8 +34,8 @@ def test_a_student_is_measured_by_what_it_predicts(trained: Any) -> None:
 
 def test_a_teacher_is_measured_alike(taught: Any) -> None:
     found = evaluate_all({"it": taught.out}, {"dev": taught.dev}, progress=Silent())["it"]["dev"]
-    assert found["teacher"]["accuracy"] == found["all"]["accuracy"]["mean"] > 0.95
-    assert found["all"]["accuracy"]["std"] == 0
+    assert found.seeds["teacher"]["accuracy"] == found.mean("accuracy") > 0.95
+    assert found.std("accuracy") == 0
 
 
 def test_rows_without_a_label_are_left_out(trained: Any, tmp_path: Path) -> None:
@@ -56,11 +56,11 @@ def test_agreement_is_the_share_of_equal_answers_whatever_the_labels_say(
     found = evaluate_all(models, sources, teacher="big", progress=Silent())
     student, teacher = (open_model(place).logits(texts).argmax(axis=1) for place in models.values())
     assert list(found) == ["student", "big"]
-    assert found["student"]["test"]["student"]["agreement"] == pytest.approx((student == teacher).mean())
-    assert found["student"]["test"]["all"]["agreement"]["std"] == 0
-    assert "agreement" not in found["big"]["test"]["all"]
+    assert found["student"]["test"].seeds["student"]["agreement"] == pytest.approx((student == teacher).mean())
+    assert found["student"]["test"].std("agreement") == 0
+    assert "agreement" not in found["big"]["test"].metrics
     alone = evaluate_all({"student": trained.out}, sources, teacher="big", progress=Silent())
-    assert "agreement" not in alone["student"]["test"]["all"]
+    assert "agreement" not in alone["student"]["test"].metrics
 
 
 def test_agreement_of_scores_is_their_rank_correlation() -> None:
@@ -83,7 +83,7 @@ def test_an_encoder_without_our_manifest_is_measured_as_what_it_is_said_to_be_fo
     plain = shutil.copytree(taught.out, tmp_path / "plain", ignore=shutil.ignore_patterns("MANIFEST.json", "examples"))
     wanted = evaluate(taught.out, taught.dev, progress=Silent())
     found = evaluate_all({"it": plain}, {"dev": taught.dev}, tasks={"it": taught.manifest.task}, progress=Silent())
-    assert found["it"]["dev"]["plain"] == wanted
+    assert found["it"]["dev"].seeds["plain"] == wanted
     assert open_model(plain, taught.manifest.task).vocabulary.feed.backend.truncation["max_length"] == 64  # type: ignore[attr-defined]
 
 
