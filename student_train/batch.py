@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from data.ragged import Ragged, flatten, padded, starts_of
 from student_train.outputs import Outputs
 
 
@@ -75,32 +75,24 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Encoded:
-    """Many texts as one flat array of ids: row i is `flat[starts[i] : starts[i] + lengths[i]]`.
+class Encoded(Ragged):
+    """Many texts as one flat array of ids: row i is `values[starts[i] : starts[i] + lengths[i]]`.
 
-    flat [tokens] int32 or uint16, starts [N] int64, lengths [N] int64 (>= 1), types like flat or None
+    values [tokens] int32 or uint16, starts [N] int64, lengths [N] int64 (>= 1), types like values or None
     """
 
-    flat: np.ndarray
-    starts: np.ndarray
-    lengths: np.ndarray
     types: np.ndarray | None = None
 
     @staticmethod
     def of(rows: list[list[int]], types: list[list[int]] | None = None) -> "Encoded":
         """Flatten lists of ids. An empty row becomes the single id 0, so that every length is at least 1."""
-        rows = [row or [0] for row in rows]
-        lengths = np.fromiter((len(row) for row in rows), np.int64, len(rows))
-        flat = np.fromiter(chain.from_iterable(rows), np.int32, int(lengths.sum()))
-        flat_types = None
-        if types is not None:
-            flat_types = np.fromiter(chain.from_iterable(row or [0] for row in types), np.int32, len(flat))
-        return Encoded.laid(flat, lengths, flat_types)
+        flat, lengths = flatten([row or [0] for row in rows])
+        return Encoded.laid(flat, lengths, None if types is None else flatten([row or [0] for row in types])[0])
 
     @staticmethod
     def filled(flat: np.ndarray, lengths: np.ndarray, types: np.ndarray | None = None) -> "Encoded":
         """Rows of these lengths that lie one behind the other; an empty row becomes the single id 0."""
-        at = (np.cumsum(lengths) - lengths)[lengths == 0]
+        at = starts_of(lengths)[lengths == 0]
         types = None if types is None else np.insert(types, at, 0).astype(np.int32)
         return Encoded.laid(np.insert(flat, at, 0), np.maximum(lengths, 1), types)
 
@@ -108,7 +100,7 @@ class Encoded:
     def laid(flat: np.ndarray, lengths: np.ndarray, types: np.ndarray | None = None) -> "Encoded":
         """Rows of these lengths that lie one behind the other."""
         lengths = lengths.astype(np.int64, copy=False)
-        return Encoded(flat, np.cumsum(lengths) - lengths, lengths, types)
+        return Encoded(flat, starts_of(lengths), lengths, types)
 
     @staticmethod
     def joined(pieces: "Sequence[Encoded]") -> "Encoded":
@@ -117,25 +109,23 @@ class Encoded:
             return pieces[0]
         types = [piece.types for piece in pieces if piece.types is not None]
         return Encoded.laid(
-            np.concatenate([piece.flat for piece in pieces]),
+            np.concatenate([piece.values for piece in pieces]),
             np.concatenate([piece.lengths for piece in pieces]),
             np.concatenate(types) if types else None,
         )
 
-    def pad(self, rows: np.ndarray) -> tuple[Tensor, Tensor, Tensor | None]:
+    def padded(self, rows: np.ndarray) -> tuple[Tensor, Tensor, Tensor | None]:
         """Gather rows into ids [B, T], lengths [B] and segment numbers [B, T] (or None)."""
-        lengths = self.lengths[rows]
-        places = np.arange(int(lengths.max()))
-        real = places < lengths[:, None]  # [B, T]
-        where = self.starts[rows][:, None] + places  # [B, T], behind a row's end that of others, or of none: clipped
-        ids = self.flat.take(where, mode="clip").astype(np.int64) * real
-        types = None
-        if self.types is not None:
-            types = torch.from_numpy(self.types.take(where, mode="clip").astype(np.int64) * real)
-        return torch.from_numpy(ids), torch.from_numpy(lengths), types
+        places = self.places(rows)
+        ids, types = (
+            None if flat is None else torch.from_numpy(padded(flat, *places).astype(np.int64))
+            for flat in (self.values, self.types)
+        )
+        assert ids is not None
+        return ids, torch.from_numpy(self.lengths[rows]), types
 
 
 def pad_inputs(sides: list[Encoded], rows: np.ndarray) -> Inputs:
     """Make the model's input of the given rows from each side's encoded texts."""
-    padded = [side.pad(rows) for side in sides]
+    padded = [side.padded(rows) for side in sides]
     return Inputs(tuple(ids for ids, _, _ in padded), tuple(lengths for _, lengths, _ in padded), padded[0][2])

@@ -16,7 +16,7 @@ WRITERS = {
     "data/store.py",
     "data/row_groups.py",
     "data/running/claims.py",  # lock files, which hold nothing
-    "data/object_store.py",  # a download goes to a temporary name and is moved when it is whole
+    "teacher_cache/shards/object_store.py",  # a download goes to a temporary name and is moved when it is whole
     "augment/dedupe.py",  # spilled ids, in a folder that goes with the process
     "student_train/teach.py",  # transformers writes its own model and tokenizer, into a folder that is sealed later
     "pipelines/cli.py",  # /dev/null in the place of a closed pipe

@@ -122,9 +122,7 @@ def straight_parts(cache: str) -> tuple[Straight, list[tuple[Tensor, Tensor]], A
     student, vocabulary, reader = new_student(cache)
     block = reader.read(list(range(len(reader.groups))))
     side = vocabulary.encode(block.texts, block.pairs)[0]
-    ids = [
-        torch.from_numpy(side.flat[s : s + n].astype(np.int64)) for s, n in zip(side.starts, side.lengths, strict=True)
-    ]
+    ids = [torch.from_numpy(side.row(number).astype(np.int64)) for number in range(len(side))]
     rows = list(zip(ids, torch.from_numpy(block.logits), strict=True))
     weights = dict(student.named_parameters())["embedding.tuned.weight"]
     rows_of_table, width = weights.shape
@@ -174,9 +172,7 @@ def _compare(model: Straight, about: Any, answers: str) -> None:
     student, vocabulary, block = about
     texts = block.texts[:512]
     side = vocabulary.encode(texts, None)[0]
-    ids = [
-        torch.from_numpy(side.flat[s : s + n].astype(np.int64)) for s, n in zip(side.starts, side.lengths, strict=True)
-    ]
+    ids = [torch.from_numpy(side.row(number).astype(np.int64)) for number in range(len(side))]
     with torch.no_grad():
         packed = model.eval()(pad_sequence(ids, batch_first=True), torch.tensor([len(row) for row in ids]))
     np.save(answers, packed.numpy())

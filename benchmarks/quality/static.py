@@ -57,4 +57,4 @@ class StaticVectors:
 
     def _ids(self, texts: list[str]) -> list[np.ndarray]:
         [side] = self.vocabulary.encode(texts, None)
-        return [side.flat[start : start + count] for start, count in zip(side.starts, side.lengths, strict=True)]
+        return [side.row(number) for number in range(len(side))]

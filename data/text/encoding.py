@@ -9,7 +9,7 @@ import copy
 import inspect
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy as np
 from data.errors import PotstillError
 from data.example import MASK
 from data.guards.untrusted import refusing
+from data.ragged import Ragged, padded, starts_of
 from data.text.families import LAST, LEFT, PADDABLE
 
 LONGEST_TEXT = 1 << 20  # characters; a longer "sentence" is a broken file, and would stall the tokenizer
@@ -51,24 +52,21 @@ class Feed:
 
 
 @dataclass(frozen=True)
-class Tokens:
+class Tokens(Ragged):
     """Rows as sub-words. N rows, S sub-words of all rows together.
 
-    ids      int32 [S];  row i is ids[starts[i]:starts[i + 1]]
+    values   int32 [S], the ids
     types    uint8 [S], or None where the model takes none
-    starts   int64 [N + 1]
     status   ok, truncated or rejected:<reason>, one a row; a rejected row has no sub-words
     """
 
-    ids: np.ndarray
-    types: np.ndarray | None
-    starts: np.ndarray
-    status: list[str]
+    types: np.ndarray | None = None
+    status: list[str] = field(default_factory=list)
 
-    @property
-    def lengths(self) -> np.ndarray:
-        """Sub-words of each row, int64 [N]."""
-        return np.diff(self.starts)
+    @staticmethod
+    def laid(ids: np.ndarray, types: np.ndarray | None, lengths: np.ndarray, status: list[str]) -> "Tokens":
+        """Rows of these lengths that lie one behind the other."""
+        return Tokens(ids, starts_of(lengths), lengths, types, status)
 
 
 def feed_of(tokenizer: Any, model: Any, longest: int) -> Feed:
@@ -115,27 +113,27 @@ def tokenise(feed: Feed, texts: Sequence[str], pairs: Sequence[str] | None = Non
     status = [reject(*row) for row in zip(texts, *([pairs] if pairs is not None else []), strict=True)]
     good = [index for index, state in enumerate(status) if not state]
     cut = encode(feed, [texts[i] for i in good], None if pairs is None else [pairs[i] for i in good])
-    lengths = np.zeros(len(texts) + 1, np.int64)
-    lengths[np.array(good, np.int64) + 1] = cut.lengths
+    lengths = np.zeros(len(texts), np.int64)
+    lengths[np.array(good, np.int64)] = cut.lengths
     for index, state in zip(good, cut.status, strict=True):
         status[index] = state
-    return Tokens(cut.ids, cut.types, lengths.cumsum(), status)
+    return Tokens.laid(cut.values, cut.types, lengths, status)
 
 
 def encode(feed: Feed, texts: Sequence[str], pairs: Sequence[str] | None = None) -> Tokens:
     """Tokenise texts (or pairs of texts) without rejecting any, in slices of about `SLICE` characters."""
     sizes = [len(text) + (len(pairs[row]) if pairs is not None else 0) for row, text in enumerate(texts)]
-    lengths, ids, types, status = [0], [np.zeros(0, np.int32)], [np.zeros(0, np.uint8)], []
+    lengths, ids, types, status = list[int](), [np.zeros(0, np.int32)], [np.zeros(0, np.uint8)], list[str]()
     for start, end in slices(sizes, SLICE):
         rows = encodings(feed, texts[start:end], None if pairs is None else pairs[start:end])
         status += [TRUNCATED if row.overflowing else OK for row in rows]
         lengths += [len(row) for row in rows]
-        total = sum(lengths[start + 1 :])
+        total = sum(lengths[start:])
         ids.append(np.fromiter(itertools.chain.from_iterable(row.ids for row in rows), np.int32, total))
         if feed.types:
             types.append(np.fromiter(itertools.chain.from_iterable(row.type_ids for row in rows), np.uint8, total))
-    flat = np.concatenate(ids)
-    return Tokens(flat, np.concatenate(types) if feed.types else None, np.cumsum(lengths, dtype=np.int64), status)
+    found = np.concatenate(types) if feed.types else None
+    return Tokens.laid(np.concatenate(ids), found, np.array(lengths, np.int64), status)
 
 
 def slices(sizes: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
@@ -165,12 +163,11 @@ def reject(*texts: str | None) -> str:
 
 def concatenate(groups: Sequence[Tokens]) -> Tokens:
     """Concatenate the rows of several groups."""
-    starts = np.concatenate([[0], *(group.lengths for group in groups)]).cumsum()
     types = [group.types for group in groups if group.types is not None]
-    return Tokens(
-        np.concatenate([group.ids for group in groups]),
+    return Tokens.laid(
+        np.concatenate([group.values for group in groups]),
         np.concatenate(types) if types else None,
-        starts,
+        np.concatenate([group.lengths for group in groups]),
         [state for group in groups for state in group.status],
     )
 
@@ -180,14 +177,10 @@ def pad(tokens: Tokens, rows: np.ndarray, filler: int) -> dict[str, np.ndarray]:
 
     No attention_mask where all rows have one length: that saves a check on the device and keeps the fast kernel.
     """
-    starts = tokens.starts[rows]
-    lengths = tokens.starts[rows + 1] - starts
-    steps = np.arange(int(lengths.max()))
-    mask = steps < lengths[:, None]  # [B, T]
-    where = np.where(mask, starts[:, None] + steps, 0)
-    batch = {"input_ids": np.where(mask, tokens.ids[where], filler).astype(np.int64)}
+    where, mask = tokens.places(rows)  # [B, T] each
+    batch = {"input_ids": padded(tokens.values, where, mask, filler).astype(np.int64)}
     if tokens.types is not None:
-        batch["token_type_ids"] = np.where(mask, tokens.types[where], 0).astype(np.int64)
+        batch["token_type_ids"] = padded(tokens.types, where, mask).astype(np.int64)
     if not mask.all():
         batch["attention_mask"] = mask.astype(np.int64)
     return batch

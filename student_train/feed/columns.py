@@ -6,7 +6,6 @@ says their dtype and shape (docs/CACHE_FORMAT.md). Numbers stay as they are stor
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,29 +14,8 @@ import torch
 from torch import Tensor
 
 from data.errors import PotstillError
+from data.ragged import Ragged
 from student_train.batch import Encoded
-
-
-@dataclass(frozen=True)
-class Ragged:
-    """N rows of different lengths: row i is `values[starts[i] : starts[i] + lengths[i]]`.
-
-    values [all, …], starts [N] int64, lengths [N] int64
-    """
-
-    values: np.ndarray
-    starts: np.ndarray
-    lengths: np.ndarray
-
-    def pad(self, rows: np.ndarray) -> np.ndarray:
-        """Gather rows into [B, T, …], with zeros behind each."""
-        lengths = self.lengths[rows]
-        places = np.arange(int(lengths.max(initial=0)))
-        real = places < lengths[:, None]  # [B, T]
-        padded = np.zeros((*real.shape, *self.values.shape[1:]), self.values.dtype)  # [B, T, …]
-        padded[real] = self.values[(self.starts[rows][:, None] + places)[real]]
-        return padded
-
 
 Column = np.ndarray | Ragged  # [N, D], or N rows of [T, D] or of packed numbers
 
@@ -107,8 +85,7 @@ def check_aligned(signals: Mapping[str, Column], side: Encoded) -> None:
         counts = values.lengths if column.partition(".")[0] != "gram" else _side_of(values.lengths)
         wrong = np.flatnonzero(counts != side.lengths)
         if column == "input_ids" and not len(wrong):
-            theirs = np.concatenate([values.values[s : s + n] for s, n in zip(values.starts, counts, strict=True)])
-            wrong = np.flatnonzero(theirs != side.flat)
+            wrong = np.flatnonzero(values.flat() != side.values)
         if len(wrong):
             raise PotstillError(
                 f"the student's sub-words are not the teacher's, which {column!r} is about",
@@ -131,10 +108,9 @@ def _unpack(values: Ragged, rows: np.ndarray) -> np.ndarray:
     longest = int(sides.max(initial=0))
     grams = np.zeros((len(rows), longest, longest), values.values.dtype)
     for place, (row, side) in enumerate(zip(rows, sides, strict=True)):
-        packed = values.values[values.starts[row] : values.starts[row] + values.lengths[row]]
         below = np.tril_indices(side)
-        grams[place][below] = packed
-        grams[place].T[below] = packed
+        grams[place][below] = values.row(row)
+        grams[place].T[below] = values.row(row)
     return grams
 
 

@@ -74,7 +74,7 @@ class EncodedRows:
     def _encode(self, sides: list[Encoded]) -> bytes:
         segments = [side.types for side in sides if side.types is not None]
         assert (len(sides), bool(segments)) == (self.sides, self.segments)
-        numbers = [side.flat for side in sides] + segments
+        numbers = [side.values for side in sides] + segments
         return b"".join(
             [side.lengths.astype("<i4").tobytes() for side in sides]
             + [values.astype(self._dtype).tobytes() for values in numbers]

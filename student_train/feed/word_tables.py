@@ -9,9 +9,10 @@ from torch import Tensor
 from data.errors import PotstillError
 from data.manifest import read_manifest
 from data.progress import Progress
+from data.ragged import Ragged
 from data.schema import split_signal
 from student_train.config import MEANS
-from student_train.feed.columns import Column, Ragged
+from student_train.feed.columns import Column
 from student_train.feed.reader import Reader
 from student_train.models.encoder import word_vectors
 from student_train.vocab.vectors import encoder_table
@@ -66,7 +67,7 @@ def sums_of(reader: Reader, columns: tuple[str, str], size: int, progress: Progr
     progress.start("means of the teacher's states", total=reader.count, unit="rows")
     for number in range(len(reader.groups)):
         block = reader.read([number], texts=False)
-        states, ids = (flat(block.signals[name]) for name in columns)
+        states, ids = (flat_of(block.signals[name]) for name in columns)
         sums = sums if sums.shape[1] else sums.new_zeros(size, states.shape[1])
         sums.index_add_(0, torch.from_numpy(ids).long(), torch.from_numpy(states).double())
         counts += torch.from_numpy(np.bincount(ids, minlength=size))
@@ -75,9 +76,7 @@ def sums_of(reader: Reader, columns: tuple[str, str], size: int, progress: Progr
     return sums, counts
 
 
-def flat(column: Column) -> np.ndarray:
+def flat_of(column: Column) -> np.ndarray:
     """The rows of a ragged column, one behind the other."""
     assert isinstance(column, Ragged)
-    ends = column.lengths.cumsum()
-    before = np.repeat(column.starts - ends + column.lengths, column.lengths)
-    return column.values[before + np.arange(len(before))]
+    return column.flat()

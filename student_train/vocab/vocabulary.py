@@ -116,7 +116,7 @@ class Subwords:
     def encode(self, texts: list[str], pairs: list[str] | None) -> list[Encoded]:
         both = [texts] if pairs is None else [texts, pairs]
         sides = [encode_side(self.tokenizer, side, self.mask, self.longest) for side in both]
-        return [Encoded(self.renumber[side.flat], side.starts, side.lengths) for side in sides]
+        return [Encoded(self.renumber[side.values], side.starts, side.lengths) for side in sides]
 
     def digest(self) -> str:
         return store.digest_of(["subwords", _spelled(self.tokenizer), self.kept, self.mask, self.longest])
@@ -144,7 +144,7 @@ class Joint:
 
     def encode(self, texts: list[str], pairs: list[str] | None) -> list[Encoded]:
         rows = encode(self.feed, texts, pairs)
-        return [Encoded.filled(rows.ids, rows.lengths, rows.types)]
+        return [Encoded.filled(rows.values, rows.lengths, rows.types)]
 
     def digest(self) -> str:
         feed = self.feed
@@ -197,7 +197,7 @@ def build_subwords(teacher: Path, texts: Iterable[list[str]] | None, *, min_coun
         min_count = 1
     else:
         for chunk in texts:
-            counts += np.bincount(encode_side(tokenizer, chunk, mask, longest).flat, minlength=len(counts))
+            counts += np.bincount(encode_side(tokenizer, chunk, mask, longest).values, minlength=len(counts))
     masked = tokenizer.token_to_id(mask)
     if masked is not None:
         counts[masked] = max(counts[masked], min_count)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from data.errors import BAD_DATA, PotstillError
+from data.ragged import starts_of
 from data.text.encoding import TRUNCATED, Feed, Tokens, encodings, spelled, tokenise
 
 NOWHERE = -1
@@ -96,12 +97,12 @@ def align(encoding: Any, text: str, spans: np.ndarray, sequence: int, *, cut: bo
     return places
 
 
-def to_words(scores: np.ndarray, starts: np.ndarray, words: Words) -> np.ndarray:
+def to_words(scores: np.ndarray, lengths: np.ndarray, words: Words) -> np.ndarray:
     """Pick the scores of words, float32 [all words, C], from the scores of sub-words [all sub-words, C].
 
-    starts: row i has the sub-words starts[i] to starts[i + 1].
+    lengths: sub-words of each row, int64 [N]
     """
-    base = np.repeat(starts[:-1], np.diff(words.starts))  # [all words]
+    base = np.repeat(starts_of(lengths), np.diff(words.starts))  # [all words]
     taken = np.full((len(words.first), scores.shape[1]), np.nan, np.float32)
     for column in range(scores.shape[1]):
         place = words.last if words.ends and column == scores.shape[1] - 1 else words.first

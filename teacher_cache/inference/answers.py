@@ -83,5 +83,5 @@ def _answer(forward: Forward, tokens: Tokens, words: Words | None, on_batch: OnB
     n_words = None
     if words is not None:
         n_words = np.diff(words.starts).astype(np.int32)
-        columns["logits"] = to_words(columns["logits"], tokens.starts, words)
+        columns["logits"] = to_words(columns["logits"], tokens.lengths, words)
     return Answers(columns, tokens.lengths.astype(np.int32), status, padded, n_words)

@@ -6,6 +6,7 @@ and becomes a row group of the shard. The result depends on columns, lengths and
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -57,7 +58,4 @@ def plan_windows(columns: Mapping[str, int], lengths: np.ndarray, groups: Sequen
 
 def rows_of(tokens: Tokens, rows: slice) -> Tokens:
     """Return the sub-words of a slice of rows, without copying."""
-    starts = tokens.starts[rows.start : rows.stop + 1]
-    flat = slice(int(starts[0]), int(starts[-1]))
-    types = None if tokens.types is None else tokens.types[flat]
-    return Tokens(tokens.ids[flat], types, starts - starts[0], tokens.status[rows])
+    return replace(tokens, starts=tokens.starts[rows], lengths=tokens.lengths[rows], status=tokens.status[rows])

@@ -13,9 +13,9 @@ from data import store
 from data.errors import BAD_DATA, NO_INPUT, STALE, PotstillError
 from data.layout import FILES, MANIFEST, PART, PLAN, SHARD, record_name
 from data.manifest import Manifest, Part, check_made_from, check_part, read_manifest
-from data.object_store import ObjectStore, open_store
 from data.progress import Progress
 from data.running.output import refuse_foreign
+from teacher_cache.shards.object_store import ObjectStore, open_store
 from teacher_cache.shards.remote import CACHE, EXAMPLES, as_file, refuse_format_1
 from teacher_cache.shards.student_files import KEPT
 

@@ -19,7 +19,6 @@ from data import store
 from data.errors import BAD_DATA, TRY_AGAIN, PotstillError
 from data.layout import FILES, MANIFEST, PLAN, record_name
 from data.manifest import Manifest, read_manifest, refuse_other_format, write_manifest
-from data.object_store import ObjectStore, open_store
 from data.progress import Progress, Silent
 from data.running.claims import Claim
 from data.running.share import Share
@@ -34,6 +33,7 @@ from teacher_cache.shards.commits import (
     refuse_other,
     set_aside,
 )
+from teacher_cache.shards.object_store import ObjectStore, open_store
 from teacher_cache.shards.plan import Plan
 from teacher_cache.shards.shelf import Add, Here, Shelf, expected
 from teacher_cache.shards.student_files import KEPT

@@ -219,7 +219,7 @@ def test_two_that_write_the_same_file_agree(reader: Reader, tokenizer: Tokenizer
     found = streams(reader, vocabulary, tmp_path)[2].load(0)
     assert found is not None
     wanted = vocabulary.encode(block.texts, block.pairs)[0]
-    np.testing.assert_array_equal(found[0].flat, wanted.flat)
+    np.testing.assert_array_equal(found[0].values, wanted.values)
     np.testing.assert_array_equal(found[0].starts, wanted.starts)
 
 
@@ -227,7 +227,7 @@ def test_pieces_are_put_behind_each_other() -> None:
     one, two = Encoded.of([[5, 6], []], [[0, 1], []]), Encoded.of([[7, 8, 9]], [[0, 0, 1]])
     both = Encoded.joined([one, two])
     wanted = Encoded.of([[5, 6], [], [7, 8, 9]], [[0, 1], [], [0, 0, 1]])
-    for name in ("flat", "starts", "lengths", "types"):
+    for name in ("values", "starts", "lengths", "types"):
         np.testing.assert_array_equal(getattr(both, name), getattr(wanted, name))
 
 

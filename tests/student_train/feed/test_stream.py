@@ -187,7 +187,7 @@ def test_rows_are_padded_to_the_longest_of_their_batch() -> None:
 
 def test_no_rows_are_no_ids() -> None:
     side = Encoded.of([])
-    assert (len(side.flat), len(side.starts), len(side.lengths)) == (0, 0, 0)
+    assert (len(side.values), len(side.starts), len(side.lengths)) == (0, 0, 0)
 
 
 MEASURE = """

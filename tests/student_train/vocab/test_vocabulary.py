@@ -26,7 +26,7 @@ from student_train.vocab.vocabulary import (
 
 
 def rows(side: Encoded) -> list[list[int]]:
-    return [side.flat[s : s + n].tolist() for s, n in zip(side.starts, side.lengths, strict=True)]
+    return [side.values[s : s + n].tolist() for s, n in zip(side.starts, side.lengths, strict=True)]
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ def test_a_saved_vocabulary_gives_the_same_ids_from_its_directory_alone(
     loaded = load_vocabulary(tmp_path / "student")
     assert loaded.size == made.size
     for one, other in zip(made.encode(texts, texts[::-1]), loaded.encode(texts, texts[::-1]), strict=True):
-        assert np.array_equal(one.flat, other.flat)
+        assert np.array_equal(one.values, other.values)
         assert np.array_equal(one.lengths, other.lengths)
 
 

@@ -108,9 +108,9 @@ def test_a_word_that_is_not_in_its_text_is_refused() -> None:
 
 def test_scores_are_taken_where_the_words_are(bert: Feed) -> None:
     tokens, words = tokenise_words(bert, ["great unseen", "!"], [["great", "unseen"], ["!"]])
-    scores = np.arange(2.0 * tokens.starts[-1], dtype=np.float32).reshape(-1, 2)
+    scores = np.arange(2.0 * tokens.ends[-1], dtype=np.float32).reshape(-1, 2)
     begin = int(tokens.starts[1])
-    assert to_words(scores, tokens.starts, words).tolist() == [[2, 3], [4, 5], [2 * begin + 2, 2 * begin + 3]]
+    assert to_words(scores, tokens.lengths, words).tolist() == [[2, 3], [4, 5], [2 * begin + 2, 2 * begin + 3]]
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta"])

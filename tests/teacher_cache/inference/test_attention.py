@@ -65,12 +65,12 @@ def tokens() -> Tokens:
     """Three rows of 12, 5 and 9 sub-words."""
     starts = np.cumsum([0, *LENGTHS])
     ids = np.random.default_rng(0).integers(4, 40, starts[-1]).astype(np.int32)
-    return Tokens(ids, None, starts, [OK] * 3)
+    return Tokens.laid(ids, None, np.diff(starts), [OK] * 3)
 
 
 def alone(model: Any, tokens: Tokens, row: int, **options: Any) -> Any:
     """A plain forward pass of one row, without padding."""
-    ids = tokens.ids[tokens.starts[row] : tokens.starts[row + 1]].astype(np.int64)
+    ids = tokens.row(row).astype(np.int64)
     with torch.inference_mode():
         return model(input_ids=torch.from_numpy(ids[None]), **options)
 
@@ -85,7 +85,7 @@ def test_attention_follows_from_what_is_taken(family: str, kernel: str, tokens: 
     model.set_attn_implementation(kernel)
     ids, mask = np.zeros((3, 12), np.int64), np.zeros((3, 12), np.int64)
     for row, length in enumerate(LENGTHS):
-        ids[row, :length], mask[row, :length] = tokens.ids[tokens.starts[row] : tokens.starts[row + 1]], 1
+        ids[row, :length], mask[row, :length] = tokens.row(row), 1
     batch = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
     with torch.inference_mode(), watched(model):
         said = extract(model, batch, tuple(f"{name}.{layer}" for name in "qk" for layer in (1, 2, 3)))
@@ -116,7 +116,6 @@ def test_stored_answers_are_those_of_a_plain_forward_pass_of_the_row_alone(famil
     columns = {"logits": 2, "hidden.0": 16, "cls.2": 16, "hidden.3": 16, "gram.3": 1, "v.2": sizes.key_heads * 8}
     columns["v.2"] = sizes.key_heads * sizes.head_size
     answers = answer(model, tokens, columns, filler=0, budget=10_000)
-    starts = tokens.starts
     pairs = np.cumsum([0, *(length * (length + 1) // 2 for length in LENGTHS)])
     for row, length in enumerate(LENGTHS):
         wanted = alone(model, tokens, row, output_hidden_states=True)
@@ -125,13 +124,15 @@ def test_stored_answers_are_those_of_a_plain_forward_pass_of_the_row_alone(famil
         np.testing.assert_allclose(answers.columns["logits"][row], wanted.logits[0], atol=1e-5)
         np.testing.assert_allclose(answers.columns["cls.2"][row], states[2][0], **near)
         for layer in (0, 3):
-            stored = answers.columns[f"hidden.{layer}"][starts[row] : starts[row + 1]]
+            stored = answers.columns[f"hidden.{layer}"][tokens.starts[row] : tokens.ends[row]]
             np.testing.assert_allclose(stored, states[layer], **near)
         gram = (states[3] @ states[3].T)[np.tril_indices(length)]
         np.testing.assert_allclose(
             answers.columns["gram.3"][pairs[row] : pairs[row + 1], 0], gram, atol=1e-4, rtol=1e-5
         )
-    assert answers.columns["v.2"].shape == (starts[-1], columns["v.2"]) and np.isfinite(answers.columns["v.2"]).all()
+    assert (
+        answers.columns["v.2"].shape == (tokens.ends[-1], columns["v.2"]) and np.isfinite(answers.columns["v.2"]).all()
+    )
 
 
 def test_values_are_those_of_the_model_s_own_projection(tokens: Tokens) -> None:
@@ -208,7 +209,7 @@ def test_another_scale_is_folded_into_the_queries(tokens: Tokens) -> None:
 
 
 def extract_q(model: Any, tokens: Tokens) -> torch.Tensor:
-    ids = torch.from_numpy(tokens.ids[None, :5].astype(np.int64))
+    ids = torch.from_numpy(tokens.values[None, :5].astype(np.int64))
     with torch.inference_mode(), watched(model):
         return extract(model, {"input_ids": ids}, ("q.1",))["q.1"]
 

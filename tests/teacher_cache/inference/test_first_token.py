@@ -34,7 +34,7 @@ def make(family: str, **shape: Any) -> Any:
 def tokens() -> Tokens:
     starts = np.cumsum([0, *LENGTHS])
     ids = np.random.default_rng(0).integers(4, 40, starts[-1]).astype(np.int32)
-    return Tokens(ids, None, starts, [OK] * len(LENGTHS))
+    return Tokens.laid(ids, None, np.diff(starts), [OK] * len(LENGTHS))
 
 
 def test_every_family_that_is_named_is_tested() -> None:
@@ -52,8 +52,8 @@ def test_the_answers_are_those_of_a_plain_forward_pass_of_each_row(
     columns = {"logits": 2, "cls.3": 16, "cls.1": 16, "hidden.2": 16, "mean.0": 16}
     assert first_token_serves(model, columns)
     answers = answer(model, tokens, columns, filler=0, budget=budget)
-    for row, start in enumerate(tokens.starts[:-1]):
-        ids = torch.from_numpy(tokens.ids[start : tokens.starts[row + 1]].astype(np.int64))[None]
+    for row, start in enumerate(tokens.starts):
+        ids = torch.from_numpy(tokens.values[start : tokens.ends[row]].astype(np.int64))[None]
         with torch.inference_mode():
             wanted = model(input_ids=ids, output_hidden_states=True)
         states = [state[0].numpy() for state in wanted.hidden_states]
@@ -61,7 +61,7 @@ def test_the_answers_are_those_of_a_plain_forward_pass_of_each_row(
         np.testing.assert_allclose(answers.columns["logits"][row], wanted.logits[0], atol=1e-5)
         np.testing.assert_allclose(answers.columns["cls.3"][row], states[3][0], **near)
         np.testing.assert_allclose(answers.columns["cls.1"][row], states[1][0], **near)
-        np.testing.assert_allclose(answers.columns["hidden.2"][start : tokens.starts[row + 1]], states[2], **near)
+        np.testing.assert_allclose(answers.columns["hidden.2"][start : tokens.ends[row]], states[2], **near)
         np.testing.assert_allclose(answers.columns["mean.0"][row], states[0].mean(axis=0), **near)
 
 

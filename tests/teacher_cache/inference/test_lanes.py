@@ -86,7 +86,7 @@ def test_answers_are_the_same_bytes_for_any_number_of_threads(columns: dict[str,
     lengths = np.random.default_rng(1).integers(1, 30, 300)
     starts = np.concatenate([[0], lengths.cumsum()])
     ids = np.random.default_rng(0).integers(4, 40, starts[-1]).astype(np.int32)
-    tokens, model = Tokens(ids, None, starts, [OK] * 300), make("bert").to(dtype)
+    tokens, model = Tokens.laid(ids, None, np.diff(starts), [OK] * 300), make("bert").to(dtype)
     found = []
     for threads in (1, 2, 4):
         told: list[int] = []
@@ -102,7 +102,7 @@ def test_a_row_that_is_not_finite_is_done_again_from_any_lane() -> None:
     model = make("bert").half()
     torch.nn.init.constant_(model.bert.embeddings.LayerNorm.weight, 6e4)
     starts = np.arange(0, 44, 4)
-    tokens = Tokens(np.full(40, 7, np.int32), None, starts, [OK] * 10)
+    tokens = Tokens.laid(np.full(40, 7, np.int32), None, np.diff(starts), [OK] * 10)
     with cpu_threads(2):
         answers = answer(model, tokens, {"logits": 2}, filler=0, budget=8)
     assert answers.status == [OK] * 10 and np.isfinite(answers.columns["logits"]).all()

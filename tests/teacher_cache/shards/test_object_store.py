@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from data import object_store
 from data.errors import BAD_DATA, NO_INPUT, NO_PERMISSION, STALE, TRY_AGAIN, USAGE, PotstillError
 from data.manifest import read_manifest
-from data.object_store import ObjectStore, open_store
 from data.progress import Silent
 from data.running.share import Share
 from data.running.stop import Stop
 from teacher_cache.build import build
 from teacher_cache.config import CacheConfig, Launch, Request
 from teacher_cache.repair.verify import verify
+from teacher_cache.shards import object_store
+from teacher_cache.shards.object_store import ObjectStore, open_store
 from teacher_cache.shards.pull import pull
 from teacher_cache.shards.remote import Remote
 

@@ -53,7 +53,7 @@ def test_the_filler_decides_nothing(loaded: Any, tokens: Tokens) -> None:
 
 
 def test_a_row_that_is_not_finite_is_marked(loaded: Any, tokens: Tokens) -> None:
-    word = int(tokens.ids[tokens.starts[1] + 1])  # "bad"
+    word = int(tokens.values[tokens.starts[1] + 1])  # "bad"
     with torch.no_grad():
         loaded.model.bert.embeddings.word_embeddings.weight[word] = torch.nan
     answers = answer(loaded.model, tokens, {"logits": 2}, filler=0, budget=10_000)
@@ -64,7 +64,7 @@ def test_a_row_that_is_not_finite_is_marked(loaded: Any, tokens: Tokens) -> None
 def test_what_overflows_in_float16_is_computed_again_in_float32(loaded: Any, tokens: Tokens) -> None:
     model = loaded.model.half()
     torch.nn.init.constant_(model.bert.embeddings.LayerNorm.weight, 6e4)  # the next layer norm brings it down again
-    first = torch.from_numpy(tokens.ids[None, : tokens.starts[1]].astype(np.int64))
+    first = torch.from_numpy(tokens.values[None, : tokens.starts[1]].astype(np.int64))
     assert not model(input_ids=first).logits.isfinite().any()
     answers = answer(model, tokens, {"logits": 2}, filler=0, budget=10_000)
     assert answers.status == ["ok", "ok", "ok"]
@@ -94,15 +94,15 @@ def test_no_column_stores_infinity_for_a_number_too_large(column: str, loaded: A
 def test_a_row_that_is_not_finite_is_nan_in_every_column_and_its_neighbours_are_whole(
     loaded: Any, tokens: Tokens
 ) -> None:
-    word = int(tokens.ids[tokens.starts[1] + 1])  # "bad"
+    word = int(tokens.values[tokens.starts[1] + 1])  # "bad"
     with torch.no_grad():
         loaded.model.bert.embeddings.word_embeddings.weight[word] = torch.nan
     answers = answer(loaded.model, tokens, ALL, filler=0, budget=10_000)
-    start, end = tokens.starts[1:3]
+    start, end = tokens.starts[1], tokens.ends[1]
     assert answers.status == ["ok", "nonfinite", "ok"]
     assert np.isnan(answers.columns["hidden.2"][start:end]).all() and np.isnan(answers.columns["cls.3"][1]).all()
     assert np.isfinite(answers.columns["hidden.2"][:start]).all() and np.isfinite(answers.columns["q.1"][end:]).all()
-    assert answers.columns["input_ids"][start:end, 0].tolist() == tokens.ids[start:end].tolist()
+    assert answers.columns["input_ids"][start:end, 0].tolist() == tokens.values[start:end].tolist()
 
 
 def test_the_largest_half_still_fits() -> None:
@@ -146,7 +146,7 @@ def test_every_signal_is_read_back_as_it_was_said(loaded: Any, tmp_path: Path) -
     answers = answer(loaded.model, tokens, ALL, filler=0, budget=10_000)
     schema = cache_schema(SENTIMENT, tuple(ALL), SIZES)
     tally = write_shard(tmp_path / "x.parquet", schema, ids_of(4), [answers], [3, 1])
-    assert (tally.status, tally.tokens) == ({"ok": 3, "rejected:empty": 1}, int(tokens.starts[-1]))
+    assert (tally.status, tally.tokens) == ({"ok": 3, "rejected:empty": 1}, int(tokens.ends[-1]))
     table = pq.read_table(tmp_path / "x.parquet")
     for field in schema:
         assert table.schema.field(field.name).metadata == field.metadata
@@ -154,8 +154,8 @@ def test_every_signal_is_read_back_as_it_was_said(loaded: Any, tmp_path: Path) -
     rows = table.to_pylist()
     assert rows[1]["input_ids"] == [] and rows[1]["hidden.2"] == b"" and rows[1]["gram.1"] == b""
     for row in (0, 2, 3):
-        place = slice(tokens.starts[row], tokens.starts[row + 1])
-        assert rows[row]["input_ids"] == tokens.ids[place].tolist()
+        place = slice(tokens.starts[row], tokens.ends[row])
+        assert rows[row]["input_ids"] == tokens.values[place].tolist()
         for column in ("hidden.0", "hidden.2", "q.1", "v.3"):
             np.testing.assert_array_equal(numbers(rows[row][column], 16), answers.columns[column][place])
         batch = {"input_ids": torch.tensor([rows[row]["input_ids"]])}
@@ -221,7 +221,7 @@ def test_windows_are_written_as_they_come_and_row_groups_end_with_them(
     pieces = answer_windows(loaded.model, tokens, ALL, groups, filler=0, budget=10_000)
     watched = (alive.append(len(piece.status)) or piece for piece in pieces)
     tally = write_shard(tmp_path / "windows.parquet", schema, ids_of(6), watched, groups)
-    assert alive == [2, 2, 2] and tally.tokens == int(tokens.starts[-1])
+    assert alive == [2, 2, 2] and tally.tokens == int(tokens.ends[-1])
     with pq.ParquetFile(tmp_path / "windows.parquet") as file:
         assert [file.metadata.row_group(place).num_rows for place in range(file.num_row_groups)] == alive
     one, two = [pq.read_table(tmp_path / f"{name}.parquet").to_pylist() for name in ("whole", "windows")]
