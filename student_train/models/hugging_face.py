@@ -43,10 +43,6 @@ class Transformer(nn.Module):
     tokenizer, notes: of an encoder that is to be fine-tuned: what is saved beside it, what a user should know of it.
     """
 
-    # Padded sub-words of a batch of answers. MiniLM-L6, 528 reviews, two cores: 256 rows compute 2.1 times the
-    # sub-words there are, 2,048 sub-words 1.15 times, in half the time.
-    sub_words = 2_048
-
     def __init__(self, model: nn.Module, feed: Feed, tokenizer: Any = None, notes: tuple[str, ...] = ()) -> None:
         super().__init__()
         self.model = model

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from student_train.batch import Encoded, Inputs
+from student_train.models import answer as answers
 from student_train.models.answer import answer
 from student_train.outputs import Outputs
 
@@ -25,12 +26,12 @@ class Counting(nn.Module):
 
 @pytest.mark.parametrize(("sub_words", "most"), [(40, 256), (40, 3), (1, 256)])
 def test_batches_hold_no_more_rows_and_sub_words_than_asked_and_answers_keep_the_rows_order(
-    sub_words: int, most: int
+    sub_words: int, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     random = np.random.default_rng(0)
     rows = [list(range(1, int(length) + 1)) for length in random.integers(1, 30, 50)]
     model, told = Counting(), []
-    model.sub_words = sub_words  # type: ignore[assignment]
+    monkeypatch.setattr(answers, "SUB_WORDS", sub_words)
     logits = answer(
         model,
         [Encoded.of(rows)],
