@@ -10,7 +10,6 @@ from data import config as configs
 from data.errors import PotstillError
 from pipelines.auto.choice import AUGMENTING, CACHING, TEACHING, Choice, rows_after
 from pipelines.auto.costs import (
-    TRAINED,
     Pace,
     affordable_rows,
     affordable_steps,
@@ -25,7 +24,6 @@ from pipelines.scores.trial import trial_config
 from student_train.config import TeachConfig, TrainConfig
 from teacher_cache.config import CacheConfig
 
-CHEAPEST = "dan"  # tries out augmented rows
 LEAST_MINUTES = 1.5  # a student that has less than this is not worth its start
 Tables = dict[str, Any]
 Config = TypeVar("Config", TeachConfig, AugmentConfig, CacheConfig, TrainConfig)
@@ -107,8 +105,8 @@ def fill(
     left = left_for_students(filling.budget, before)
     if made.get("arms", {}) == AUTO:
         made["arms"] = filling.arms(fitting, left, augmented=augment.n_iter > 0)
-    students = filling.students(made, left, fitting)
-    if (tried := filling.trial(made, students, fitting)) is not None:
+    students = filling.students(made, left)
+    if (tried := filling.trial(made, students)) is not None:
         before["trial"] = 2 * student_minutes(filling.facts, pace, tried)
     after = {"measure": before.pop("measure")}
     return Filled(
@@ -168,7 +166,7 @@ class _Filling:
         self.choices["arms"] = self.bound.get("arms") or Choice([*made.items()], why)
         return {name: dict(table) for name, table in self.choices["arms"].value}
 
-    def students(self, made: Tables, left: float, fitting: tuple[str, ...]) -> dict[str, TrainConfig]:
+    def students(self, made: Tables, left: float) -> dict[str, TrainConfig]:
         """Fill the table of each student; what [train] leaves open is chosen for each of them by itself.
 
         left: minutes for all of them; where that is less than usual, each gets the same part of its usual steps
@@ -181,7 +179,7 @@ class _Filling:
         usual = {name: freely.student(name, made["train"] | table, 1.0) for name, table in made["arms"].items()}
         minutes_of = {name: student_minutes(self.facts, self.pace, config) for name, config in usual.items()}
         if waiting := {name: config for name, config in usual.items() if config.rows == AUTO}:
-            minutes_of["trial"] = 2 * student_minutes(self.facts, self.pace, self.trial_of(waiting, fitting))
+            minutes_of["trial"] = 2 * student_minutes(self.facts, self.pace, trial_config(waiting))
         part = min(1.0, left / sum(minutes_of.values()))
         found = {}
         for name, table in made["arms"].items():
@@ -198,17 +196,12 @@ class _Filling:
 
         return self.table(TrainConfig, whole, f"arms.{name}", allowed, kind="train")
 
-    def trial_of(self, waiting: Mapping[str, TrainConfig], fitting: tuple[str, ...]) -> TrainConfig:
-        """A short training of the cheapest student that fits."""
-        config = trial_config(waiting, TRAINED)
-        return replace(config, model=CHEAPEST, hidden=None, dense=None, shape=None) if CHEAPEST in fitting else config
-
-    def trial(self, made: Tables, students: Mapping[str, TrainConfig], fitting: tuple[str, ...]) -> TrainConfig | None:
+    def trial(self, made: Tables, students: Mapping[str, TrainConfig]) -> TrainConfig | None:
         """The student that tries out augmented rows, where any student waits for that; its table is filled in."""
         waiting = {name: config for name, config in students.items() if config.rows == AUTO}
         if not waiting or "trial" in made:
             return configs.build(TrainConfig, made["trial"], where="[trial]") if waiting else None
-        usual, config = configs.as_dict(TrainConfig()), configs.as_dict(self.trial_of(waiting, fitting))
+        usual, config = configs.as_dict(TrainConfig()), configs.as_dict(trial_config(waiting))
         table = {key: config[key] for key in sorted(config) if usual.get(key) != config[key]}  # in the order of JSON
         why = "by a small student, without and with augmented rows, on dev: whether they help is not known beforehand"
         self.choices["trial"] = self.bound.get("trial") or Choice(table, why)

@@ -14,7 +14,6 @@ from data.progress import Progress
 from data.readers.identity import is_scratch
 from data.readers.source import Source
 from pipelines import phases
-from pipelines.auto.costs import TRAINED
 from pipelines.auto.students import AUTO
 from pipelines.inputs.places import BASE, REMOTE, locate_base, locate_teacher
 from pipelines.recipes.recipe import TEACHER_DIR, Recipe
@@ -133,7 +132,7 @@ def _waiting(recipe: Recipe) -> dict[str, TrainConfig]:
 
 
 def _trial(recipe: Recipe) -> Step:
-    config, out = recipe.trial or trial_config(_waiting(recipe), TRAINED), recipe.out / TRIED
+    config, out = recipe.trial or trial_config(_waiting(recipe)), recipe.out / TRIED
     spelled, read, arguments = _learning(recipe, config)
     arguments |= {"work": tried.trial, "scratch": recipe.out / TRIAL, "out": out}
     return Step("trial", out, spelled, read, keep, arguments, of_train.HOW_ONLY, of_train.LEFT_OPEN)

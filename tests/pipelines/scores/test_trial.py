@@ -40,15 +40,12 @@ def test_the_verdict_is_a_sentence_with_its_numbers() -> None:
     )
 
 
-def test_the_trial_is_short_and_by_the_fastest_student() -> None:
-    slow, fast = (
-        TrainConfig(model="bilstm", steps=2_000, rows="auto"),
-        TrainConfig(model="dan", steps=2_000, seeds=(3, 4)),
-    )
-    assert trial_config({"slow": slow, "fast": fast}, {"dan": 9.0, "bilstm": 1.0}).model == "dan"
-    small_one = trial_config({"slow": replace(slow, seeds=(3, 4))}, {})
-    assert (small_one.hidden, small_one.dimensions, small_one.steps, small_one.seeds) == (64, 64, 500, (3,))
-    steps = [trial_config({"a": replace(slow, steps=steps)}, {}).steps for steps in (100, 1_000, 4_000)]
+def test_the_trial_is_short_and_by_the_cheapest_student() -> None:
+    waiting = TrainConfig(model="bilstm", steps=2_000, hidden=300, rows="auto", seeds=(3, 4), dropout=0.2)
+    found = trial_config({"first": waiting, "other": TrainConfig(model="conv")})
+    assert (found.model, found.hidden, found.dimensions, found.steps, found.seeds) == ("dan", None, 64, 500, (3,))
+    assert (found.rows, found.dropout) == ("all", 0.2)
+    steps = [trial_config({"a": replace(waiting, steps=steps)}).steps for steps in (100, 1_000, 4_000)]
     assert steps == [100, 400, 1_000]
 
 
