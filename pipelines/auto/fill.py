@@ -24,7 +24,7 @@ from pipelines.scores.trial import trial_config
 from student_train.config import TeachConfig, TrainConfig
 from teacher_cache.config import CacheConfig
 
-LEAST_MINUTES = 1.5  # a student that has less than this is not worth its start
+LEAST_PART = 0.6  # of its usual steps: below that one student less is better than all of them half taught
 Tables = dict[str, Any]
 Config = TypeVar("Config", TeachConfig, AugmentConfig, CacheConfig, TrainConfig)
 CHOSEN: dict[str, dict[str, Callable[[Facts, Any, float], Choice]]] = {  # table -> what can be `auto` in it
@@ -104,7 +104,7 @@ def fill(
     before = minutes(facts, pace, teach, augment.n_iter)
     left = left_for_students(filling.budget, before)
     if made.get("arms", {}) == AUTO:
-        made["arms"] = filling.arms(fitting, left, augmented=augment.n_iter > 0)
+        made["arms"] = filling.arms(made.get("train", {}), fitting, left, augmented=augment.n_iter > 0)
     students = filling.students(made, left)
     if (tried := filling.trial(made, students)) is not None:
         before["trial"] = 2 * student_minutes(filling.facts, pace, tried)
@@ -156,11 +156,16 @@ class _Filling:
         table |= {"model": model} if model else {}
         return made
 
-    def arms(self, fitting: tuple[str, ...], left: float, *, augmented: bool) -> Tables:
-        """The short list of students as tables, no more of them than there is time for."""
+    def arms(self, base: Tables, fitting: tuple[str, ...], left: float, *, augmented: bool) -> Tables:
+        """The short list of students as tables, no more of them than can be taught in `left` minutes.
+
+        base: what [train] says for all of them
+        """
         most = short_list(self.aim, fitting, pair=self.facts.pair)
-        some = most[: max(1, int(min(left / LEAST_MINUTES - 1, len(most))))]  # one: labels alone
-        made = arms(some, labelled=self.facts.labelled > 0, augmented=augmented)
+        for some in (most[:count] for count in range(len(most), 0, -1)):
+            made = arms(some, labelled=self.facts.labelled > 0, augmented=augmented)
+            if self.part({name: base | table for name, table in made.items()}, left) >= LEAST_PART:
+                break
         why = WHY[self.aim] if len(some) > 1 else "the student that fits"
         why = f"labels alone to compare with; {why}{', in the time there is' if len(some) < len(most) else ''}"
         self.choices["arms"] = self.bound.get("arms") or Choice([*made.items()], why)
@@ -175,18 +180,22 @@ class _Filling:
         open_ones = {key: value for key, value in base.items() if value == AUTO and key in TRAINING}
         made["train"] = {key: value for key, value in base.items() if key not in open_ones}
         made["arms"] = {name: open_ones | dict(table) for name, table in (made.get("arms") or {ONLY: {}}).items()}
-        freely = replace(self, choices={}, bound={})
-        usual = {name: freely.student(name, made["train"] | table, 1.0) for name, table in made["arms"].items()}
-        minutes_of = {name: student_minutes(self.facts, self.pace, config) for name, config in usual.items()}
-        if waiting := {name: config for name, config in usual.items() if config.rows == AUTO}:
-            minutes_of["trial"] = 2 * student_minutes(self.facts, self.pace, trial_config(waiting))
-        part = min(1.0, left / sum(minutes_of.values()))
+        part = self.part({name: made["train"] | table for name, table in made["arms"].items()}, left)
         found = {}
         for name, table in made["arms"].items():
             whole = made["train"] | table
             found[name] = self.student(name, whole, part)
             table |= {key: whole[key] for key in table}
         return found
+
+    def part(self, tables: Mapping[str, Tables], left: float) -> float:
+        """The part of their usual steps, at most 1, which students of these tables can take in `left` minutes."""
+        freely = replace(self, choices={}, bound={})
+        usual = {name: freely.student(name, dict(table), 1.0) for name, table in tables.items()}
+        minutes_of = {name: student_minutes(self.facts, self.pace, config) for name, config in usual.items()}
+        if waiting := {name: config for name, config in usual.items() if config.rows == AUTO}:
+            minutes_of["trial"] = 2 * student_minutes(self.facts, self.pace, trial_config(waiting))
+        return min(1.0, left / sum(minutes_of.values()))
 
     def student(self, name: str, whole: Tables, part: float) -> TrainConfig:
         """Fill the table of one student, which gets a part of its usual steps."""

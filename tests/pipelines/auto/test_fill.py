@@ -121,6 +121,14 @@ def test_there_are_no_more_students_than_there_is_time_for() -> None:
     assert [len(made.tables["arms"]) for made in some] == [2, 4]
 
 
+@pytest.mark.parametrize("budget", [4.0, 6.0, 8.0, 12.0, 16.0, 24.0])
+def test_several_students_share_the_time_only_where_each_is_taught_well(budget: float) -> None:
+    many = ("bilstm", "dan", "bag", "conv", "bigru")
+    made = fill(everything() | {"run": {"budget": budget}}, INTENTS, PACE, many)
+    steps = [arm["steps"] for name, arm in made.tables["arms"].items() if not name.startswith("labels-")]
+    assert len(steps) == 1 or min(steps) >= 0.6 * filled().tables["arms"]["bilstm"]["steps"] - 1
+
+
 # The teacher.
 
 
