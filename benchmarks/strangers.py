@@ -20,7 +20,7 @@ from pipelines.scores import rivals
 TEACHER, LABELS = "teacher", "labels-"
 OUT = "strangers.json"
 HEADS = ("set", "metric", "TF-IDF, labels", "TF-IDF, teacher's labels", "labels alone", "student", "best by dev")
-HEADS += ("teacher", "way, %", "min")
+HEADS += ("teacher", "way, %", "budget, min", "taken, min")
 
 
 def main() -> None:
@@ -47,7 +47,8 @@ def distilled(name: str, values: argparse.Namespace) -> dict[str, Any]:
     work = values.work / name.replace(", ", "-").replace(" ", "-")
     files, started = SETS[name](values.data, work / "data"), time.monotonic()
     subprocess.run(command_of(files, work / "run", values), cwd=ROOT, check=True, stdout=sys.stderr)
-    return row_of(name, store.read_json(work / "run" / "results.json"), time.monotonic() - started)
+    row = row_of(name, store.read_json(work / "run" / "results.json"), time.monotonic() - started)
+    return row | {"budget": float(values.budget)}
 
 
 def command_of(files: Files, out: Path, values: argparse.Namespace) -> list[str]:
@@ -123,7 +124,7 @@ def show(result: dict[str, Any]) -> str:
         share = share_of(row)
         cells = [row["set"], row["metric"], *(percent(row[key]) for key in ("tfidf", "tfidf_teacher", "labels"))]
         cells += [f"{percent(row['test'])} ± {percent(row['test_std'])}", row["student"], percent(row["teacher"])]
-        cells += ["–" if share is None else f"{100 * share:.0f}", f"{row['seconds'] / 60:.1f}"]
+        cells += ["–" if share is None else f"{100 * share:.0f}", f"{row['budget']:g}", f"{row['seconds'] / 60:.1f}"]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, "", *aims_of(result)])
 

@@ -16,6 +16,7 @@ ORDER = ("teacher", "train", "infer", "stream", "augment", "whole", "gpu")
 ACCURACY: dict[str, Callable[[dict[str, Any]], str]] = {
     "students": quality.show,
     "strangers": strangers.show,
+    "retention": quality.show,
     "pairs": pairs.show,
 }
 BEGIN, END = "<!-- tables: written by python -m benchmarks.tables -->", "<!-- end of tables -->"

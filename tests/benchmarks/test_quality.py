@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import benchmarks.students as students
-from benchmarks import pairs, tables
+from benchmarks import pairs, retention, strangers, tables
 from benchmarks.quality.arm import Row
 from benchmarks.quality.tables import show
 from data.errors import PotstillError
@@ -69,3 +69,53 @@ def test_reading_both_texts_together_is_held_against_reading_each_by_itself(
 
 def test_the_page_of_benchmarks_shows_the_results_that_are_kept() -> None:
     assert tables.PAGE.read_text("utf-8") == tables.page()
+
+
+def test_a_student_is_held_against_the_way_from_labels_alone_to_its_teacher() -> None:
+    rows = [
+        Row("teacher", 1, 0.90, 0.90),
+        Row("labels alone", 3, 0.80, 0.80),
+        Row("one teacher", 3, 0.87, 0.87, parameters=900_000),
+        Row("several teachers", 3, 0.895, 0.895, parameters=1_100_000),
+    ]
+    result: dict[str, Any] = {"aims": {}}
+    retention.add_aims(result, {row.arm: row for row in rows})
+    assert {name: (aim["value"], aim["reached"]) for name, aim in result["aims"].items()} == {
+        "one teacher: share of the way from labels alone to the teacher, %": (70.0, False),
+        "several teachers: share of the way from labels alone to the teacher, %": (95.0, True),
+        "best student of ≤ 1,000,000 parameters / teacher, %": (96.6667, False),
+    }
+
+
+def test_several_teachers_are_refused_where_only_one_cache_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "teacher_row", lambda *_: Row("teacher", 1, 0.9, 0.9))
+    values = Namespace(cache=[Path("c")], teacher=Path("t"), dev=Path("d"), test=Path("e"), work=Path("w"))
+    values.arms = "several teachers"
+    with pytest.raises(PotstillError, match="needs more than one cache"):
+        retention.measure(values, Silent())
+
+
+def test_an_arm_on_labels_alone_knows_nothing_of_the_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = Namespace(model="dan", seeds="0,1", settings=["steps=7"], teacher=Path("t"))
+    monkeypatch.setattr(retention, "locate_base", lambda teacher: "the/encoder")
+    made = retention.settings_of("labels alone", values)
+    assert made["losses"] == {"ce": 1.0} and made["rows"] == "original" and made["vectors"] == "the/encoder"
+    assert made["steps"] == 7 and made["seeds"] == [0, 1]
+    monkeypatch.setattr(retention, "locate_base", lambda teacher: None)
+    assert retention.settings_of("labels alone", values)["vocabulary"] == "subwords"
+    with pytest.raises(PotstillError, match="arm 'x' is none"):
+        retention.settings_of("x", values)
+
+
+def test_a_set_of_strangers_shows_the_share_of_the_way_and_its_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strangers, "about", lambda name: {"machine": MACHINE, "date": "today", "commit": "abc"})
+    row = {"set": "mrpc", "metric": "accuracy", "seconds": 90, "student": "dan", "teacher": 0.9, "test": 0.86}
+    row |= {"seeds": 3, "test_std": 0.01, "error": 0.01 / 3**0.5, "labels": 0.8, "tfidf": 0.7, "tfidf_teacher": 0.87}
+    made = strangers.result_of([row | {"budget": 12.0}])
+    assert "| mrpc | accuracy | 70.0 | 87.0 | 80.0 | 86.0 ± 1.0 | dan | 90.0 | 60 | 12 | 1.5 |" in strangers.show(made)
+    aims = {name: aim["reached"] for name, aim in made["aims"].items()}
+    assert aims == {
+        "mrpc: student + its error - TF-IDF on the teacher's labels, points": False,
+        "mrpc: student + its error - labels alone, points": True,
+        "median share of the way, %": False,
+    }
