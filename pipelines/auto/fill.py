@@ -18,13 +18,15 @@ from pipelines.auto.costs import (
     student_minutes,
 )
 from pipelines.auto.facts import Facts
-from pipelines.auto.students import AIMS, AUTO, SOFT, TRAINING, WHY, arms, short_list, usual_steps
+from pipelines.auto.students import AIMS, AUTO, SOFT, TRAINING, WHY, Student, arms, short_list, usual_steps
 from pipelines.recipes.recipe import ONLY
 from pipelines.scores.trial import trial_config
 from student_train.config import TeachConfig, TrainConfig
 from teacher_cache.config import CacheConfig
 
-LEAST_PART = 0.6  # of its usual steps: below that one student less is better than all of them half taught
+# Parts of the usual steps: below the first, one student less is better than all of them half taught; below the second,
+# a cheaper student is better than the most accurate one, which has not learnt its words by then.
+LEAST_PART, LEAST_ALONE = 0.6, 0.25
 Tables = dict[str, Any]
 Config = TypeVar("Config", TeachConfig, AugmentConfig, CacheConfig, TrainConfig)
 CHOSEN: dict[str, dict[str, Callable[[Facts, Any, float], Choice]]] = {  # table -> what can be `auto` in it
@@ -124,6 +126,11 @@ def aim_of(run: Mapping[str, Any]) -> str:
     return aim
 
 
+def fewer_and_fewer(most: tuple[Student, ...]) -> list[tuple[Student, ...]]:
+    """All students of a short list, without the last, …, the first alone, the second alone, …, the last alone."""
+    return [most[:count] for count in range(len(most), 1, -1)] + [(one,) for one in most]
+
+
 @dataclass(frozen=True)
 class _Filling:
     """What the rules are given, the choices so far, and those that are taken over (`bound`)."""
@@ -162,10 +169,15 @@ class _Filling:
         base: what [train] says for all of them
         """
         most = short_list(self.aim, fitting, pair=self.facts.pair)
-        for some in (most[:count] for count in range(len(most), 0, -1)):
+        found: list[tuple[float, tuple[Student, ...], Tables]] = []
+        for some in fewer_and_fewer(most):
             made = arms(some, labelled=self.facts.labelled > 0, augmented=augmented)
-            if self.part({name: base | table for name, table in made.items()}, left) >= LEAST_PART:
+            part = self.part({name: base | table for name, table in made.items()}, left)
+            found.append((part, some, made))
+            if part >= (LEAST_PART if len(some) > 1 else LEAST_ALONE):
                 break
+        else:
+            _, some, made = max(found, key=lambda one: one[0])
         why = WHY[self.aim] if len(some) > 1 else "the student that fits"
         why = f"labels alone to compare with; {why}{', in the time there is' if len(some) < len(most) else ''}"
         self.choices["arms"] = self.bound.get("arms") or Choice([*made.items()], why)

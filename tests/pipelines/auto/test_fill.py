@@ -129,6 +129,14 @@ def test_several_students_share_the_time_only_where_each_is_taught_well(budget: 
     assert len(steps) == 1 or min(steps) >= 0.6 * filled().tables["arms"]["bilstm"]["steps"] - 1
 
 
+def test_a_cheaper_student_takes_the_place_of_one_that_would_hardly_begin() -> None:
+    many, letters = ("dan", "bag", "conv", "bigru"), replace(INTENTS, words=300, mean=320, long=450)
+    made = fill(everything() | {"run": {"budget": 20.0}}, letters, replace(PACE, machine=0.4), many)
+    steps = {name: arm["steps"] for name, arm in made.tables["arms"].items()}
+    assert list(steps) == ["labels-dan", "dan"] and steps["dan"] > 400
+    assert "dan" in made.tables["arms"]["labels-dan"]["model"]
+
+
 # The teacher.
 
 
