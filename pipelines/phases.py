@@ -130,7 +130,7 @@ def train(
 
     if reading:
         reading.check(read_manifest(caches[0], "cache", parts=False).task, str(caches[0]))
-    config = replace(config, vectors=locate_teacher(config.vectors))
+    config = replace(config, vectors=locate_teacher(config.vectors), start=locate_teacher(config.start))
     manifest = run(config, caches, dev, out, progress=progress)
     columns = {key: value for key, value in vars(dev).items() if key != "path" and value is not None}
     data = {"dev": str(dev.path), "caches": [str(cache) for cache in caches]} | columns

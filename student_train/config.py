@@ -20,8 +20,8 @@ PLUS = "+"  # between the students of a sum
 BALANCED = "balanced"
 MEANS = "means"  # as `vectors`: means of the teacher's cached states
 LOSS_DEFAULT = {"logit_mse": 1.0}
-# Fields that say where a model is trained, not which one is asked for; vectors count by their content.
-HOW_ONLY = frozenset({"threads", "device", "vectors"})
+# Fields that say where a model is trained, not which one is asked for; files of weights count by their content.
+HOW_ONLY = frozenset({"threads", "device", "vectors", "start"})
 # Fields with the value in whose place training chooses one, by the task, the optimizer or the machine.
 LEFT_OPEN = {"model": "auto", "lr": 0.0, "precision": "auto", "combine": None, "weights": None}
 LEFT_OPEN |= {"epochs": None, "steps": None, "patience": None}
@@ -56,8 +56,8 @@ MOVED = {  # keys of older recipes -> the loss and its option that they are now
 class TrainConfig:
     """How a student is trained. Every field can be set in a recipe's `[train]` table or by `--set`.
 
-    model          student: bilstm, siamese_bilstm, bigru, bi_attention, conv, dan, bag, wide, or a sum such as
-                   conv+dan; auto: a BiLSTM
+    model          student: bilstm, siamese_bilstm, bigru, bi_attention, conv, dan, bag, wide, transformer, or a sum
+                   such as conv+dan; auto: a BiLSTM
     losses         loss name -> weight (keys of `LOSSES`). A table in place of the weight gives a loss all its options:
                    `kl = { weight = 0.9, temperature = 4 }`
     combine        several caches: mean_logits (taken where nothing is said) or mean_probabilities. Those are of
@@ -97,6 +97,10 @@ class TrainConfig:
     dropout        on the embedded or pooled words and before the last layer; where nothing is said 0.1
     shape          further sizes, which one student alone has, by name: `train.shape.NAME`; of a part of a sum
                    `train.shape.PART.NAME`
+    start          encoder whose layers a transformer starts from, head included: a folder or a hub name. In a recipe
+                   also teacher, the run's own, or base, the encoder that it was fine-tuned from
+    layer_map      which of its layers: spread (the first, the last and even steps between), first, last, skip, or
+                   numbers from 1, `1,3,6`
     vocabulary     teacher (its sub-words and embedding table), subwords (its sub-words, random table) or words
     vectors        where the word vectors come from, if not from the teacher: a word2vec/GloVe file for `words` (text or
                    .bin); for sub-words an encoder, folder or hub name, or means: of the teacher's cached states of
@@ -142,6 +146,8 @@ class TrainConfig:
     dense: int | None = None
     dropout: float | None = None
     shape: Sizes | None = None
+    start: str = ""
+    layer_map: str = "spread"
     vocabulary: str = "teacher"
     vectors: str = ""
     dimensions: int = 0

@@ -8,7 +8,7 @@ from data.errors import PotstillError
 from data.manifest import Manifest
 from data.schema import split_signal
 from student_train.budget import FEWEST, choose_budget, steps_of
-from student_train.config import PLUS, USUAL, TrainConfig
+from student_train.config import JOINT, PLUS, USUAL, TrainConfig
 from student_train.feed.columns import chosen_columns
 from student_train.feed.ensemble import Ensemble, choose_ensemble
 from student_train.feed.reader import Reader
@@ -24,9 +24,9 @@ from student_train.losses.table import (
     temperature_of,
 )
 from student_train.models.sizes import own_sizes, sizes_alone
-from student_train.models.table import choose_model, usual_of
+from student_train.models.table import choose_model, row_of, usual_of
 from student_train.vocab.start import unit_of
-from student_train.vocab.vocabulary import Subwords, Words
+from student_train.vocab.vocabulary import Joint, Subwords, Words
 
 
 def resolve(config: TrainConfig, reader: Reader) -> TrainConfig:
@@ -41,6 +41,13 @@ def resolve(config: TrainConfig, reader: Reader) -> TrainConfig:
     reader.task.metric(config.best_by)  # refuses a metric that the task does not have
     found = ensemble_of(config, reader)
     config = replace(config, model=choose_model(config.model, reader.task, unit_of(config.vocabulary)))
+    row = row_of(config.model)
+    if config.start and JOINT not in row.units:
+        raise PotstillError(
+            f"train.start is for a student with layers, {config.model} has none",
+            hint="--model transformer, or --set train.vectors=ENCODER for its word vectors",
+        )
+    config = row.settle(config)
     return replace(
         config,
         **usual_values(config),
@@ -133,7 +140,7 @@ def needed_columns(config: TrainConfig, cache: Manifest) -> tuple[str, ...]:
     return chosen_columns(required, has)
 
 
-def refuse_other_tokens(config: TrainConfig, reader: Reader, vocabulary: Words | Subwords) -> None:
+def refuse_other_tokens(config: TrainConfig, reader: Reader, vocabulary: Words | Subwords | Joint) -> None:
     """Refuse signals a sub-word for a student that does not read the teacher's sub-words."""
     found = [column for column in reader.columns if split_signal(column)[0].per != "text"]
     if found and not vocabulary.joint:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from data.errors import BAD_DATA, PotstillError
-from data.guards.model import check_files
+from data.guards.model import check_files, check_model
 from data.guards.tokenizer import check_tokenizer
 from data.guards.untrusted import read_json, refusing
 from data.layout import CONFIG, TOKENIZER, VOCABULARY, WEIGHTS
@@ -19,13 +19,14 @@ from data.tasks.task import Task
 from student_train.directory.sealed import STUDENT_FILES, best_student
 from student_train.models.answer import answer
 from student_train.models.shape import Shape
-from student_train.models.sizes import read_shape
+from student_train.models.sizes import SHAPE, read_shape
 from student_train.models.table import build_model
 from student_train.models.weights import check_weights, load_weights
-from student_train.vocab.vocabulary import Subwords, Words, load_vocabulary
+from student_train.vocab.vocabulary import Joint, Subwords, Words, load_vocabulary
 
 MAX_VOCABULARY = 64 << 20
 LONGEST = 1 << 20  # words of a text that a student may be asked to read
+MODEL_TYPE = "model_type"  # in the config.json of a Hugging Face model
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Student:
     """A model with its vocabulary and task."""
 
     model: nn.Module
-    vocabulary: Words | Subwords
+    vocabulary: Words | Subwords | Joint
     task: Task
 
     @staticmethod
@@ -47,7 +48,10 @@ class Student:
             check_files(path)
             manifest = open_sealed(path, "student")
             _check_sealed(path, manifest)
-            shape = read_shape(read_json(path / CONFIG)["shape"])
+            config = read_json(path / CONFIG)
+            if MODEL_TYPE in config:
+                check_model(path)
+            shape = read_shape(config[SHAPE], config)
             check_weights(path / WEIGHTS, lambda: build_model(shape))
             vocabulary = _vocabulary(path, shape)
             model = build_model(shape)
@@ -99,7 +103,7 @@ def _checked(texts: Iterable[str], name: str) -> list[str]:
     return found
 
 
-def _vocabulary(path: Path, shape: Shape) -> Words | Subwords:
+def _vocabulary(path: Path, shape: Shape) -> Words | Subwords | Joint:
     """Open a student's vocabulary; its ids must be rows of the student's word table."""
     read_json(path / VOCABULARY, max_bytes=MAX_VOCABULARY)
     if (path / TOKENIZER).exists():

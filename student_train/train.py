@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,11 +28,11 @@ from data.layout import ENCODED, LAST_STEP, SEED
 from data.manifest import Manifest, read_manifest, write_manifest
 from data.progress import Progress
 from data.readers.examples import read
-from data.readers.identity import fingerprint
+from data.readers.identity import fingerprint, of_model
 from data.readers.said import KEY, Heard
 from data.readers.source import Source
 from data.running.output import refuse_foreign
-from student_train.config import MEANS, TrainConfig, what_only
+from student_train.config import JOINT, MEANS, TrainConfig, what_only
 from student_train.directory.found import find_finished, refuse_other_number, set_damaged_aside
 from student_train.directory.sealed import fold_many, is_sealed, seal_one
 from student_train.directory.writing import clear, sealing, tidy, tidy_seeds, writing
@@ -49,12 +50,14 @@ from student_train.loop.run import Trained, train_from
 from student_train.loop.steps import Run
 from student_train.losses.objective import Objective
 from student_train.losses.table import read_losses
+from student_train.models.encoder import load_to_teach, reads_types
 from student_train.models.packed import pack, tables_of
 from student_train.models.precision import choose_device
 from student_train.models.room import refuse_too_large
 from student_train.models.shape import Shape
 from student_train.models.sizes import own_sizes, shape_of, spell_size
-from student_train.models.table import Sources, build_model, start_model
+from student_train.models.sources import Sources
+from student_train.models.table import build_model, row_of, start_model
 from student_train.resolve import choose_rows, refuse_other_tokens, resolve, settle_budget
 from student_train.vocab.start import (
     RANDOM_WIDTH,
@@ -63,7 +66,7 @@ from student_train.vocab.start import (
     refuse_damaged_files,
     starting_table,
 )
-from student_train.vocab.vocabulary import Subwords, Words
+from student_train.vocab.vocabulary import Joint, Subwords, Words
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class Material:
     origins        hashes of what a student is made from, by role
     encoded        folder of the rows' ids
     named          the table of word vectors that the config names for sub-words
+    start          the encoder whose layers a transformer starts from, and its tokenizer
     """
 
     reader: Reader
@@ -84,6 +88,7 @@ class Material:
     origins: dict[str, str]
     encoded: Path
     named: Tensor | None = None
+    start: tuple[Any, Any] | None = None
 
 
 def train(config: TrainConfig, caches: Sequence[Path], dev: Source, out: Path, *, progress: Progress) -> Manifest:
@@ -127,7 +132,12 @@ def train_all(jobs: Mapping[Path, TrainConfig], material: Material, *, progress:
     """Train a student for each directory. They share the vocabulary, the encoded dev set and the rows' ids."""
     config, reader = next(iter(jobs.values())), material.reader
     torch.set_num_threads(config.threads or torch.get_num_threads())
-    vocabulary = build_vocabulary(config, reader.files, reader.chunks_of_texts(progress))
+    joint, types = JOINT in row_of(config.model).units, None
+    if config.start:
+        start = load_to_teach(config.start, reader.task, say=progress.note)
+        material, types = replace(material, start=start), reads_types(config.max_words, reader.files, *start)
+    texts = reader.chunks_of_texts(progress)
+    vocabulary = build_vocabulary(config, reader.files, texts, joint=joint, types=types)
     refuse_other_tokens(config, reader, vocabulary)
     dev = encode_labelled(material.dev, reader.task, vocabulary)
     if not len(dev.labels):
@@ -144,7 +154,7 @@ def train_all(jobs: Mapping[Path, TrainConfig], material: Material, *, progress:
 def train_one(
     config: TrainConfig,
     material: Material,
-    vocabulary: Words | Subwords,
+    vocabulary: Words | Subwords | Joint,
     dev: Labelled,
     out: Path,
     *,
@@ -153,15 +163,23 @@ def train_one(
     """Train the student of one seed, or go on where it was broken off, and seal it."""
     reader, started = material.reader, time.monotonic()
     counts = {"vocabulary": vocabulary.size, "classes": reader.task.width, "texts": 2 if reader.task.pair else 1}
-    likely = shape_of(config, dimensions=config.dimensions or RANDOM_WIDTH, **counts)
+    encoder = material.start[0] if material.start else None
+    width = encoder.config.hidden_size if encoder else config.dimensions or RANDOM_WIDTH
+    likely = shape_of(config, dimensions=width, **counts)
     smaller = " ".join(f"--set {spell_size(name)}=…" for name in own_sizes(config.model))
     refuse_too_large(lambda: build_model(likely), choose_device(config.device), hint=f"smaller ones: {smaller}")
-    table = starting_table(config, vocabulary, reader.files, seed=config.seeds[0], named=material.named)
-    shape = shape_of(config, dimensions=table.shape[1], **counts)
+    table = (
+        None
+        if encoder
+        else starting_table(config, vocabulary, reader.files, seed=config.seeds[0], named=material.named)
+    )
+    sources = Sources(table, encoder, config.layer_map, vocabulary.segments, reader.task)
+    shape = shape_of(config, dimensions=width if table is None else table.shape[1], **counts)
+    shape = row_of(config.model).complete(shape, sources)
     encoded = open_encoded(material.encoded, reader, vocabulary, say=progress.note)
     run = student_run(
         config,
-        start_model(shape, Sources(table), seed=config.seeds[0]),
+        start_model(shape, sources, seed=config.seeds[0]),
         Stream(reader, vocabulary, config.rows_a_step, config.block_groups, config.seeds[0], encoded, config.draws),
         dev,
         out,
@@ -205,7 +223,7 @@ def student_run(
 
 
 def _seal(
-    out: Path, shape: Shape, vocabulary: Words | Subwords, trained: Trained, material: Material, seconds: float
+    out: Path, shape: Shape, vocabulary: Words | Subwords | Joint, trained: Trained, material: Material, seconds: float
 ) -> None:
     """Write the students of the best evaluation and of the last step as one, and forget what a resume needs."""
     result = trained.numbers | {"seconds": round(seconds, 1), KEY: material.heard.values()}
@@ -229,7 +247,7 @@ def origins_of(config: TrainConfig, caches: list[Manifest], dev: list[Example]) 
     origins["dev"] = store.digest_of([[example.id, example.label] for example in dev])
     if config.vectors and config.vectors != MEANS:
         origins["vectors_file"] = fingerprint(config.vectors)
-    return origins
+    return origins | ({"start": of_model(config.start)} if config.start else {})
 
 
 def find_all(out: Path, jobs: Mapping[Path, TrainConfig], origins: dict[str, str]) -> Manifest | None:

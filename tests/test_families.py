@@ -34,6 +34,7 @@ from data.text.encoding import cutting
 from data.text.families import LAST, LEFT, PADDABLE, position_limit
 from student_train.config import TeachConfig
 from student_train.measure.opened import open_model
+from student_train.models.answer import answer
 from student_train.teach import teach
 from teacher_cache.build import build
 from teacher_cache.config import CacheConfig
@@ -452,3 +453,34 @@ def test_signals_that_a_family_does_not_have_are_refused_by_name(family: str, si
     teacher = save(tmp_path / "teacher", family, tokenizer_of())
     with pytest.raises(PotstillError, match=rf"{signal}\.2 cannot be had of \w+ForSequenceClassification"):
         cached(teacher, tmp_path / "cache", TEXTS, signals=("logits", signal))
+
+
+@pytest.mark.parametrize(
+    "family", ["bert", "roberta", "distilbert", "electra", "modernbert", "mpnet", "deberta-v2", "albert"]
+)
+def test_a_student_with_all_layers_of_its_encoder_says_the_same(family: str, tmp_path: Path) -> None:
+    from student_train.models.encoder import load_to_teach, reads_types
+    from student_train.models.from_teacher import complete_transformer
+    from student_train.models.networks.transformer import TransformerShape
+    from student_train.models.sizes import read_shape, spell_shape
+    from student_train.models.sources import Sources
+    from student_train.models.table import build_model, start_model
+    from student_train.vocab.vocabulary import build_joint
+
+    teacher = save(tmp_path / "teacher", family, tokenizer_of())
+    network, tokenizer = load_to_teach(str(teacher), TWO, say=print)
+    types = reads_types(60, teacher, network, tokenizer)
+    vocabulary = build_joint(teacher, longest=60, types=types)
+    depth, width = network.config.num_hidden_layers, network.config.hidden_size
+    for layers in (depth, 1):
+        sources = Sources(None, network, "spread", types, TWO)
+        asked = TransformerShape("transformer", vocabulary.size, width, 3, texts=2, size=layers)
+        shape = complete_transformer(asked, sources)
+        spelled = json.loads(json.dumps(spell_shape(shape)))
+        shape = read_shape(spelled["shape"], spelled)
+        student = start_model(shape, sources, seed=0).eval()
+        found = answer(student, vocabulary.encode(TEXTS, PAIRS), device=torch.device("cpu"), precision=torch.float32)
+        assert found.shape == (len(TEXTS), 3)
+        if layers == depth:
+            np.testing.assert_allclose(found, expected(teacher, TEXTS, PAIRS), rtol=0, atol=1e-4)
+        torch.testing.assert_close(build_model(shape).load_state_dict(student.state_dict()).missing_keys, [])

@@ -154,12 +154,13 @@ def _learning(recipe: Recipe, config: TrainConfig) -> tuple[dict[str, Any], dict
     """What training a student reads: its config as it is recorded, its inputs, and the arguments for the phase."""
     from student_train.losses.table import spell_losses
 
-    config = _from_base(recipe, config)
+    config = _from_there(recipe, _from_base(recipe, config))
     spelled = configs.as_dict(config) | {"losses": spell_losses(config.losses)}
     caches = {f"cache {name}".strip(): recipe.cache_dir(name) for name in ("", *recipe.others)}
     dev = recipe.source(recipe.files.dev)
     inputs: dict[str, Source | str] = {role: str(place) for role, place in caches.items()}
     inputs |= {"vectors": config.vectors} if config.vectors not in ("", MEANS) else {}
+    inputs |= {"start": config.start} if config.start else {}
     return spelled, inputs | _there({"dev": dev}), {"config": config, "caches": list(caches.values()), "dev": dev}
 
 
@@ -172,6 +173,21 @@ def _from_base(recipe: Recipe, config: TrainConfig) -> TrainConfig:
     if place is None or is_scratch(place):
         return replace(config, vectors="", vocabulary="subwords")
     return replace(config, vectors=place)
+
+
+def _from_there(recipe: Recipe, config: TrainConfig) -> TrainConfig:
+    """Write where the encoder is whose layers a transformer starts from: `teacher`, or `base` before fine-tuning."""
+    if config.start == TEACHER:
+        return replace(config, start=recipe.teacher_dir)
+    if config.start != BASE:
+        return config
+    place = locate_teacher(recipe.teacher) if recipe.teach else locate_base(recipe.teacher_dir)
+    if place is None or is_scratch(place):
+        raise PotstillError(
+            "train.start = base: the encoder that the teacher was fine-tuned from is not known, or had random weights",
+            hint='start = "teacher", or name a folder',
+        )
+    return replace(config, start=place)
 
 
 def _evaluate(recipe: Recipe) -> Step:

@@ -1,6 +1,5 @@
 """Finished students as directories: one is sealed with its numbers and card, several with mean and spread."""
 
-from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from data import store
 from data.config import as_dict
 from data.errors import BAD_DATA, NO_INPUT, PotstillError
 from data.examples import describe
-from data.layout import CARD, CONFIG, MANIFEST, SEED, TOKENIZER, VOCABULARY, WEIGHTS
+from data.layout import CARD, CONFIG, MANIFEST, SEED, TOKENIZER, TOKENIZER_CONFIG, VOCABULARY, WEIGHTS
 from data.manifest import Manifest, open_sealed, read_manifest, seal_of, write_manifest
 from data.readers.said import KEY
 from data.tasks.metrics import goodness, spread
@@ -17,9 +16,10 @@ from data.tasks.task import Task
 from student_train.config import TeachConfig, TrainConfig
 from student_train.directory.card import card
 from student_train.models.shape import Shape
+from student_train.models.sizes import spell_shape
 from student_train.models.table import build_model, count_parameters
 
-STUDENT_FILES = (WEIGHTS, CONFIG, VOCABULARY, TOKENIZER)  # all that answering takes
+STUDENT_FILES = (WEIGHTS, CONFIG, VOCABULARY, TOKENIZER, TOKENIZER_CONFIG)  # all that answering takes
 
 
 def seal_one(
@@ -32,7 +32,8 @@ def seal_one(
 ) -> Manifest:
     """Write a student's config, card and manifest beside its weights."""
     body, table = count_parameters(build_model(shape))
-    store.write_json(out / CONFIG, {"potstill": potstill_version(), "shape": asdict(shape), "task": task.to_dict()})
+    config_json = spell_shape(shape) | {"potstill": potstill_version(), "task": task.to_dict()}
+    store.write_json(out / CONFIG, config_json)
     parts = tuple(describe(out / name, 0, "") for name in STUDENT_FILES if (out / name).is_file())
     size = sum(part.bytes for part in parts)
     report = numbers | {"parameters": body, "embedding_parameters": table, "bytes": size}

@@ -13,7 +13,7 @@ from data.guards.model import check_model, find_model
 from data.guards.sizes import budget_of, watching
 from data.guards.tokenizer import check_tokenizers
 from data.guards.untrusted import read_json, refusing
-from data.layout import CONFIG, MANIFEST
+from data.layout import CONFIG, MANIFEST, TOKENIZER
 from data.manifest import open_sealed
 from data.tasks.task import Task
 from data.text.encoding import feed_of
@@ -126,6 +126,25 @@ def new_encoder(size: str, task: Task, tokenizer: Tokenizer, *, longest: int) ->
     build = functools.partial(BertForSequenceClassification, config)
     refuse_too_large(build, torch.device("cpu"), hint="smaller ones: -m scratch:4x256, --set teach.max_length=128")
     return build(), fast
+
+
+def reads_types(longest: int, files: Path, network: Any, tokenizer: Any) -> bool:
+    """Whether an encoder reads which text of a pair a sub-word belongs to, as a student that starts from it does.
+
+    Errors: its sub-words are not those of the tokenizer in `files`; rows longer than its positions.
+    """
+    if tokenizer.get_vocab() != Tokenizer.from_file(str(files / TOKENIZER)).get_vocab(with_added_tokens=True):
+        raise PotstillError(
+            "the encoder to start from has other sub-words than the teacher whose answers the cache holds",
+            hint="name the teacher itself, or the encoder that it was fine-tuned from",
+        )
+    most = position_limit(network.config.to_dict(), tokenizer.model_max_length)
+    if most and longest > most:
+        raise PotstillError(
+            f"max_words {longest} is above the {most} positions of the encoder to start from",
+            hint=f"--set train.max_words={most}",
+        )
+    return feed_of(tokenizer, network, longest).types
 
 
 def word_vectors(name: str) -> tuple[dict[str, int], torch.Tensor]:

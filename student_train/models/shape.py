@@ -1,6 +1,7 @@
 """The sizes of a network: what every one has. Each network adds its own, in a class of its own beside it."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
@@ -9,7 +10,10 @@ class Shape:
 
     model: key of `MODELS`; vocabulary: ids V; dimensions: width D of a word vector; classes: C
     texts: how many texts a row has
+    FILLED: names of the fields that nobody asks for: they are filled in when training begins
     """
+
+    FILLED: ClassVar[tuple[str, ...]] = ()
 
     model: str
     vocabulary: int

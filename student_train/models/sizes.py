@@ -5,17 +5,19 @@ its table `shape` (`train.shape.kernel`), or is the default of its Shape.
 """
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from data.config import build
 from data.errors import PotstillError
-from student_train.config import PLUS, SUBWORDS, WORDS, Sizes, TrainConfig
+from student_train.config import PLUS, Sizes, TrainConfig
 from student_train.models.networks.total import SumShape
 from student_train.models.shape import Shape
 from student_train.models.table import MODELS, row_of, usual_of
 
 WHERE = "[train.shape]"
+SHAPE, ENCODER = "shape", "encoder"  # in config.json; the field of a shape that is the rest of config.json
+OURS = (SHAPE, "task", "potstill")  # what we add to that of a transformer
 GIVEN = tuple(field.name for field in fields(Shape))  # what every network has: never asked for by its size
 
 
@@ -44,13 +46,25 @@ def sizes_alone(config: TrainConfig) -> Sizes | None:
 
 def _alone(shape: Shape) -> Sizes:
     parts = {part.model: _alone(part) for part in shape.parts} if isinstance(shape, SumShape) else {}
-    sizes = {name: getattr(shape, name) for name in _own_fields(shape) if name not in _fields(TrainConfig)}
+    sizes = {name: getattr(shape, name) for name in _own_fields(type(shape)) if name not in _fields(TrainConfig)}
     return {name: values for name, values in parts.items() if values} | sizes
 
 
-def read_shape(values: Mapping[str, Any]) -> Shape:
-    """The shape of a student that was saved. Errors: any but PotstillError, of values that nobody trusts."""
+def spell_shape(shape: Shape) -> dict[str, Any]:
+    """What config.json says of a shape. Of a transformer its top is Hugging Face's config, so that theirs open it."""
+    values = asdict(shape)
+    return {**values.pop(ENCODER, {}), SHAPE: values}
+
+
+def read_shape(values: Mapping[str, Any], config: Mapping[str, Any] | None = None) -> Shape:
+    """The shape of a student that was saved. config: all of config.json, whose top is a transformer's own config.
+
+    Errors: any but PotstillError, of values that nobody trusts.
+    """
     try:
+        if ENCODER in _fields(row_of(values["model"]).Shape):
+            theirs = {name: value for name, value in (config or {}).items() if name not in OURS}
+            return _read({**values, ENCODER: theirs})
         return _read(values)
     except PotstillError as error:
         raise ValueError(error.message) from None
@@ -58,7 +72,7 @@ def read_shape(values: Mapping[str, Any]) -> Shape:
 
 def _read(values: Mapping[str, Any]) -> Shape:
     name, row = values["model"], row_of(values["model"])
-    if not {WORDS, SUBWORDS} & set(row.units):  # a network that opens files of others is none
+    if not row.student:
         raise ValueError(f"no student {name!r} (students: {', '.join(MODELS)})")
     sizes: dict[str, Any] = {key: tuple(size) if isinstance(size, list) else size for key, size in values.items()}
     if row.Shape is SumShape:
@@ -72,11 +86,11 @@ def own_sizes(model: str) -> list[str]:
     """Names of the sizes that a model has besides those of every one; `dan.dense` of a part of a sum is its own."""
     row = row_of(model)
     if row.Shape is not SumShape:
-        return [name for name in _fields(row.Shape) if name not in GIVEN]
+        return _own_fields(row.Shape)
     parts = {part: own_sizes(part) for part in model.split(PLUS)}
     shared = {name: None for sizes in parts.values() for name in sizes if name in _fields(TrainConfig)}
     alone = [f"{part}.{name}" for part, sizes in parts.items() for name in sizes if name not in shared]
-    return [*shared, *alone, *(name for name in _fields(SumShape) if name not in (*GIVEN, "parts"))]
+    return [*shared, *alone, *_own_fields(SumShape)]
 
 
 def spell_size(name: str) -> str:
@@ -105,8 +119,8 @@ def _asked(config: TrainConfig) -> list[str]:
     return names
 
 
-def _own_fields(shape: Shape) -> list[str]:
-    return [name for name in _fields(type(shape)) if name not in (*GIVEN, "parts")]
+def _own_fields(cls: type[Shape]) -> list[str]:
+    return [name for name in _fields(cls) if name not in (*GIVEN, *cls.FILLED)]
 
 
 def _fields(cls: type) -> list[str]:

@@ -6,12 +6,13 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from data.errors import PotstillError
 from data.tasks.task import Task
-from student_train.config import JOINT, PLUS, SUBWORDS, USUAL, WORDS
+from student_train.config import JOINT, PLUS, SUBWORDS, USUAL, WORDS, TrainConfig
 from student_train.models.encoder import open_to_teach
+from student_train.models.from_teacher import complete_transformer, settle_transformer, take_layers
 from student_train.models.hugging_face import EncoderShape
 from student_train.models.networks.bi_attention import BiAttention, BiAttentionShape
 from student_train.models.networks.bilstm import BiGRU, BiLSTM, BiLSTMShape, SiameseBiLSTM
@@ -19,20 +20,9 @@ from student_train.models.networks.conv import Conv, ConvShape
 from student_train.models.networks.dan import DAN, DANShape
 from student_train.models.networks.ngrams import Bag, BagShape, Wide, WideShape
 from student_train.models.networks.total import Sum, SumShape
+from student_train.models.networks.transformer import TransformerShape, build_transformer
 from student_train.models.shape import Shape
-
-
-@dataclass(frozen=True)
-class Sources:
-    """What first weights can be taken from.
-
-    table  word vectors [V, D]: of a file, of the teacher's embedding table, or random (`vocab/start.py`); None where a
-           network brings its own
-
-    The layers of a teacher will be a field here, lowest first, chosen by a layer map (`data.layer_maps`).
-    """
-
-    table: Tensor | None = None
+from student_train.models.sources import Sources
 
 
 @dataclass(frozen=True)
@@ -45,6 +35,9 @@ class Model:
     units  what a text may be cut into: WORDS, SUBWORDS, JOINT of `student_train.config`
     start  gives a built network its first weights
     usual  values of fields of `TrainConfig` that are taken where nobody names them, besides those of `config.USUAL`
+    settle what its sizes decide of a config, and what it refuses of one
+    complete  fills in what a shape has of its sources
+    student  whether it can be one: a network that opens files of others is none
     """
 
     build: Callable[[Any], nn.Module]
@@ -53,6 +46,13 @@ class Model:
     units: tuple[str, ...]
     start: Callable[[nn.Module, Sources], None]
     usual: Mapping[str, Any] = field(default_factory=dict)
+    settle: Callable[[TrainConfig], TrainConfig] = lambda config: config
+    complete: Callable[[Any, Sources], Any] = lambda shape, sources: shape
+    student: bool = True
+
+    def reads(self, unit: str) -> bool:
+        """Whether it reads texts cut into this unit; who reads whole rows cuts them into the teacher's sub-words."""
+        return unit in self.units or (unit == SUBWORDS and JOINT in self.units)
 
 
 def from_table(network: nn.Module, sources: Sources) -> None:
@@ -85,14 +85,24 @@ MODELS: dict[str, Model] = {
     "dan": Model(DAN, DANShape, (1, 2), OWN_IDS, from_table, {"dense": 256}),
     "bag": Model(Bag, BagShape, (1, 2), OWN_IDS, as_built, {"dense": 128}),
     "wide": Model(Wide, WideShape, (1,), OWN_IDS, as_built, {"lr": 1e-2}),
-    "hugging_face": Model(open_to_teach, EncoderShape, (1, 2), (JOINT,), as_built),
+    "transformer": Model(
+        build_transformer,
+        TransformerShape,
+        (1, 2),
+        (JOINT,),
+        take_layers,
+        {"lr": 1e-4, "batch_size": 32},
+        settle_transformer,
+        complete_transformer,
+    ),
+    "hugging_face": Model(open_to_teach, EncoderShape, (1, 2), (JOINT,), as_built, student=False),
 }
 
 
 def choose_model(name: str, task: Task, unit: str = SUBWORDS) -> str:
     """Resolve "auto", and refuse a model that reads another number of texts, or texts cut into other units."""
     texts = 2 if task.pair else 1
-    readers = [key for key, model in MODELS.items() if unit in model.units]
+    readers = [key for key, model in MODELS.items() if model.student and model.reads(unit)]
     fitting = [key for key in readers if texts in MODELS[key].texts]
     if name == "auto":
         return fitting[0]
@@ -100,7 +110,7 @@ def choose_model(name: str, task: Task, unit: str = SUBWORDS) -> str:
     if texts not in model.texts:
         count = " or ".join(map(str, model.texts))
         raise PotstillError(f"{name} reads {count} text(s), the task's rows have {texts}", hint=fit)
-    if unit not in model.units:
+    if not model.student or not model.reads(unit):
         raise PotstillError(f"{name} reads texts cut into {' or '.join(model.units)}, not {unit}", hint=fit)
     return name
 

@@ -1,6 +1,7 @@
 """What a student starts from: its vocabulary and its table of word vectors."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor
@@ -17,7 +18,7 @@ from student_train.vocab.vectors import (
     teacher_table,
     vector_table,
 )
-from student_train.vocab.vocabulary import Subwords, Words, build_subwords, build_words
+from student_train.vocab.vocabulary import Joint, Subwords, Words, build_joint, build_subwords, build_words
 
 RANDOM_WIDTH = 300  # the width of the paper's word vectors
 VECTOR_FILES = (".txt", ".vec", ".bin")  # word2vec and GloVe
@@ -30,12 +31,19 @@ def unit_of(vocabulary: str) -> str:
     return VOCABULARIES[vocabulary]
 
 
-def build_vocabulary(config: TrainConfig, files: Path, texts: Iterable[list[str]]) -> Words | Subwords:
+def build_vocabulary(
+    config: TrainConfig, files: Path, texts: Iterable[list[str]], *, joint: bool = False, types: bool | None = None
+) -> Words | Subwords | Joint:
     """Words of the texts, or the teacher's sub-words from the cache's own copy of its tokenizer.
 
     files: of the cache, its `files/`. texts: of the chosen rows, in chunks; read only where words are counted.
+    joint: rows as the teacher reads them. types: whether these say which text of a pair a sub-word belongs to; where
+    nothing is said, if the tokenizer does
     """
     unit_of(config.vocabulary)  # refuses an unknown one
+    if joint:
+        made = build_joint(files, longest=config.max_words, types=bool(types))
+        return made if types is not None else replace(made, feed=replace(made.feed, types=names_texts(made)))
     if config.vocabulary == "words":
         words = (text for chunk in texts for text in chunk)
         return build_words(words, min_count=max(1, config.min_count), longest=config.max_words)
@@ -43,8 +51,13 @@ def build_vocabulary(config: TrainConfig, files: Path, texts: Iterable[list[str]
     return build_subwords(files, counted, min_count=config.min_count, longest=config.max_words)
 
 
+def names_texts(vocabulary: Joint) -> bool:
+    """Whether a tokenizer gives the sub-words of a second text another type than those of the first."""
+    return max(vocabulary.feed.backend.encode("a", "a").type_ids, default=0) > 0
+
+
 def starting_table(
-    config: TrainConfig, vocabulary: Words | Subwords, files: Path, *, seed: int, named: Tensor | None = None
+    config: TrainConfig, vocabulary: Words | Subwords | Joint, files: Path, *, seed: int, named: Tensor | None = None
 ) -> Tensor:
     """The first embedding table [V, D] float32: from vectors, from the teacher, or random; narrowed by PCA.
 
@@ -54,7 +67,7 @@ def starting_table(
         table = named
     elif config.vectors and isinstance(vocabulary, Words):
         table = vector_table(Path(config.vectors), vocabulary, seed=seed)
-    elif config.vocabulary == "teacher" and isinstance(vocabulary, Subwords):
+    elif config.vocabulary == "teacher" and not isinstance(vocabulary, Words):
         table = teacher_table(files, vocabulary)
     else:
         return random_table(vocabulary.size, config.dimensions or RANDOM_WIDTH, seed=seed)
@@ -63,7 +76,7 @@ def starting_table(
     return standardise(table)
 
 
-def names_sub_words(vectors: str, vocabulary: Words | Subwords) -> bool:
+def names_sub_words(vectors: str, vocabulary: Words | Subwords | Joint) -> bool:
     """Whether a config names vectors of sub-words: an encoder's, or means.
 
     Errors: a file of word vectors for sub-words, or vectors of sub-words for words.

@@ -11,15 +11,17 @@ from torch import Tensor
 
 from data.errors import BAD_DATA, NO_INPUT, PotstillError
 from data.layout import WORD_TABLE
-from student_train.vocab.vocabulary import Subwords, Words
+from student_train.vocab.vocabulary import Joint, Subwords, Words
 
 # A table is scaled so that its numbers have this deviation. BERT's have about 0.04 (its layer norm brings them to 1);
 # an LSTM fed with 0.04 starts nearly blind.
 DEVIATION = 0.3
 
 
-def teacher_table(files: Path, vocabulary: Subwords) -> Tensor:
+def teacher_table(files: Path, vocabulary: Subwords | Joint) -> Tensor:
     """Rows of the teacher's word table for the kept sub-words: [V, D] float32, rows 0 and 1 (pad, unknown) their mean.
+
+    For who reads what the teacher reads, the table as it is.
 
     `files` is the cache's own copy of what a student may start from, so that the teacher need not be there any more.
     """
@@ -30,7 +32,10 @@ def teacher_table(files: Path, vocabulary: Subwords) -> Tensor:
             hint="train with --set train.vocabulary=subwords for a random table",
             code=NO_INPUT,
         )
-    kept = load(path.read_bytes())["weight"].float()[list(vocabulary.kept)]
+    table = load(path.read_bytes())["weight"].float()
+    if isinstance(vocabulary, Joint):
+        return table[: vocabulary.size]
+    kept = table[list(vocabulary.kept)]
     mean = kept.mean(dim=0, keepdim=True)
     return torch.cat([mean, mean, kept])
 

@@ -6,8 +6,8 @@ nothing from anywhere else. Id 0 is padding and id 1 stands for the unknown word
 
 import json
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -21,12 +21,13 @@ from data.example import MASK
 from data.guards.tokenizer import check_tokenizer
 from data.guards.untrusted import read_json, refusing
 from data.layout import SPECIAL_TOKENS, TOKENIZER, TOKENIZER_CONFIG, VOCABULARY
-from data.text.encoding import Feed, encode
+from data.text.encoding import Feed, cutting, encode
 from data.text.words import RULE, same_form, split
 from student_train.batch import Encoded
 from student_train.vocab import words_1
 
 PAD, UNKNOWN = 0, 1
+ROLES = ("mask_token", "unk_token", "pad_token", "cls_token", "sep_token")
 
 
 class Vocabulary(Protocol):
@@ -132,6 +133,7 @@ class Joint:
     """Both texts in one row with the tokenizer's special tokens and segment numbers, as a cross-encoder reads them."""
 
     feed: Feed
+    special: Mapping[str, str] = field(default_factory=dict)  # role -> token, of a student's; a teacher keeps its own
     joint = True
 
     @property
@@ -142,6 +144,11 @@ class Joint:
     def segments(self) -> bool:
         return self.feed.types
 
+    @property
+    def longest(self) -> int:
+        """Sub-words of the longest row, special tokens included."""
+        return int(self.feed.backend.truncation["max_length"])
+
     def encode(self, texts: list[str], pairs: list[str] | None) -> list[Encoded]:
         rows = encode(self.feed, texts, pairs)
         return [Encoded.filled(rows.values, rows.lengths, rows.types)]
@@ -151,7 +158,16 @@ class Joint:
         return store.digest_of(["joint", _spelled(feed.backend), feed.backend.truncation, feed.mask, feed.types])
 
     def save(self, directory: Path) -> None:
-        raise NotImplementedError("a teacher's directory keeps its tokenizer in Hugging Face's own form")
+        """Write a student's, as Hugging Face opens one too. (A teacher's directory keeps its tokenizer by itself.)"""
+        store.write_text(directory / TOKENIZER, _uncut(self.feed.backend).to_str())
+        reads = ["input_ids", *(["token_type_ids"] if self.feed.types else []), "attention_mask"]
+        theirs = {
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "model_max_length": self.longest,
+            "model_input_names": reads,
+        }
+        store.write_json(directory / TOKENIZER_CONFIG, theirs | dict(self.special))
+        store.write_json(directory / VOCABULARY, {"kind": "joint", "types": self.feed.types, "longest": self.longest})
 
 
 def encode_side(tokenizer: Tokenizer, texts: list[str], mask: str, longest: int) -> Encoded:
@@ -204,9 +220,36 @@ def build_subwords(teacher: Path, texts: Iterable[list[str]] | None, *, min_coun
     return Subwords(tokenizer, tuple(int(number) for number in np.flatnonzero(counts >= min_count)), mask, longest)
 
 
-def load_vocabulary(directory: Path) -> Words | Subwords:
+def build_joint(files: Path, *, longest: int, types: bool) -> Joint:
+    """Rows as a teacher reads them, by the tokenizer in a folder. types: whether they say which text is which."""
+    backend, special = cutting(open_tokenizer(files), longest), special_tokens(files)
+    pad = backend.token_to_id(special.get("pad_token", "")) or 0
+    return Joint(
+        Feed(backend, mask=special.get("mask_token") or special.get("unk_token"), pad=pad, types=types), special
+    )
+
+
+def special_tokens(directory: Path) -> dict[str, str]:
+    """The special tokens that a folder's tokenizer_config.json names: role -> token."""
+    path = directory / TOKENIZER_CONFIG
+    values = read_json(path) if path.is_file() else {}
+    found = {name: token["content"] if isinstance(token, dict) else token for name, token in values.items() if token}
+    return {name: str(token) for name, token in found.items() if name in ROLES}
+
+
+def _uncut(backend: Tokenizer) -> Tokenizer:
+    """A copy of a tokenizer that cuts and pads nothing."""
+    made = Tokenizer.from_str(backend.to_str())
+    made.no_truncation()
+    made.no_padding()
+    return made
+
+
+def load_vocabulary(directory: Path) -> "Words | Subwords | Joint":
     """Open the vocabulary a student was saved with."""
     values = store.read_json(directory / VOCABULARY)
+    if values["kind"] == "joint":
+        return build_joint(directory, longest=values["longest"], types=values["types"])
     if values["kind"] == "words":
         return Words(tuple(values["words"]), values["longest"], _known_rule(values.get("rule", 1), directory))
     tokenizer = open_tokenizer(directory)

@@ -241,6 +241,20 @@ def test_a_student_on_labels_alone_may_start_from_the_encoder_before_it_was_fine
     assert vectors(teach={"model": "scratch"}) == (None, "", "subwords")  # it has no vectors before it has learnt
 
 
+def test_a_transformer_may_start_from_the_run_s_teacher_or_from_the_encoder_before_it(files: Path) -> None:
+    def start(word: str, **changes: Any) -> tuple[str | None, str]:
+        made = loaded(files, arms={"small": {"model": "transformer", "start": word}}, **changes)
+        [step] = (step for step in steps_of(made) if step.name == "train small")
+        return step.places.get("start"), step.arguments["config"].start
+
+    fine_tuned = str(loaded(files).out / "teacher")
+    assert start("teacher") == (fine_tuned, fine_tuned)
+    assert start("base", teach={"model": "an-encoder"}) == ("an-encoder", "an-encoder")
+    assert start("some/folder") == ("some/folder", "some/folder")
+    with pytest.raises(PotstillError, match="start = base: the encoder that the teacher was fine-tuned from"):
+        start("base", teach={"model": "scratch"})
+
+
 def test_means_of_the_teacher_s_states_are_asked_of_the_cache(files: Path) -> None:
     made = loaded(files, arms={"one": {"vectors": "means"}, "two": {}})
     assert needed_signals(made) == ("logits", "hidden", "input_ids")

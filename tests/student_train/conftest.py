@@ -189,7 +189,8 @@ def _write_shard(
 
 def _write_files(directory: Path, tokenizer: Tokenizer) -> None:
     store.write_text(directory / "tokenizer.json", tokenizer.to_str())
-    store.write_json(directory / "tokenizer_config.json", {"mask_token": "[MASK]", "unk_token": "[UNK]"})
+    roles = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), SPECIAL, strict=True))
+    store.write_json(directory / "tokenizer_config.json", roles)
     table = torch.randn(len(VOCABULARY), WIDTH, generator=torch.Generator().manual_seed(7)) * 0.04
     store.write_bytes(directory / "word_embeddings.safetensors", save({"weight": table.half()}))
 

@@ -18,6 +18,8 @@ class SumShape(Shape):
     parts: tuple[Shape, ...] = ()
     one_table: bool = True
 
+    FILLED = ("parts",)
+
 
 class Sum(nn.Module):
     """Logits of all parts, added. Parameters: those of the parts, less the tables that are shared."""

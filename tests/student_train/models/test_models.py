@@ -218,7 +218,7 @@ def test_a_start_depends_on_the_seed_alone_and_leaves_torch_as_it_was() -> None:
 def test_a_network_that_brings_its_own_rows_is_no_student_of_a_cache() -> None:
     with pytest.raises(PotstillError, match=r"hugging_face reads texts cut into joint, not subwords") as caught:
         choose_model("hugging_face", ONE)
-    assert caught.value.hint == "students that fit: bilstm, bigru, bi_attention, conv, dan, bag, wide"
+    assert caught.value.hint == "students that fit: bilstm, bigru, bi_attention, conv, dan, bag, wide, transformer"
 
 
 def test_an_encoder_to_be_fine_tuned_is_a_row_like_the_others(save_bert: Any, tmp_path: Path) -> None:
