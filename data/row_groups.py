@@ -23,6 +23,12 @@ def group_rows(path: Path) -> list[int]:
         return _sizes(file)
 
 
+def read_schema(path: Path) -> pa.Schema:
+    """The columns of a file, with what their metadata say."""
+    with opened(path) as file:
+        return file.schema_arrow
+
+
 def read_rows(path: Path, first: int, count: int, columns: list[str]) -> pa.Table:
     """Read the named columns of `count` rows from row `first` on, and of no row group that holds none of them."""
     with opened(path) as file:

@@ -99,8 +99,10 @@ class TrainConfig:
                    `train.shape.PART.NAME`
     start          encoder whose layers a transformer starts from, head included: a folder or a hub name. In a recipe
                    also teacher, the run's own, or base, the encoder that it was fine-tuned from
-    layer_map      which of its layers: spread (the first, the last and even steps between), first, last, skip, or
+    start_map      which of its layers: spread (the first, the last and even steps between), first, last, skip, or
                    numbers from 1, `1,3,6`
+    layer_map      which of the teacher's layers each of the student's is compared with, by losses on layers: skip
+                   (even steps up to the last), last, first, spread, or numbers
     vocabulary     teacher (its sub-words and embedding table), subwords (its sub-words, random table) or words
     vectors        where the word vectors come from, if not from the teacher: a word2vec/GloVe file for `words` (text or
                    .bin); for sub-words an encoder, folder or hub name, or means: of the teacher's cached states of
@@ -147,7 +149,8 @@ class TrainConfig:
     dropout: float | None = None
     shape: Sizes | None = None
     start: str = ""
-    layer_map: str = "spread"
+    start_map: str = "spread"
+    layer_map: str = "skip"
     vocabulary: str = "teacher"
     vectors: str = ""
     dimensions: int = 0

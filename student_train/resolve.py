@@ -13,17 +13,18 @@ from student_train.feed.columns import chosen_columns
 from student_train.feed.ensemble import Ensemble, choose_ensemble
 from student_train.feed.reader import Reader
 from student_train.loop.optim import USUAL_RATES
+from student_train.losses.layers import Stack
 from student_train.losses.loss import Moving
+from student_train.losses.objective import pairs_of
 from student_train.losses.table import (
     check_losses,
     read_losses,
     refuse_class_weights,
-    required_signals,
     rows_used,
     spell_losses,
     temperature_of,
 )
-from student_train.models.sizes import own_sizes, sizes_alone
+from student_train.models.sizes import own_sizes, shape_of, sizes_alone
 from student_train.models.table import choose_model, row_of, usual_of
 from student_train.vocab.start import unit_of
 from student_train.vocab.vocabulary import Joint, Subwords, Words
@@ -130,14 +131,37 @@ def ensemble_of(config: TrainConfig, reader: Reader) -> Ensemble | None:
 
 def needed_columns(config: TrainConfig, cache: Manifest) -> tuple[str, ...]:
     """Name the columns that the losses need besides `logits`; refuse losses that need what the cache does not hold."""
-    required, has = required_signals(config.losses), tuple(cache.config.get("signals", ["logits"]))
-    for signal in required:
-        if signal not in has and not any(name.startswith(f"{signal}.") for name in has):
-            raise PotstillError(
-                f"cache has no signal {signal!r} (has: {', '.join(has)})",
-                hint=f"potstill cache … --signals {','.join([*has, signal])}",
-            )
-    return chosen_columns(required, has)
+    required, has = compared_signals(config, teacher_stack(cache)), tuple(cache.config.get("signals", ["logits"]))
+    missing = [name for name in required if name not in has and not any(held.startswith(f"{name}.") for held in has)]
+    if missing:
+        raise PotstillError(
+            f"cache has no signal {missing[0]!r} (has: {', '.join(has)})",
+            hint=f"potstill cache … --signals {','.join([*has, *missing])}",
+        )
+    columns = chosen_columns(required, has)
+    aligned = any(split_signal(column)[0].per != "text" for column in columns) and "input_ids" in has
+    return chosen_columns([*required, *(["input_ids"] if aligned else [])], has)
+
+
+def compared_signals(config: TrainConfig, teacher: Stack | None) -> tuple[str, ...]:
+    """Name the signals that the losses need: of those that compare layers the teacher's layers alone, `hidden.6`."""
+    layers = shape_of(config, vocabulary=1, dimensions=1, classes=1).layers
+    student = Stack(layers, 0) if layers else None
+    found: list[str] = []
+    for name, loss in read_losses(config.losses).items():
+        pairs = pairs_of(name, loss, student, teacher, config.layer_map) if loss.weight > 0 else ()
+        layered = [f"{signal}.{layer}" for signal in loss.needs.signals for _, layer in pairs]
+        found += layered or loss.needs.signals
+    return tuple(dict.fromkeys(found))
+
+
+def teacher_stack(cache: Manifest, reader: Reader | None = None) -> Stack | None:
+    """How deep and wide the teacher of a cache is; None where its manifest does not say.
+
+    reader: of its rows, whose columns of queries say into how many heads they are cut
+    """
+    depth, width = cache.config.get("depth"), cache.config.get("width")
+    return Stack(int(depth), int(width), reader.heads if reader else 0) if depth and width else None
 
 
 def refuse_other_tokens(config: TrainConfig, reader: Reader, vocabulary: Words | Subwords | Joint) -> None:

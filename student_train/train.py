@@ -48,9 +48,11 @@ from student_train.loop.history import write_curve
 from student_train.loop.optim import Optimizer
 from student_train.loop.run import Trained, train_from
 from student_train.loop.steps import Run
+from student_train.losses.layers import Stack
 from student_train.losses.objective import Objective
 from student_train.losses.table import read_losses
 from student_train.models.encoder import load_to_teach, reads_types
+from student_train.models.networks.transformer import SmallTransformer
 from student_train.models.packed import pack, tables_of
 from student_train.models.precision import choose_device
 from student_train.models.room import refuse_too_large
@@ -58,7 +60,7 @@ from student_train.models.shape import Shape
 from student_train.models.sizes import own_sizes, shape_of, spell_size
 from student_train.models.sources import Sources
 from student_train.models.table import build_model, row_of, start_model
-from student_train.resolve import choose_rows, refuse_other_tokens, resolve, settle_budget
+from student_train.resolve import choose_rows, refuse_other_tokens, resolve, settle_budget, teacher_stack
 from student_train.vocab.start import (
     RANDOM_WIDTH,
     build_vocabulary,
@@ -78,6 +80,7 @@ class Material:
     origins        hashes of what a student is made from, by role
     encoded        folder of the rows' ids
     named          the table of word vectors that the config names for sub-words
+    teacher        how deep and wide the teacher is, for losses that compare layers
     start          the encoder whose layers a transformer starts from, and its tokenizer
     """
 
@@ -88,6 +91,7 @@ class Material:
     origins: dict[str, str]
     encoded: Path
     named: Tensor | None = None
+    teacher: Stack | None = None
     start: tuple[Any, Any] | None = None
 
 
@@ -109,7 +113,10 @@ def train(config: TrainConfig, caches: Sequence[Path], dev: Source, out: Path, *
     config = settle_budget(config, reader.count, say=progress.note, a_pass=a_pass)
     weights, heard = reader.class_weights(config.class_weights), Heard(progress)
     examples = list(read(dev, reader.task, split="dev", tell=heard))
-    material = Material(reader, weights, examples, heard, origins_of(config, manifests, examples), out / ENCODED)
+    origins = origins_of(config, manifests, examples)
+    material = Material(
+        reader, weights, examples, heard, origins, out / ENCODED, teacher=teacher_stack(manifests[0], reader)
+    )
     one = len(config.seeds) == 1
     jobs = {out if one else out / f"{SEED}{seed}": replace(config, seeds=(seed,)) for seed in config.seeds}
     refuse_other_number(out, "student" if one else "students")
@@ -173,7 +180,7 @@ def train_one(
         if encoder
         else starting_table(config, vocabulary, reader.files, seed=config.seeds[0], named=material.named)
     )
-    sources = Sources(table, encoder, config.layer_map, vocabulary.segments, reader.task)
+    sources = Sources(table, encoder, config.start_map, vocabulary.segments, reader.task)
     shape = shape_of(config, dimensions=width if table is None else table.shape[1], **counts)
     shape = row_of(config.model).complete(shape, sources)
     encoded = open_encoded(material.encoded, reader, vocabulary, say=progress.note)
@@ -184,6 +191,7 @@ def train_one(
         dev,
         out,
         class_weights=material.class_weights,
+        stacks=(Stack(shape.layers, shape.dimensions, shape.heads) if shape.layers else None, material.teacher),
         key=store.digest_of([what_only(config), material.origins, vocabulary.digest()]),
     )
     trained = train_from(run, config, seed=config.seeds[0], progress=progress)
@@ -198,11 +206,13 @@ def student_run(
     out: Path,
     *,
     class_weights: tuple[float, ...] | None = None,
+    stacks: tuple[Stack | None, Stack | None] = (None, None),
     key: str = "",
 ) -> Run:
     """What `train_from` works with, of a config that is resolved: losses and optimizer of a student.
 
-    class_weights: how much a row of each class counts; key: hash of config and data
+    class_weights: how much a row of each class counts; stacks: the layers of student and teacher, for losses that
+    compare them; key: hash of config and data
     """
     device = choose_device(config.device)
     objective = Objective(
@@ -210,8 +220,15 @@ def student_run(
         dev.task,
         labelled=stream.reader.labelled,
         class_weights=class_weights,
+        student=stacks[0],
+        teacher=stacks[1],
+        layer_map=config.layer_map,
         seed=config.seeds[0],
     )
+    if isinstance(model, SmallTransformer):
+        model.states = any(objective.pairs.values())
+        if any(loss.needs.attention for loss in objective.losses.values()):
+            model.keep_attention()
     optimizer = Optimizer(
         model.to(device),
         config.optimizer,

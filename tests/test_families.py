@@ -484,3 +484,58 @@ def test_a_student_with_all_layers_of_its_encoder_says_the_same(family: str, tmp
         if layers == depth:
             np.testing.assert_allclose(found, expected(teacher, TEXTS, PAIRS), rtol=0, atol=1e-4)
         torch.testing.assert_close(build_model(shape).load_state_dict(student.state_dict()).missing_keys, [])
+
+
+NO_DROPOUT = dict.fromkeys(("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout"), 0.0)
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "distilbert", "electra", "modernbert"])
+def test_what_a_student_gives_to_losses_on_layers_is_what_its_teacher_s_cache_holds(
+    family: str, tmp_path: Path
+) -> None:
+    """A student with all layers of its teacher has nothing to learn, but for the rounding of the cache."""
+    from student_train.feed.reader import open_caches
+    from student_train.feed.stream import Stream
+    from student_train.losses.layers import Stack
+    from student_train.losses.objective import Objective
+    from student_train.losses.table import read_losses
+    from student_train.models.encoder import load_to_teach
+    from student_train.models.from_teacher import complete_transformer
+    from student_train.models.networks.transformer import PLAIN, SmallTransformer, TransformerShape
+    from student_train.models.sources import Sources
+    from student_train.models.table import start_model
+    from student_train.vocab.vocabulary import build_joint
+
+    known = AutoConfig.for_model(family).to_dict()
+    teacher = save(tmp_path / "teacher", family, tokenizer_of(), **{k: v for k, v in NO_DROPOUT.items() if k in known})
+    out, attention = tmp_path / "cache", ("q", "k", "v") if family in PLAIN else ()
+    layered = ["cls.1", *(f"{name}.{layer}" for name in ("hidden", "gram") for layer in (0, 1, 2))]
+    layered += [f"{name}.{layer}" for name in attention for layer in (1, 2)]
+    cached(teacher, out, TEXTS, signals=("logits", "input_ids", *layered))
+    network, _ = load_to_teach(str(teacher), ONE, say=print)
+    heads, width = network.config.num_attention_heads, network.config.hidden_size
+    sources = Sources(None, network, "spread", True, ONE)
+    shape = complete_transformer(TransformerShape("transformer", len(VOCABULARY), width, 3, size=2), sources)
+    student = start_model(shape, sources, seed=0).train()
+    assert isinstance(student, SmallTransformer)
+    student.states = True
+    names = ["hidden_mse", "cos", "pkd", "nst", "fsp", *(["attention_mse", "relations"] if attention else [])]
+    if attention:
+        student.keep_attention()
+    else:
+        with pytest.raises(PotstillError, match=f"the attention of a {family} student cannot be compared"):
+            student.keep_attention()
+    reader, _ = open_caches([out])
+    reader = reader.with_columns(("input_ids", *layered))
+    assert reader.heads == (heads if attention else 0)
+    vocabulary = build_joint(
+        out / "files", longest=60, types="token_type_ids" in known or family in ("bert", "electra")
+    )
+    [batch] = Stream(reader, vocabulary, 32, 1, 0).batches(0)
+    stack = Stack(2, width, heads)
+    given = student(batch.inputs)
+    for name in names:
+        options = {"heads": 2} if name == "relations" else {}
+        made = Objective(read_losses({name: options}), ONE, student=stack, teacher=stack)
+        scale = float((given.hidden[2].detach() ** 2).mean()) if name in ("hidden_mse", "fsp") else 1.0
+        assert float(made(given, batch).detach()) < 2e-4 * max(1.0, scale), name

@@ -21,6 +21,7 @@ from data.readers.source import Source
 from data.store import hash_file as hash_file
 
 SCRATCH = "scratch"  # `-m scratch` or `-m scratch:4x256`: a small encoder of random weights
+SCRATCH_SIZE = "4x256"  # layers and width, where no size is named
 NAMED = ("text", "pair", "label")  # fields of a source that `columns_of` resolves
 
 

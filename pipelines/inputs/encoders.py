@@ -6,7 +6,11 @@ from pathlib import Path
 
 from data import store
 from data.errors import NO_INPUT, PotstillError
+from data.guards.model import find_model
+from data.guards.sizes import DEPTHS
+from data.guards.untrusted import read_json
 from data.layout import CONFIG, MANIFEST
+from data.readers.identity import SCRATCH_SIZE, is_scratch
 from data.readers.source import Source
 from data.tasks.task import Task, without_names
 from pipelines.inputs.reading import Reading
@@ -41,6 +45,17 @@ def find_plain(
         if not classes.named and not reading.labels:
             unnamed.add(name)
     return found, tasks, frozenset(unnamed)
+
+
+def depth_of(encoder: str) -> int:
+    """How many layers an encoder has: a folder, a hub name or `scratch:LAYERSxWIDTH`. Errors: none that says so."""
+    if is_scratch(encoder):
+        return int((encoder.partition(":")[2] or SCRATCH_SIZE).partition("x")[0])
+    config = read_json(find_model(encoder) / CONFIG)
+    found = next((config[name] for name in DEPTHS if isinstance(config.get(name), int)), 0)
+    if not found:
+        raise PotstillError(f"{encoder}: its {CONFIG} names no number of layers", hint="name the signals in [cache]")
+    return found
 
 
 def _named(place: Path) -> str:

@@ -15,6 +15,7 @@ from data.readers.identity import is_scratch
 from data.readers.source import Source
 from pipelines import phases
 from pipelines.auto.students import AUTO
+from pipelines.inputs.encoders import depth_of
 from pipelines.inputs.places import BASE, REMOTE, locate_base, locate_teacher
 from pipelines.recipes.recipe import TEACHER_DIR, Recipe
 from pipelines.scores.trial import trial_config
@@ -108,14 +109,24 @@ def needed_signals(recipe: Recipe) -> tuple[str, ...]:
 
     The only setting that flows backwards, from the students to the cache.
     """
-    from student_train.losses.table import required_signals
-
-    asked = recipe.cache.signals
-    arms = recipe.arms.values()
-    wanted = [signal for config in arms for signal in required_signals(config.losses)]
+    asked, arms = recipe.cache.signals, recipe.arms.values()
+    wanted = [signal for config in arms for signal in _signals_of(recipe, config)]
     wanted += ["hidden", "input_ids"] if any(config.vectors == MEANS for config in arms) else []
-    held = {name.partition(".")[0] for name in asked}
-    return tuple(dict.fromkeys([*asked, *(name for name in wanted if name not in held)]))
+    held = {name.partition(".")[0] for name in asked} | set(asked)
+    missing = (name for name in wanted if name not in held and name.partition(".")[0] not in asked)
+    return tuple(dict.fromkeys([*asked, *missing]))
+
+
+def _signals_of(recipe: Recipe, config: TrainConfig) -> Sequence[str]:
+    """What the losses of one student need; of those that compare layers, the teacher's layers that are compared."""
+    from student_train.losses.layers import Stack
+    from student_train.losses.table import read_losses, required_signals
+    from student_train.resolve import compared_signals
+
+    if not any(loss.needs.layers for loss in read_losses(config.losses).values()):
+        return required_signals(config.losses)
+    teacher = locate_teacher(recipe.teacher) if recipe.teach else recipe.teacher_dir
+    return [*compared_signals(config, Stack(depth_of(teacher), 0)), "input_ids"]
 
 
 def _check(recipe: Recipe) -> Step:

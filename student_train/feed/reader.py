@@ -19,7 +19,7 @@ from data.errors import BAD_DATA, STALE, PotstillError
 from data.layout import FILES
 from data.manifest import Manifest, check_made_from, read_manifest, whole_part
 from data.progress import Progress
-from data.row_groups import read_rows
+from data.row_groups import read_rows, read_schema
 from data.tasks.task import Task
 from student_train.feed.columns import Column, decode, joined
 from student_train.feed.ensemble import Ensemble
@@ -106,6 +106,15 @@ class Reader:
         """What the (first) cache keeps of its teacher, for students to start from."""
         assert self.cache is not None
         return self.cache / FILES
+
+    @property
+    def heads(self) -> int:
+        """Heads of the teacher's attention, where queries are read; else 0."""
+        queries = next((column for column in self.columns if column.startswith("q.")), "")
+        if not queries:
+            return 0
+        field = read_schema(self.caches[0].directory / self.caches[0].shards[0]).field(queries)
+        return int((field.metadata or {}).get(b"heads", 0))
 
     def chunks_of_texts(self, progress: Progress) -> Iterator[list[str]]:
         """Yield all texts of the rows, a row group at a time: what words are counted in."""

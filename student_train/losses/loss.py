@@ -22,6 +22,9 @@ class Needs:
     rows           the rows it can learn from (a key of `groups.LABELS`): all, labelled or unlabelled
     class_weights  whether a row may count by its class: for losses on labels
     layers         which layers it compares (a key of `LAYERS`); empty: none, or whatever the cache holds
+    attention      whether it compares queries, keys or values
+    heads          a number that must divide both widths; 0: none
+    equal_heads    whether student and teacher need as many attention heads
     projection_lr  learning rate of a linear layer from the student's states to the teacher's width, as a multiple of
                    lr; 0: the loss takes no such layer
     """
@@ -30,6 +33,9 @@ class Needs:
     rows: str = "all"
     class_weights: bool = False
     layers: str = ""
+    attention: bool = False
+    heads: int = 0
+    equal_heads: bool = False
     projection_lr: float = 0.0
 
 
@@ -41,6 +47,8 @@ class Given:
     labelled       share of labelled rows among all that an epoch draws
     class_weights  [C], a number by which hard losses multiply a row of a class; None: all 1
     pairs          (layer of the student, layer of the teacher) of the layers that the loss compares
+    width          of the teacher's states
+    heads          attention heads of student and teacher
     project        (layer of the student, its states [..., d]) -> [..., D] in the teacher's width
     """
 
@@ -48,6 +56,8 @@ class Given:
     labelled: float = 1.0
     class_weights: Tensor | None = None
     pairs: tuple[tuple[int, int], ...] = ()
+    width: int = 0
+    heads: tuple[int, int] = (0, 0)
     project: Callable[[int, Tensor], Tensor] = lambda layer, states: states
 
 

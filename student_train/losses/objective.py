@@ -45,10 +45,13 @@ class Objective(nn.Module):
         super().__init__()
         check_losses(losses, task)
         self.losses = {name: loss for name, loss in losses.items() if loss.weight > 0}
-        self.hard, self.labelled = task.rules.hard_loss, labelled
+        self.hard, self.labelled, self.width = task.rules.hard_loss, labelled, teacher.width if teacher else 0
+        self.heads = (student.heads, teacher.heads) if student and teacher else (0, 0)
         weights = None if class_weights is None else torch.tensor(class_weights)
         self.register_buffer("class_weights", weights, persistent=False)
-        self.pairs = {name: _pairs(name, loss, student, teacher, layer_map) for name, loss in self.losses.items()}
+        self.pairs = {name: pairs_of(name, loss, student, teacher, layer_map) for name, loss in self.losses.items()}
+        for name, loss in self.losses.items():
+            _check_heads(name, loss, student, teacher)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.projections = nn.ModuleDict(_projections(self.losses, self.pairs, student, teacher))
@@ -57,7 +60,7 @@ class Objective(nn.Module):
         weights: Any = self.class_weights  # a buffer, which mypy takes for a module
         total: Tensor | None = None
         for name, loss in self.losses.items():
-            given = Given(self.hard, self.labelled, weights, self.pairs[name])
+            given = Given(self.hard, self.labelled, weights, self.pairs[name], self.width, self.heads)
             if name in self.projections:
                 given = replace(given, project=self.projections[name])
             now = loss.at(done) if isinstance(loss, Moving) else loss
@@ -74,15 +77,34 @@ class Objective(nn.Module):
         ]
 
 
-def _pairs(name: str, loss: Loss | Moving, student: Stack | None, teacher: Stack | None, layer_map: str) -> Pairs:
+def pairs_of(name: str, loss: Loss | Moving, student: Stack | None, teacher: Stack | None, layer_map: str) -> Pairs:
+    """The layers that a loss compares; none for a loss that compares none. Refuse a student without layers."""
     if not loss.needs.layers:
         return ()
     if student is None or teacher is None:
         raise PotstillError(
             f"the loss {name!r} compares layers, and the student has none of its own",
-            hint="take losses on logits, or a student with layers",
+            hint="take losses on logits, or a student with layers: --model transformer",
         )
     return layer_pairs(loss.needs.layers, student, teacher, layer_map=layer_map)
+
+
+def _check_heads(name: str, loss: Loss | Moving, student: Stack | None, teacher: Stack | None) -> None:
+    """Refuse heads that do not divide the widths, and a student of other attention heads than a loss compares."""
+    if student is None or teacher is None:
+        return
+    heads = loss.needs.heads
+    if heads and (student.width % heads or teacher.width % heads):
+        common = [n for n in range(64, 0, -1) if not student.width % n and not teacher.width % n]
+        raise PotstillError(
+            f"{name}: {heads} heads do not divide widths of {student.width} and {teacher.width}",
+            hint=f"--set train.losses.{name}.heads=N, with N of {', '.join(map(str, common[:8]))}",
+        )
+    if loss.needs.equal_heads and student.heads != teacher.heads:
+        raise PotstillError(
+            f"{name} compares head with head: the student has {student.heads} heads, the teacher {teacher.heads}",
+            hint=f"--set train.losses.{name}.form=mse_sum, or take `relations`, which cuts both anew",
+        )
 
 
 def _projections(

@@ -11,10 +11,17 @@ from data.config import as_dict, build
 from data.errors import PotstillError
 from data.tasks.task import Task
 from student_train.losses.argmax import Argmax
+from student_train.losses.attention import AttentionMSE
+from student_train.losses.cos import Cos
+from student_train.losses.fsp import FSP
 from student_train.losses.hard import Gold
+from student_train.losses.hidden_mse import HiddenMSE
 from student_train.losses.kl import KL
 from student_train.losses.logit_mse import LogitMSE
 from student_train.losses.loss import Loss, Moving
+from student_train.losses.nst import NST
+from student_train.losses.pkd import PKD
+from student_train.losses.relations import Relations
 
 Losses = dict[str, Loss | Moving]
 MOVING = ("weight", "temperature")
@@ -24,6 +31,13 @@ LOSSES: dict[str, type[Loss]] = {
     "logit_mse": LogitMSE,
     "kl": KL,
     "ce_argmax": Argmax,
+    "hidden_mse": HiddenMSE,
+    "cos": Cos,
+    "pkd": PKD,
+    "nst": NST,
+    "fsp": FSP,
+    "attention_mse": AttentionMSE,
+    "relations": Relations,
 }
 
 

@@ -15,6 +15,7 @@ from data.guards.tokenizer import check_tokenizers
 from data.guards.untrusted import read_json, refusing
 from data.layout import CONFIG, MANIFEST, TOKENIZER
 from data.manifest import open_sealed
+from data.readers.identity import SCRATCH_SIZE
 from data.tasks.task import Task
 from data.text.encoding import feed_of
 from data.text.families import OURS, PADDABLE, position_limit
@@ -63,7 +64,7 @@ def open_to_teach(shape: EncoderShape) -> Transformer:
     if shape.tokenizer is None:
         network, tokenizer = _open_pretrained(shape, notes.append)
     else:
-        size, own = shape.source.partition(":")[2] or "4x256", read_tokenizer(shape.tokenizer)
+        size, own = shape.source.partition(":")[2] or SCRATCH_SIZE, read_tokenizer(shape.tokenizer)
         network, tokenizer = new_encoder(size, shape.task, own, longest=shape.longest)
     return Transformer(network, feed_of(tokenizer, network, shape.longest), tokenizer, tuple(notes))
 

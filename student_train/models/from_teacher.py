@@ -12,6 +12,7 @@ from data.errors import BAD_DATA, PotstillError
 from data.layer_maps import map_of
 from student_train.config import TrainConfig
 from student_train.models.encoder import head
+from student_train.models.hugging_face import stack_of
 from student_train.models.networks.transformer import TransformerShape, config_of, size_of
 from student_train.models.sources import Sources
 
@@ -76,22 +77,11 @@ def taken(
         if source not in there or there[source].shape != tensor.shape:
             raise PotstillError(
                 f"the encoder has no {source} of shape {list(tensor.shape)}: its layers differ from each other",
-                hint="take another layer map: --set train.layer_map=spread",
+                hint="take another layer map: --set train.start_map=spread",
                 code=BAD_DATA,
             )
         found[name] = there[source]
     return found
-
-
-def stack_of(model: nn.Module) -> str:
-    """What the names of an encoder's layers begin with, `bert.encoder.layer.`; empty where all share their weights."""
-    depth = model.config.num_hidden_layers  # type: ignore[union-attr]
-    lists = {
-        name: sum(parameter.numel() for parameter in module.parameters())
-        for name, module in model.named_modules()
-        if isinstance(module, nn.ModuleList) and len(module) == depth
-    }
-    return f"{max(lists, key=lambda name: lists[name])}." if lists else ""
 
 
 def _shorter(sources: Sources, layers: int) -> Any:

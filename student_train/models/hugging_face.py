@@ -56,20 +56,23 @@ class Transformer(nn.Module):
     def forward(self, inputs: Inputs) -> Outputs:
         ids, lengths, types = inputs.ids[0], inputs.lengths[0], inputs.types
         if self.training or not self.feed.alone:
-            return Outputs(self._scores(ids, lengths, types))
+            return self.said(ids, lengths, types)
         logits: Tensor | None = None
         for length in lengths.unique().tolist():
             rows = (lengths == length).nonzero()[:, 0]
-            found = self._scores(
-                ids[rows, :length], lengths[rows], None if types is None else types[rows, :length]
-            )  # [R, C]
+            some = None if types is None else types[rows, :length]
+            found = self.said(ids[rows, :length], lengths[rows], some).logits  # [R, C]
             logits = found.new_empty(len(ids), found.shape[1]) if logits is None else logits
             logits[rows] = found
         assert logits is not None
         return Outputs(logits)
 
-    def _scores(self, ids: Tensor, lengths: Tensor, types: Tensor | None) -> Tensor:
-        """Logits [B, C]. No attention mask for a batch of one length: that keeps the fast attention kernels."""
+    def said(self, ids: Tensor, lengths: Tensor, types: Tensor | None) -> Outputs:
+        """What the model says of a batch: logits [B, C]."""
+        return Outputs(self.called(ids, lengths, types).logits)
+
+    def called(self, ids: Tensor, lengths: Tensor, types: Tensor | None, **asked: Any) -> Any:
+        """Run the model. No attention mask for a batch of one length: that keeps the fast attention kernels."""
         kwargs = {} if types is None or not self.feed.types else {"token_type_ids": types}
         places = torch.arange(ids.shape[1], device=ids.device)
         real = places < lengths[:, None]  # [B, T]
@@ -80,4 +83,15 @@ class Transformer(nn.Module):
                 turned = (places - (ids.shape[1] - lengths[:, None])) % ids.shape[1]  # [B, T]: padding comes first
                 ids = ids.gather(1, turned)
                 kwargs = {name: values.gather(1, turned) for name, values in kwargs.items()}
-        return self.model(input_ids=ids, **kwargs).logits
+        return self.model(input_ids=ids, **kwargs, **asked)
+
+
+def stack_of(model: nn.Module) -> str:
+    """What the names of an encoder's layers begin with, `bert.encoder.layer.`; empty where all share their weights."""
+    depth = model.config.num_hidden_layers  # type: ignore[union-attr]
+    lists = {
+        name: sum(parameter.numel() for parameter in module.parameters())
+        for name, module in model.named_modules()
+        if isinstance(module, nn.ModuleList) and len(module) == depth
+    }
+    return f"{max(lists, key=lambda name: lists[name])}." if lists else ""

@@ -15,6 +15,16 @@ class Shape:
 
     FILLED: ClassVar[tuple[str, ...]] = ()
 
+    @property
+    def layers(self) -> int:
+        """Layers that can be compared with the teacher's; 0: none."""
+        return 0
+
+    @property
+    def heads(self) -> int:
+        """Heads of the attention in these layers."""
+        return 0
+
     model: str
     vocabulary: int
     dimensions: int

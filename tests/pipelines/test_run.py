@@ -456,11 +456,16 @@ def test_a_run_needs_no_locks(rooms: Rooms, files: Path, monkeypatch: pytest.Mon
     assert set(words(made).values()) == {"done"}
 
 
-def test_the_losses_of_the_students_say_what_the_cache_must_hold(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    needs = {"ce": (), "cls_mse": ("logits", "cls")}
-    monkeypatch.setattr(
-        "student_train.losses.table.required_signals", lambda losses: [item for name in losses for item in needs[name]]
-    )
-    arms = {"labels": {"losses": {"ce": 1.0}}, "distilled": {"losses": {"cls_mse": 1.0}}}
-    assert needed_signals(loaded(files, arms=arms)) == ("logits", "cls")
-    assert needed_signals(loaded(files, arms=arms, cache={"signals": ["cls.3"]})) == ("cls.3", "logits")
+def test_the_losses_of_the_students_say_what_the_cache_must_hold(files: Path) -> None:
+    """Of a teacher of four layers those that a student of two is compared with; what is asked for twice comes once."""
+    small = {"model": "transformer", "shape": {"size": 2}}
+    arms = {"labels": {"losses": {"ce": 1.0}}, "distilled": small | {"losses": {"pkd": 1.0, "kl": 1.0}}}
+    assert needed_signals(loaded(files, arms=arms)) == ("logits", "cls.2", "input_ids")
+    asked = {"signals": ["cls.3", "logits"]}
+    assert needed_signals(loaded(files, arms=arms, cache=asked)) == ("cls.3", "logits", "cls.2", "input_ids")
+    assert needed_signals(loaded(files, arms=arms, cache={"signals": ["cls"]}))[0] == "cls"
+    every = {"distilled": small | {"losses": {"hidden_mse": 1.0}}}
+    wanted = ("logits", "hidden.0", "hidden.2", "hidden.4", "input_ids")
+    assert needed_signals(loaded(files, arms=every)) == wanted
+    deeper = loaded(files, arms=every, teach={"model": "scratch:6x32"})
+    assert needed_signals(deeper)[1:4] == ("hidden.0", "hidden.3", "hidden.6")

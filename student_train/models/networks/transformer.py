@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from data.errors import PotstillError
 from data.text.encoding import Feed
 from data.text.families import LEFT, PADDABLE
-from student_train.models.hugging_face import Transformer
+from student_train.models.hugging_face import Transformer, stack_of
 from student_train.models.shape import Shape
+from student_train.outputs import Outputs
 
 # Layers, width, heads and feed-forward of the students of TextBrewer's examples; those of T12-nano's heads and of all
 # widths that stand not there are a head for each 64 numbers.
@@ -25,6 +27,9 @@ SIZES: dict[str, tuple[int, int, int, int]] = {
     "T4-tiny": (4, 312, 12, 1200),
     "T12-nano": (12, 256, 4, 1024),
 }
+# Names of the linear layers of attention -> signal, and families whose attention is softmax(Q Kᵀ / √size) of these.
+PROJECTIONS = {"query": "q", "key": "k", "value": "v", "q_lin": "q", "k_lin": "k", "v_lin": "v"}
+PLAIN = frozenset({"bert", "camembert", "distilbert", "electra", "ernie", "roberta", "xlm-roberta"})
 HEAD, WIDER = 64, 4  # numbers of a head; a feed-forward layer is so many times as wide as the states
 POSITIONS = 512
 
@@ -43,6 +48,14 @@ class TransformerShape(Shape):
     encoder: dict[str, Any] = field(default_factory=dict)
 
     FILLED = ("types", "encoder")
+
+    @property
+    def layers(self) -> int:
+        return size_of(self.size).layers
+
+    @property
+    def heads(self) -> int:
+        return int(config_of(self).num_attention_heads)
 
 
 @dataclass(frozen=True)
@@ -69,7 +82,42 @@ def size_of(size: str | int) -> Size:
 
 
 class SmallTransformer(Transformer):
-    """A transformer student. Its weights go by Hugging Face's names."""
+    """A transformer student. Its weights go by Hugging Face's names.
+
+    For losses that compare layers it gives in training, beside the logits:
+    states     the states of all layers
+    attention  queries, keys and values of all layers, by name of the signal and layer from 1 (see `keep_attention`)
+    """
+
+    states = False
+    attention: dict[str, dict[int, Tensor]] | None = None
+
+    def said(self, ids: Tensor, lengths: Tensor, types: Tensor | None) -> Outputs:
+        if not (self.training and self.states):
+            return super().said(ids, lengths, types)
+        found = self.called(ids, lengths, types, output_hidden_states=True)
+        q, k, v = (dict(self.attention[name]) if self.attention else None for name in ("q", "k", "v"))
+        return Outputs(found.logits, hidden=dict(enumerate(found.hidden_states)), q=q, k=k, v=v)
+
+    def keep_attention(self) -> None:
+        """Keep what the linear layers of queries, keys and values give, from now on.
+
+        Errors: a family whose attention has no such layers, or is more than softmax(Q Kᵀ / √size).
+        """
+        kept: dict[str, dict[int, Tensor]] = {"q": {}, "k": {}, "v": {}}
+        stack = stack_of(self.model)
+        for name, module in self.model.named_modules():
+            signal = PROJECTIONS.get(name.rpartition(".")[2])
+            if signal and stack and name.startswith(stack):
+                layer = 1 + int(name.removeprefix(stack).partition(".")[0])
+                module.register_forward_hook(lambda _, __, made, at=(signal, layer): kept[at[0]].update({at[1]: made}))
+                kept[signal][layer] = torch.empty(0)
+        family, depth = self.model.config.model_type, self.model.config.num_hidden_layers  # type: ignore[union-attr]
+        if family not in PLAIN or {len(layers) for layers in kept.values()} != {depth}:
+            raise PotstillError(
+                f"the attention of a {family} student cannot be compared", hint=f"families: {', '.join(sorted(PLAIN))}"
+            )
+        self.attention = kept
 
     @staticmethod
     def of(config: Any) -> Any:

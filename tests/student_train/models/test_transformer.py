@@ -145,7 +145,7 @@ def test_without_an_encoder_the_word_vectors_are_the_teachers_narrowed(
         ({"start": "ENCODER", "dimensions": 8}, "has its width and its word vectors"),
         ({"start": "ENCODER", "shape": {"size": "2x8"}}, "has its width and its word vectors"),
         ({"start": "ENCODER", "shape": {"size": 5}}, "a student of 5 layers cannot be mapped to a teacher of 4"),
-        ({"start": "ENCODER", "layer_map": "1,9", "shape": {"size": 2}}, "names layer 9 of a teacher of 4"),
+        ({"start": "ENCODER", "start_map": "1,9", "shape": {"size": 2}}, "names layer 9 of a teacher of 4"),
         ({"start": "ENCODER", "max_words": 100}, "above the 64 positions"),
         ({"table_dtype": "int8"}, "saved as Hugging Face saves it"),
         ({"min_count": 1}, "keeps all of the teacher's sub-words"),

@@ -1,0 +1,44 @@
+"""Squared error between states of all sub-words: TinyBERT's hidden and embedding losses, TextBrewer's `hidden_mse`."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from student_train.batch import Batch
+from student_train.losses.layers import check_rule
+from student_train.losses.loss import Given, Needs
+from student_train.losses.states import real, states_of
+from student_train.outputs import Outputs
+
+
+@dataclass(frozen=True)
+class HiddenMSE:
+    """Squared difference of the states of all sub-words, a mean over sub-words and numbers, summed over the layers.
+
+    Zero where the projected states are the teacher's. Padding counts for nothing.
+
+    layers         which of the mapped layers: all (with the embeddings), upper (without), inner or last
+    projection_lr  learning rate of the projection to the teacher's width, as a multiple of lr
+    """
+
+    weight: float = 1.0
+    layers: str = "all"
+    projection_lr: float = 1.0
+
+    kinds = ()
+
+    def __post_init__(self) -> None:
+        check_rule(self.layers)
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(("hidden",), layers=self.layers, projection_lr=self.projection_lr)
+
+    def formula(self, student: Outputs, batch: Batch, given: Given) -> Tensor:
+        mask = real(batch)[..., None]  # [B, T, 1]
+        total = mask.new_zeros(())
+        for ours, theirs in given.pairs:
+            told = states_of(batch.told, theirs)
+            squared = (given.project(ours, states_of(student, ours)) - told) ** 2 * mask  # [B, T, D]
+            total = total + squared.sum() / (mask.sum() * told.shape[-1])
+        return total
