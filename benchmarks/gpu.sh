@@ -5,4 +5,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 exec env HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=true PYTHONUNBUFFERED=1 \
-  "${PYTHON:-python3}" -m benchmarks.gpu --out "${OUT:-benchmarks/results}" "$@"
+  "${PYTHON:-python3}" -m benchmarks.race.gpu --out "${OUT:-benchmarks/results}" "$@"

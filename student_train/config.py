@@ -56,8 +56,8 @@ MOVED = {  # keys of older recipes -> the loss and its option that they are now
 class TrainConfig:
     """How a student is trained. Every field can be set in a recipe's `[train]` table or by `--set`.
 
-    model          student: bilstm, siamese_bilstm, bigru, bi_attention, conv, dan, bag, wide, transformer, or a sum
-                   such as conv+dan; auto: a BiLSTM
+    model          student: bilstm, siamese_bilstm, bigru, bi_attention, conv, dan, bag, wide, transformer, sums: conv+dan;
+                   auto: a BiLSTM
     losses         loss name -> weight (keys of `LOSSES`). A table in place of the weight gives a loss all its options:
                    `kl = { weight = 0.9, temperature = 4 }`
     combine        several caches: mean_logits (taken where nothing is said) or mean_probabilities. Those are of

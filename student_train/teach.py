@@ -40,11 +40,11 @@ from student_train.loop.history import write_curve
 from student_train.loop.optim import Optimizer
 from student_train.loop.run import train_from
 from student_train.loop.steps import Run
-from student_train.losses.hard import Gold
 from student_train.losses.objective import Objective
-from student_train.models.hugging_face import Transformer, encoder_shape
+from student_train.losses.on_logits.hard import Gold
+from student_train.models.encoders.hugging_face import Transformer, encoder_shape
+from student_train.models.encoders.scratch import keep_tokenizer
 from student_train.models.precision import choose_device
-from student_train.models.scratch import keep_tokenizer
 from student_train.models.table import Sources, start_model
 from student_train.vocab.vocabulary import Joint
 

@@ -51,8 +51,8 @@ from student_train.loop.steps import Run
 from student_train.losses.layers import Stack
 from student_train.losses.objective import Objective
 from student_train.losses.table import read_losses
-from student_train.models.encoder import load_to_teach, reads_types
-from student_train.models.networks.transformer import SmallTransformer
+from student_train.models.encoders.encoder import load_to_teach, reads_types
+from student_train.models.encoders.transformer import SmallTransformer
 from student_train.models.packed import pack, tables_of
 from student_train.models.precision import choose_device
 from student_train.models.room import refuse_too_large

@@ -338,7 +338,7 @@ def test_a_model_of_other_classes_gets_a_fresh_head_and_a_note(tmp_path: Path) -
 
 
 def test_a_model_of_as_many_other_classes_gets_a_fresh_head_too(tmp_path: Path) -> None:
-    from student_train.models.encoder import load_to_teach
+    from student_train.models.encoders.encoder import load_to_teach
 
     teacher, notes = save(tmp_path / "teacher", "roberta", tokenizer_of()), []
     same, _ = load_to_teach(str(teacher), ONE, say=notes.append)
@@ -459,9 +459,9 @@ def test_signals_that_a_family_does_not_have_are_refused_by_name(family: str, si
     "family", ["bert", "roberta", "distilbert", "electra", "modernbert", "mpnet", "deberta-v2", "albert"]
 )
 def test_a_student_with_all_layers_of_its_encoder_says_the_same(family: str, tmp_path: Path) -> None:
-    from student_train.models.encoder import load_to_teach, reads_types
-    from student_train.models.from_teacher import complete_transformer
-    from student_train.models.networks.transformer import TransformerShape
+    from student_train.models.encoders.encoder import load_to_teach, reads_types
+    from student_train.models.encoders.from_teacher import complete_transformer
+    from student_train.models.encoders.transformer import TransformerShape
     from student_train.models.sizes import read_shape, spell_shape
     from student_train.models.sources import Sources
     from student_train.models.table import build_model, start_model
@@ -499,9 +499,9 @@ def test_what_a_student_gives_to_losses_on_layers_is_what_its_teacher_s_cache_ho
     from student_train.losses.layers import Stack
     from student_train.losses.objective import Objective
     from student_train.losses.table import read_losses
-    from student_train.models.encoder import load_to_teach
-    from student_train.models.from_teacher import complete_transformer
-    from student_train.models.networks.transformer import PLAIN, SmallTransformer, TransformerShape
+    from student_train.models.encoders.encoder import load_to_teach
+    from student_train.models.encoders.from_teacher import complete_transformer
+    from student_train.models.encoders.transformer import PLAIN, SmallTransformer, TransformerShape
     from student_train.models.sources import Sources
     from student_train.models.table import start_model
     from student_train.vocab.vocabulary import build_joint

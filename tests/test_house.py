@@ -36,7 +36,7 @@ KEEPERS = {
 OTHERS = {
     "teacher_cache/launch/session.py",  # the name under which a shard is written
     "student_train/feed/encoded.py",  # encoded rows, that later epochs read
-    "student_train/models/scratch.py",  # the tokenizer of a teacher from scratch
+    "student_train/models/encoders/scratch.py",  # the tokenizer of a teacher from scratch
     "student_train/vocab/vocabulary.py",  # a vocabulary saves itself
     "student_train/loop/history.py",  # the learning curve
     "student_train/train.py",  # the seal over several seeds

@@ -46,7 +46,7 @@ def test_every_command_has_a_file_of_its_name() -> None:
 
 
 def test_every_kind_bears_its_key_and_has_a_hard_loss() -> None:
-    from student_train.losses.hard import HARD_LOSSES
+    from student_train.losses.on_logits.hard import HARD_LOSSES
 
     for name, kind in KINDS.items():
         assert kind.name == name

@@ -71,8 +71,8 @@ def make_teacher(shape: tuple[int, int], examples: Path, out: Path) -> Path:
     import torch
     from transformers import BertForSequenceClassification
 
-    from student_train.models.encoder import be_quiet, new_encoder
-    from student_train.models.scratch import train_tokenizer
+    from student_train.models.encoders.encoder import be_quiet, new_encoder
+    from student_train.models.encoders.scratch import train_tokenizer
 
     be_quiet()
     sample = examples.with_name("warm") if examples.with_name("warm").exists() else examples

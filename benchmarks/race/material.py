@@ -89,7 +89,7 @@ def tiny_teacher(options: Options, *, layers: int = 1, width: int = 32) -> Path:
     from transformers import AutoTokenizer, BertForSequenceClassification
 
     from data.demo.files import demo_teacher
-    from student_train.models.encoder import be_quiet
+    from student_train.models.encoders.encoder import be_quiet
 
     out = options.work / f"tiny-{layers}x{width}"
     if not (out / "model.safetensors").exists():

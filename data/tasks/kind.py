@@ -19,7 +19,7 @@ class Kind:
     width          label names -> number of logits
     label_type     Arrow type of a stored label
     missing        the number that stands for "no label" in a batch
-    hard_loss      key of `HARD_LOSSES` in student_train/losses/hard.py
+    hard_loss      key of `HARD_LOSSES` in student_train/losses/on_logits/hard.py
     parse_label    (text, label names) -> label; ValueError says what was expected
     show_label     (label, label names) -> what a person reads
     softmax_over   what the softmax of the logits runs over: "classes", or None where they are no distribution

@@ -18,7 +18,7 @@ from data import store
 from data.errors import PotstillError
 from data.layout import CHECKPOINT, ENCODED, MANIFEST, SCRATCH, SEALING, SEED, STAGE
 from data.running.claims import only_writer
-from student_train.models.scratch import clear_tokenizer
+from student_train.models.encoders.scratch import clear_tokenizer
 
 
 @contextmanager

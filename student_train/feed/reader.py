@@ -24,7 +24,7 @@ from data.tasks.task import Task
 from student_train.feed.columns import Column, decode, joined
 from student_train.feed.ensemble import Ensemble
 from student_train.feed.groups import MAKE_AGAIN, ROWS, Cache, Group, answered, chosen, cut
-from student_train.losses.class_weights import class_weights
+from student_train.losses.on_logits.class_weights import class_weights
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from data.schema import split_signal
 from student_train.config import MEANS
 from student_train.feed.columns import Column
 from student_train.feed.reader import Reader
-from student_train.models.encoder import word_vectors
+from student_train.models.encoders.encoder import word_vectors
 from student_train.vocab.vectors import encoder_table
 from student_train.vocab.vocabulary import Subwords
 

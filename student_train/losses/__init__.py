@@ -1,1 +1,1 @@
-"""One idea of one paper a file, and the table of them."""
+"""What a loss is, the table of them, and how they become one objective."""

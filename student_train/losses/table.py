@@ -10,18 +10,18 @@ from typing import Any
 from data.config import as_dict, build
 from data.errors import PotstillError
 from data.tasks.task import Task
-from student_train.losses.argmax import Argmax
-from student_train.losses.attention import AttentionMSE
-from student_train.losses.cos import Cos
-from student_train.losses.fsp import FSP
-from student_train.losses.hard import Gold
-from student_train.losses.hidden_mse import HiddenMSE
-from student_train.losses.kl import KL
-from student_train.losses.logit_mse import LogitMSE
 from student_train.losses.loss import Loss, Moving
-from student_train.losses.nst import NST
-from student_train.losses.pkd import PKD
-from student_train.losses.relations import Relations
+from student_train.losses.on_layers.attention import AttentionMSE
+from student_train.losses.on_layers.cos import Cos
+from student_train.losses.on_layers.fsp import FSP
+from student_train.losses.on_layers.hidden_mse import HiddenMSE
+from student_train.losses.on_layers.nst import NST
+from student_train.losses.on_layers.pkd import PKD
+from student_train.losses.on_layers.relations import Relations
+from student_train.losses.on_logits.argmax import Argmax
+from student_train.losses.on_logits.hard import Gold
+from student_train.losses.on_logits.kl import KL
+from student_train.losses.on_logits.logit_mse import LogitMSE
 
 Losses = dict[str, Loss | Moving]
 MOVING = ("weight", "temperature")

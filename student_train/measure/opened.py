@@ -66,8 +66,8 @@ def open_model(directory: Path, task: Task | None = None) -> Opened:
 
 
 def _open_encoder(directory: Path, task: Task, longest: int) -> Opened:
-    from student_train.models.encoder import load_encoder
-    from student_train.models.hugging_face import Transformer
+    from student_train.models.encoders.encoder import load_encoder
+    from student_train.models.encoders.hugging_face import Transformer
 
     model, tokenizer = load_encoder(str(directory), task)
     _check_head(directory, model)

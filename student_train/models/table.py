@@ -11,16 +11,16 @@ from torch import nn
 from data.errors import PotstillError
 from data.tasks.task import Task
 from student_train.config import JOINT, PLUS, SUBWORDS, USUAL, WORDS, TrainConfig
-from student_train.models.encoder import open_to_teach
-from student_train.models.from_teacher import complete_transformer, settle_transformer, take_layers
-from student_train.models.hugging_face import EncoderShape
+from student_train.models.encoders.encoder import open_to_teach
+from student_train.models.encoders.from_teacher import complete_transformer, settle_transformer, take_layers
+from student_train.models.encoders.hugging_face import EncoderShape
+from student_train.models.encoders.transformer import TransformerShape, build_transformer
 from student_train.models.networks.bi_attention import BiAttention, BiAttentionShape
 from student_train.models.networks.bilstm import BiGRU, BiLSTM, BiLSTMShape, SiameseBiLSTM
 from student_train.models.networks.conv import Conv, ConvShape
 from student_train.models.networks.dan import DAN, DANShape
 from student_train.models.networks.ngrams import Bag, BagShape, Wide, WideShape
 from student_train.models.networks.total import Sum, SumShape
-from student_train.models.networks.transformer import TransformerShape, build_transformer
 from student_train.models.shape import Shape
 from student_train.models.sources import Sources
 

@@ -21,7 +21,7 @@ from data.layout import CHECKPOINT, MANIFEST
 from data.manifest import read_manifest, write_manifest
 from data.tasks.task import Task
 from student_train.loop.checkpoint import load_training
-from student_train.models.encoder import load_encoder
+from student_train.models.encoders.encoder import load_encoder
 from student_train.models.weights import check_weights
 from student_train.student import Student
 

@@ -20,9 +20,9 @@ from data.tasks.task import Task
 from data.text.encoding import Feed, feed_of
 from student_train.batch import Inputs
 from student_train.config import TeachConfig
-from student_train.models.encoder import load_encoder, new_encoder
-from student_train.models.hugging_face import Transformer
-from student_train.models.scratch import train_tokenizer
+from student_train.models.encoders.encoder import load_encoder, new_encoder
+from student_train.models.encoders.hugging_face import Transformer
+from student_train.models.encoders.scratch import train_tokenizer
 from student_train.teach import teach
 
 ONE, PAIR, SCORE = Task("classify", ("neg", "pos")), Task("classify", ("other", "same"), pair=True), Task("regress")
@@ -132,7 +132,7 @@ def test_a_small_encoder_can_be_made_from_scratch_for_chinese(tmp_path: Path) ->
 def test_heads_divide_the_width_of_a_new_encoder(
     size: str, heads: int, tmp_path: Path, make_cache: Any, sentiment_rows: Any
 ) -> None:
-    from student_train.models.encoder import new_encoder
+    from student_train.models.encoders.encoder import new_encoder
 
     make_cache(tmp_path, sentiment_rows(6))
     network, _ = new_encoder(size, ONE, train_tokenizer(tmp_path / "examples"), longest=32)

@@ -19,8 +19,8 @@ from student_train.batch import Batch, Inputs
 from student_train.config import TrainConfig
 from student_train.feed.ensemble import COMBINE, Ensemble, choose_ensemble
 from student_train.feed.reader import open_caches
-from student_train.losses.kl import KL
 from student_train.losses.loss import Given
+from student_train.losses.on_logits.kl import KL
 from student_train.outputs import Outputs
 from student_train.train import train
 

@@ -11,12 +11,12 @@ import torch.nn.functional as F
 from data.errors import PotstillError
 from data.tasks.task import Task
 from student_train.batch import Batch, Inputs
-from student_train.losses.argmax import Argmax
-from student_train.losses.hard import Gold, cross_entropy, mean_squared_error
-from student_train.losses.kl import KL, PRESETS
-from student_train.losses.logit_mse import LogitMSE
 from student_train.losses.loss import Given, Moving
 from student_train.losses.objective import Objective
+from student_train.losses.on_logits.argmax import Argmax
+from student_train.losses.on_logits.hard import Gold, cross_entropy, mean_squared_error
+from student_train.losses.on_logits.kl import KL, PRESETS
+from student_train.losses.on_logits.logit_mse import LogitMSE
 from student_train.losses.table import LOSSES, check_losses, read_losses, required_signals, spell_losses, temperature_of
 from student_train.outputs import Outputs
 

@@ -15,11 +15,11 @@ from student_train.batch import Batch, Inputs
 from student_train.loop.checkpoint import Kept, load_training, save_training
 from student_train.loop.optim import Optimizer
 from student_train.loop.steps import Run, State
-from student_train.losses.hard import Gold
-from student_train.losses.kl import KL
 from student_train.losses.layers import Stack, layer_pairs
 from student_train.losses.loss import Given, Moving, Needs
 from student_train.losses.objective import Objective
+from student_train.losses.on_logits.hard import Gold
+from student_train.losses.on_logits.kl import KL
 from student_train.losses.table import read_losses, spell_losses
 from student_train.outputs import Outputs
 

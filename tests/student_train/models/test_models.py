@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from data.errors import PotstillError
 from data.tasks.task import Task
 from student_train.batch import Inputs
-from student_train.models.encoder import open_to_teach
-from student_train.models.hugging_face import Transformer, encoder_shape
+from student_train.models.encoders.encoder import open_to_teach
+from student_train.models.encoders.hugging_face import Transformer, encoder_shape
 from student_train.models.networks.bilstm import BiLSTM, BiLSTMShape, LastStates, SiameseBiLSTM, flip_index
 from student_train.models.shape import Shape
 from student_train.models.table import MODELS, Sources, build_model, choose_model, count_parameters, start_model

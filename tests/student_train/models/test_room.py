@@ -49,8 +49,8 @@ def test_a_siamese_student_is_counted_too() -> None:
 def test_an_encoder_from_scratch_of_any_size_is_refused(
     size: str, tmp_path: Path, make_cache: Any, sentiment_rows: Any
 ) -> None:
-    from student_train.models.encoder import new_encoder
-    from student_train.models.scratch import train_tokenizer
+    from student_train.models.encoders.encoder import new_encoder
+    from student_train.models.encoders.scratch import train_tokenizer
 
     make_cache(tmp_path, sentiment_rows(6))
     with pytest.raises(PotstillError, match="GB to train"):

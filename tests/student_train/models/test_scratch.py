@@ -16,13 +16,14 @@ from data.example import Example, example_id
 from data.examples import write_parts
 from data.manifest import Manifest, write_manifest
 from data.progress import Silent
-from student_train.models.scratch import train_tokenizer
+from student_train.models.encoders.scratch import train_tokenizer
 from student_train.teach import teach
 from tests.student_train.conftest import SENTIMENT
 from tests.student_train.test_teach import QUICK, sources
 
 ROOT = Path(__file__).parents[3]
-CODE = """import hashlib, sys; from pathlib import Path; from student_train.models.scratch import train_tokenizer
+CODE = """import hashlib, sys; from pathlib import Path
+from student_train.models.encoders.scratch import train_tokenizer
 print(hashlib.sha256(train_tokenizer(Path(sys.argv[1])).to_str().encode()).hexdigest())"""
 
 
@@ -79,7 +80,7 @@ def test_a_resume_reads_the_kept_tokenizer_and_refuses_another(
         teach(config, SENTIMENT, *files, "scratch:1x32", out, progress=Silent())
     assert caught.value.code == STALE
     kept.write_text(content)
-    monkeypatch.delattr("student_train.models.scratch.train_tokenizer")
+    monkeypatch.delattr("student_train.models.encoders.scratch.train_tokenizer")
     broken = teach(config, SENTIMENT, *files, "scratch:1x32", out, progress=Silent())
     assert broken.root == whole.root
     assert not list(out.glob("scratch-*"))

@@ -16,7 +16,7 @@ from data.progress import Silent
 from data.readers.source import Source
 from data.tasks.task import Task
 from student_train.config import TrainConfig
-from student_train.models.networks.transformer import SIZES, TransformerShape, size_of
+from student_train.models.encoders.transformer import SIZES, TransformerShape, size_of
 from student_train.models.sources import Sources
 from student_train.models.table import build_model, count_parameters, start_model
 from student_train.student import Student
@@ -100,8 +100,8 @@ def test_pairs_say_which_text_a_sub_word_belongs_to(
 
 
 def started(encoder: Path, layers: int, layer_map: str) -> dict[str, torch.Tensor]:
-    from student_train.models.encoder import load_encoder
-    from student_train.models.from_teacher import complete_transformer
+    from student_train.models.encoders.encoder import load_encoder
+    from student_train.models.encoders.from_teacher import complete_transformer
 
     network, _ = load_encoder(str(encoder), SENTIMENT)
     sources = Sources(None, network, layer_map, True, SENTIMENT)

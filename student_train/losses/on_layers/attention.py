@@ -10,7 +10,7 @@ from data.errors import PotstillError
 from student_train.batch import Batch
 from student_train.losses.layers import check_rule
 from student_train.losses.loss import Given, Needs
-from student_train.losses.states import by_head, of_layer, real, scores
+from student_train.losses.on_layers.states import by_head, of_layer, real, scores
 from student_train.outputs import Outputs
 
 

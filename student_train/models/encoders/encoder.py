@@ -19,9 +19,9 @@ from data.readers.identity import SCRATCH_SIZE
 from data.tasks.task import Task
 from data.text.encoding import feed_of
 from data.text.families import OURS, PADDABLE, position_limit
-from student_train.models.hugging_face import EncoderShape, Transformer
+from student_train.models.encoders.hugging_face import EncoderShape, Transformer
+from student_train.models.encoders.scratch import SPECIAL, read_tokenizer
 from student_train.models.room import refuse_too_large
-from student_train.models.scratch import SPECIAL, read_tokenizer
 
 NEEDS = "name a directory with config.json, model.safetensors and tokenizer.json, or a hub model"
 
@@ -99,7 +99,7 @@ def load_to_teach(name: str, task: Task, *, say: Callable[[str], None]) -> tuple
 
 
 def new_encoder(size: str, task: Task, tokenizer: Tokenizer, *, longest: int) -> tuple[Any, Any]:
-    """A BERT of random weights, `LAYERSxWIDTH`, and its tokenizer (see `student_train.models.scratch`).
+    """A BERT of random weights, `LAYERSxWIDTH`, and its tokenizer (see `student_train.models.encoders.scratch`).
 
     For languages and machines without a pretrained encoder at hand.
     """

@@ -7,7 +7,7 @@ from torch import Tensor
 from student_train.batch import Batch
 from student_train.losses.layers import check_rule
 from student_train.losses.loss import Given, Needs
-from student_train.losses.states import real, states_of
+from student_train.losses.on_layers.states import real, states_of
 from student_train.outputs import Outputs
 
 

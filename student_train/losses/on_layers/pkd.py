@@ -9,7 +9,7 @@ from data.errors import PotstillError
 from student_train.batch import Batch
 from student_train.losses.layers import check_rule
 from student_train.losses.loss import Given, Needs
-from student_train.losses.states import first_of
+from student_train.losses.on_layers.states import first_of
 from student_train.outputs import Outputs
 
 REDUCTIONS = ("mean", "sum")

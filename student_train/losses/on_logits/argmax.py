@@ -7,8 +7,8 @@ from torch import Tensor
 
 from data.tasks import OF_CLASSES
 from student_train.batch import Batch
-from student_train.losses.hard import cross_entropy
 from student_train.losses.loss import Given, Needs
+from student_train.losses.on_logits.hard import cross_entropy
 from student_train.outputs import Outputs
 
 

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from data.errors import BAD_DATA, PotstillError
 from data.layer_maps import map_of
 from student_train.config import TrainConfig
-from student_train.models.encoder import head
-from student_train.models.hugging_face import stack_of
-from student_train.models.networks.transformer import TransformerShape, config_of, size_of
+from student_train.models.encoders.encoder import head
+from student_train.models.encoders.hugging_face import stack_of
+from student_train.models.encoders.transformer import TransformerShape, config_of, size_of
 from student_train.models.sources import Sources
 
 DEVIATION = 0.02  # of a new BERT's weights; its word vectors are brought to it

@@ -9,7 +9,7 @@ from data.errors import PotstillError
 from student_train.batch import Batch
 from student_train.losses.layers import check_rule
 from student_train.losses.loss import Given, Needs
-from student_train.losses.states import by_head, log_attention, of_layer, real
+from student_train.losses.on_layers.states import by_head, log_attention, of_layer, real
 from student_train.outputs import Outputs
 
 TYPES = ("qq", "kk", "vv", "qk")

@@ -14,7 +14,7 @@ from torch import Tensor
 from data.errors import PotstillError
 from data.text.encoding import Feed
 from data.text.families import LEFT, PADDABLE
-from student_train.models.hugging_face import Transformer, stack_of
+from student_train.models.encoders.hugging_face import Transformer, stack_of
 from student_train.models.shape import Shape
 from student_train.outputs import Outputs
 

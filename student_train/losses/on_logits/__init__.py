@@ -1,0 +1,1 @@
+"""Losses on what is said of a text: gold labels and the teacher's logits."""

@@ -1,0 +1,1 @@
+"""Encoders of Hugging Face: fine-tuned as teachers, shortened or made small as students."""
