@@ -8,6 +8,7 @@ from typing import Any
 
 from data.config import as_dict
 from data.errors import PotstillError
+from student_train.methods import METHODS, losses_of
 
 # What a text is cut into: words, or sub-words, with ids of the student's own; or the row that the teacher itself reads,
 # with both texts of a pair and the special tokens in it.
@@ -56,8 +57,10 @@ MOVED = {  # keys of older recipes -> the loss and its option that they are now
 class TrainConfig:
     """How a student is trained. Every field can be set in a recipe's `[train]` table or by `--set`.
 
-    model          student: bilstm, siamese_bilstm, bigru, bi_attention, conv, dan, bag, wide, transformer, sums: conv+dan;
-                   auto: a BiLSTM
+    model          student: bilstm, siamese_bilstm, bigru, bi_attention, conv, dan, bag, wide, transformer, sums:
+                   conv+dan; auto: a BiLSTM
+    method         losses of tang, hinton, mkd, pkd, pkd_last, distilbert, tinybert, minilm, minilm_v1, ernie_tiny,
+                   textbrewer or nst. Options that `losses` names are laid over them
     losses         loss name -> weight (keys of `LOSSES`). A table in place of the weight gives a loss all its options:
                    `kl = { weight = 0.9, temperature = 4 }`
     combine        several caches: mean_logits (taken where nothing is said) or mean_probabilities. Those are of
@@ -121,6 +124,7 @@ class TrainConfig:
     """
 
     model: str = "auto"
+    method: str = ""
     losses: dict[str, Any] = field(default_factory=lambda: dict(LOSS_DEFAULT))
     combine: str | None = None
     weights: tuple[float, ...] | None = None
@@ -172,7 +176,13 @@ class TrainConfig:
         _check(self)
         if self.table_dtype not in TABLE_DTYPES:
             raise PotstillError(f"no table_dtype {self.table_dtype!r}", hint=f"known: {', '.join(TABLE_DTYPES)}")
-        object.__setattr__(self, "losses", options_of_losses(self.losses))
+        losses = options_of_losses(self.losses)
+        if self.method:
+            if self.method not in METHODS:
+                raise PotstillError(f"no method {self.method!r}", hint=f"methods: {', '.join(METHODS)}")
+            losses = losses_of(self.method, {} if losses == options_of_losses(LOSS_DEFAULT) else losses)
+            object.__setattr__(self, "layer_map", METHODS[self.method].layer_map or self.layer_map)
+        object.__setattr__(self, "losses", losses)
 
     @staticmethod
     def moved(key: str, values: Mapping[str, Any], where: str) -> str | None:

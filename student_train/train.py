@@ -51,6 +51,7 @@ from student_train.loop.steps import Run
 from student_train.losses.layers import Stack
 from student_train.losses.objective import Objective
 from student_train.losses.table import read_losses
+from student_train.methods import METHODS
 from student_train.models.encoders.encoder import load_to_teach, reads_types
 from student_train.models.encoders.transformer import SmallTransformer
 from student_train.models.packed import pack, tables_of
@@ -107,6 +108,8 @@ def train(config: TrainConfig, caches: Sequence[Path], dev: Source, out: Path, *
     for manifest in manifests:
         if said := sentence(manifest.report.get("agreement", {})):
             progress.note(said)
+    if config.method:
+        progress.note(f"method {config.method}: {METHODS[config.method].says}")
     config = resolve(config, reader)
     reader = choose_rows(config, reader, manifests[0])
     a_pass = sum(group.taken(config.draws, 0) for group in reader.groups)

@@ -23,7 +23,7 @@ def train(
         Given,
         Fields(
             TrainConfig,
-            "model losses rows epochs steps batch_size lr optimizer seeds best_by class_weights combine weights",
+            "model method losses rows epochs steps batch_size lr optimizer seeds best_by class_weights combine weights",
             shown={"losses": "NAME=WEIGHT,…", "best_by": "METRIC", "class_weights": "CLASS=N,…"},
         ),
     ],
