@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import pairs, strangers
+from benchmarks import methods, strangers
+from benchmarks.quality import pairs
 from benchmarks.quality import tables as quality
 from benchmarks.race.arm import ROOT
 from benchmarks.race.results import table_of
@@ -17,6 +18,7 @@ ACCURACY: dict[str, Callable[[dict[str, Any]], str]] = {
     "students": quality.show,
     "strangers": strangers.show,
     "retention": quality.show,
+    "methods": methods.show,
     "pairs": pairs.show,
 }
 BEGIN, END = "<!-- tables: written by python -m benchmarks.tables -->", "<!-- end of tables -->"

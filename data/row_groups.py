@@ -3,7 +3,7 @@
 Reading so takes 20 MB flat, where pyarrow's batch readers grow to the whole file.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
@@ -27,6 +27,14 @@ def read_schema(path: Path) -> pa.Schema:
     """The columns of a file, with what their metadata say."""
     with opened(path) as file:
         return file.schema_arrow
+
+
+def column_bytes(path: Path, columns: Collection[str]) -> int:
+    """Compressed bytes of some columns of a file."""
+    with opened(path) as file:
+        groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+    chunks = (group.column(number) for group in groups for number in range(group.num_columns))
+    return sum(chunk.total_compressed_size for chunk in chunks if chunk.path_in_schema.split(".list")[0] in columns)
 
 
 def read_rows(path: Path, first: int, count: int, columns: list[str]) -> pa.Table:

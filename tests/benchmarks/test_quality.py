@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 import benchmarks.students as students
-from benchmarks import pairs, retention, strangers, tables
+from benchmarks import methods, strangers, tables
+from benchmarks.quality import pairs, retention
 from benchmarks.quality.arm import Row
 from benchmarks.quality.tables import show
 from data.errors import PotstillError
@@ -119,3 +120,23 @@ def test_a_set_of_strangers_shows_the_share_of_the_way_and_its_budget(monkeypatc
         "mrpc: student + its error - labels alone, points": True,
         "median share of the way, %": False,
     }
+
+
+def test_methods_are_held_against_plain_distillation_within_the_noise() -> None:
+    rows = {
+        "hinton": Row("hinton", 4, 0.88, 0.880, test_std=0.002),
+        "tang": Row("tang", 4, 0.88, 0.878, test_std=0.002),
+        "pkd": Row("pkd", 4, 0.88, 0.878, test_std=0.002),
+        "nst": Row("nst", 4, 0.88, 0.876, test_std=0.002),
+    }
+    about = {"name": "methods", "machine": MACHINE, "date": "today", "commit": "abc", "cache": {"rows": 75_842}}
+    read = {"losses": ["kl", "pkd"], "signals": ["logits", "cls.2"], "bytes_a_row": 776}
+    result: dict[str, Any] = about | {"rows": [row.values | read for row in rows.values()], "aims": {}}
+    methods.add_aims(result, rows)
+    assert {name: (aim["value"], aim["reached"]) for name, aim in result["aims"].items()} == {
+        "pkd - hinton + twice the error, points": (0.0828, True),
+        "nst - hinton + twice the error, points": (-0.1172, False),
+    }
+    lines = methods.show(result).splitlines()
+    assert lines[4].startswith("| nst | kl, pkd | logits, cls.2 | 776 | 4 | 87.6 ± 0.2 | 88.0 |")
+    assert lines[7].startswith("| hinton |")

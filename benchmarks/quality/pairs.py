@@ -1,6 +1,6 @@
 """Students of pairs from one cache a data set: words beside those of the other text, or each text by itself.
 
-python -m benchmarks.pairs --set mnli=runs/mnli/cache,mnli/dev.tsv,mnli/test.tsv --set qqp=…
+python -m benchmarks.quality.pairs --set mnli=runs/mnli/cache,mnli/dev.tsv,mnli/test.tsv --set qqp=…
 """
 
 import argparse

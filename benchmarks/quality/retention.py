@@ -1,6 +1,6 @@
 """How much of its teacher a student keeps, lever by lever: moving averages, fresh draws, several teachers, sums.
 
-python -m benchmarks.retention --cache A --cache B --cache C --teacher TEACHER_OF_A --dev DEV --test TEST
+python -m benchmarks.quality.retention --cache A --cache B --cache C --teacher TEACHER_OF_A --dev DEV --test TEST
 """
 
 import argparse
