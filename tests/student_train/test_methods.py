@@ -1,9 +1,15 @@
 """Methods by name: their losses, what they read of a cache, and how options are laid over them."""
 
+import re
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from data.config import as_dict, build
 from data.errors import PotstillError
+from data.schema import Sizes, count_numbers, split_signal, width_of
+from data.tasks.task import Task
 from student_train.config import TrainConfig
 from student_train.losses.layers import Stack
 from student_train.losses.table import read_losses
@@ -51,3 +57,26 @@ def test_a_method_that_is_none_is_refused_with_those_there_are() -> None:
     with pytest.raises(PotstillError, match="no method 'kd'") as caught:
         TrainConfig(method="kd")
     assert "tinybert" in caught.value.hint
+
+
+def test_the_page_of_methods_says_what_each_reads() -> None:
+    """Of a student of 3 layers with a teacher of 6, 384 wide, and a row of 14 sub-words; two classes."""
+    page = (Path(__file__).parents[2] / "docs" / "METHODS.md").read_text("utf-8")
+    rows = {
+        cells[0]: cells[1:4]
+        for cells in re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \| ([\d,]+) \|", page, re.MULTILINE)
+    }
+    assert rows.keys() == METHODS.keys()
+    for name, (losses, signals, size) in rows.items():
+        config = TrainConfig(model="transformer", method=name, shape={"size": 3})
+        read = compared_signals(config, Stack(6, 384))
+        assert losses == ", ".join(METHODS[name].losses), name
+        assert signals == ", ".join(read), name
+        assert int(size.replace(",", "")) == sum(map(bytes_of, read)), name
+
+
+def bytes_of(column: str) -> int:
+    signal, _ = split_signal(column)
+    width = width_of(column, Task("classify", ("no", "yes")), Sizes(384, heads=12, key_heads=12, head_size=32))
+    [count] = count_numbers(signal, width, np.array([14]))
+    return int(count) * np.dtype(signal.dtype).itemsize
