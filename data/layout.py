@@ -34,6 +34,7 @@ VOCABULARY = "vocabulary.json"
 CARD = "README.md"
 METRICS = "metrics.jsonl"  # the learning curve
 LAST_STEP = "last"  # the student of the last step, a directory within that of the best one
+STAGES = "stage-"  # the students of all stages but the last lie in stage-1, stage-2, …
 SEED = "seed-"  # the students of several seeds lie in seed-0, seed-1, …
 
 # A model while it is made

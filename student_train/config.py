@@ -100,6 +100,10 @@ class TrainConfig:
     dropout        on the embedded or pooled words and before the last layer; where nothing is said 0.1
     shape          further sizes, which one student alone has, by name: `train.shape.NAME`; of a part of a sum
                    `train.shape.PART.NAME`
+    stages         trainings that follow each other, each from the weights of the one before: tables of settings
+                   such as losses, steps, lr, rows and frozen, `[[train.stages]]` in a recipe. A stage whose losses
+                   compare layers alone hands on the weights of its last step, others those of the best one
+    frozen         parameters that stay as they are: beginnings of their names
     start          encoder whose layers a transformer starts from, head included: a folder or a hub name. In a recipe
                    also teacher, the run's own, or base, the encoder that it was fine-tuned from
     start_map      which of its layers: spread (the first, the last and even steps between), first, last, skip, or
@@ -152,6 +156,8 @@ class TrainConfig:
     dense: int | None = None
     dropout: float | None = None
     shape: Sizes | None = None
+    stages: tuple[dict[str, Any], ...] = ()
+    frozen: tuple[str, ...] = ()
     start: str = ""
     start_map: str = "spread"
     layer_map: str = "skip"

@@ -24,7 +24,7 @@ from data.config import as_dict
 from data.errors import PotstillError
 from data.example import Example
 from data.labels.agreement import sentence
-from data.layout import ENCODED, LAST_STEP, SEED
+from data.layout import ENCODED, LAST_STEP, SEED, STAGES
 from data.manifest import Manifest, read_manifest, write_manifest
 from data.progress import Progress
 from data.readers.examples import read
@@ -61,7 +61,9 @@ from student_train.models.shape import Shape
 from student_train.models.sizes import own_sizes, shape_of, spell_size
 from student_train.models.sources import Sources
 from student_train.models.table import build_model, row_of, start_model
+from student_train.models.weights import freeze, load_weights
 from student_train.resolve import choose_rows, refuse_other_tokens, resolve, settle_budget, teacher_stack
+from student_train.stages import identity_of, left_by, stages_of
 from student_train.vocab.start import (
     RANDOM_WIDTH,
     build_vocabulary,
@@ -83,6 +85,7 @@ class Material:
     named          the table of word vectors that the config names for sub-words
     teacher        how deep and wide the teacher is, for losses that compare layers
     start          the encoder whose layers a transformer starts from, and its tokenizer
+    begin          directory of the stage before
     """
 
     reader: Reader
@@ -94,16 +97,41 @@ class Material:
     named: Tensor | None = None
     teacher: Stack | None = None
     start: tuple[Any, Any] | None = None
+    begin: Path | None = None
 
 
 def train(config: TrainConfig, caches: Sequence[Path], dev: Source, out: Path, *, progress: Progress) -> Manifest:
+    """Train one student per seed, in the stages that the config names; finished ones are left as they are.
+
+    caches, Errors: see `train_stage`. All stages but the last lie in out/stage-1, out/stage-2, …
+    """
+    refuse_foreign(out, "student")
+    begin, stages = None, stages_of(config)
+    for number, stage in enumerate(stages, 1):
+        if len(stages) > 1:
+            progress.note(f"stage {number} of {len(stages)}: {', '.join(stage.losses)}")
+        place = out if number == len(stages) else out / f"{STAGES}{number}"
+        manifest = train_stage(stage, caches, dev, place, begin=begin, progress=progress)
+        begin = place
+    return manifest
+
+
+def train_stage(
+    config: TrainConfig,
+    caches: Sequence[Path],
+    dev: Source,
+    out: Path,
+    *,
+    begin: Path | None = None,
+    progress: Progress,
+) -> Manifest:
     """Train one student per seed; finished ones of the same config and data are left as they are.
 
     caches: of one teacher, or of several over the same examples; the student learns from all of them together.
+    begin: directory of the stage before, whose weights the students begin with
     Errors: a cache that is unfinished, damaged or stale; a loss whose signal the cache lacks; a student that does not
     fit the task; a directory that holds another run (STALE); a signal to stop (TRY_AGAIN: run it again).
     """
-    refuse_foreign(out, "student")
     reader, manifests = open_caches(caches, rows=config.rows)
     for manifest in manifests:
         if said := sentence(manifest.report.get("agreement", {})):
@@ -116,10 +144,9 @@ def train(config: TrainConfig, caches: Sequence[Path], dev: Source, out: Path, *
     config = settle_budget(config, reader.count, say=progress.note, a_pass=a_pass)
     weights, heard = reader.class_weights(config.class_weights), Heard(progress)
     examples = list(read(dev, reader.task, split="dev", tell=heard))
-    origins = origins_of(config, manifests, examples)
-    material = Material(
-        reader, weights, examples, heard, origins, out / ENCODED, teacher=teacher_stack(manifests[0], reader)
-    )
+    origins = origins_of(config, manifests, examples) | ({"stage": identity_of(begin)} if begin else {})
+    teacher = teacher_stack(manifests[0], reader)
+    material = Material(reader, weights, examples, heard, origins, out / ENCODED, teacher=teacher, begin=begin)
     one = len(config.seeds) == 1
     jobs = {out if one else out / f"{SEED}{seed}": replace(config, seeds=(seed,)) for seed in config.seeds}
     refuse_other_number(out, "student" if one else "students")
@@ -187,9 +214,12 @@ def train_one(
     shape = shape_of(config, dimensions=width if table is None else table.shape[1], **counts)
     shape = row_of(config.model).complete(shape, sources)
     encoded = open_encoded(material.encoded, reader, vocabulary, say=progress.note)
+    model = start_model(shape, sources, seed=config.seeds[0])
+    if material.begin:
+        load_weights(left_by(material.begin, config.seeds[0]), model)
     run = student_run(
         config,
-        start_model(shape, sources, seed=config.seeds[0]),
+        model,
         Stream(reader, vocabulary, config.rows_a_step, config.block_groups, config.seeds[0], encoded, config.draws),
         dev,
         out,
@@ -218,6 +248,7 @@ def student_run(
     compare them; key: hash of config and data
     """
     device = choose_device(config.device)
+    freeze(model, config.frozen)
     objective = Objective(
         read_losses(config.losses),
         dev.task,

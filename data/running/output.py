@@ -29,6 +29,7 @@ from data.layout import (
     SETTINGS,
     SHARD,
     STAGE,
+    STAGES,
     STATUS,
     VOCABULARY,
     WORK,
@@ -41,7 +42,7 @@ BEGUN = {
     "examples": re.compile(WORK),
     "teacher": re.compile(r"examples"),
     "student": re.compile(
-        f"{ENCODED}|{re.escape(METRICS)}|{LAST_STEP}|{re.escape(CHECKPOINT)}|{SEALING}|{STAGE.pattern}|{SEED}\\d+"
+        f"{ENCODED}|{re.escape(METRICS)}|{LAST_STEP}|{re.escape(CHECKPOINT)}|{SEALING}|{STAGE.pattern}|({SEED}|{STAGES})\\d+"
     ),
 }
 # The same for a directory whose manifest cannot be read. Directories of other origin have such files too.

@@ -38,6 +38,9 @@ def _key(key: str) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(_value(item) for item in value)}]"
+    if isinstance(value, Mapping):
+        inner = (f"{_key(key)} = {_value(item)}" for key, item in value.items() if item is not None)
+        return f"{{ {', '.join(inner)} }}"
     if isinstance(value, (bool, int, float)):
         return str(value).lower()
     return _text(str(value))

@@ -122,11 +122,16 @@ def _signals_of(recipe: Recipe, config: TrainConfig) -> Sequence[str]:
     from student_train.losses.layers import Stack
     from student_train.losses.table import read_losses, required_signals
     from student_train.resolve import compared_signals
+    from student_train.stages import stages_of
 
-    if not any(loss.needs.layers for loss in read_losses(config.losses).values()):
-        return required_signals(config.losses)
-    teacher = locate_teacher(recipe.teacher) if recipe.teach else recipe.teacher_dir
-    return [*compared_signals(config, Stack(depth_of(teacher), 0)), "input_ids"]
+    found: list[str] = []
+    for stage in stages_of(config):
+        if not any(loss.needs.layers for loss in read_losses(stage.losses).values()):
+            found += required_signals(stage.losses)
+            continue
+        teacher = locate_teacher(recipe.teacher) if recipe.teach else recipe.teacher_dir
+        found += [*compared_signals(stage, Stack(depth_of(teacher), 0)), "input_ids"]
+    return tuple(dict.fromkeys(found))
 
 
 def _check(recipe: Recipe) -> Step:
@@ -164,9 +169,11 @@ def _train(recipe: Recipe, arm: str) -> Step:
 def _learning(recipe: Recipe, config: TrainConfig) -> tuple[dict[str, Any], dict[str, Source | str], dict[str, Any]]:
     """What training a student reads: its config as it is recorded, its inputs, and the arguments for the phase."""
     from student_train.losses.table import spell_losses
+    from student_train.stages import stages_of
 
     config = _from_there(recipe, _from_base(recipe, config))
-    spelled = configs.as_dict(config) | {"losses": spell_losses(config.losses)}
+    last = stages_of(config)[-1]
+    spelled = configs.as_dict(last) | {"losses": spell_losses(last.losses)}
     caches = {f"cache {name}".strip(): recipe.cache_dir(name) for name in ("", *recipe.others)}
     dev = recipe.source(recipe.files.dev)
     inputs: dict[str, Source | str] = {role: str(place) for role, place in caches.items()}

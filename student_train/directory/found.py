@@ -7,7 +7,7 @@ from typing import Any
 
 from data import store
 from data.errors import BAD_DATA, STALE, PotstillError
-from data.layout import CHECKPOINT, ENCODED, MANIFEST, QUARANTINE, SEED, SETTINGS
+from data.layout import CHECKPOINT, ENCODED, MANIFEST, QUARANTINE, SEED, SETTINGS, STAGES
 from data.manifest import Manifest, check_seal, open_sealed, read_manifest, seal_of
 from data.progress import Progress
 from student_train.config import ASKED, HOW_ONLY
@@ -51,7 +51,7 @@ def set_damaged_aside(out: Path, kind: str, *, progress: Progress) -> None:
         folder = out / QUARANTINE / secrets.token_hex(4)
         folder.mkdir(parents=True)
         others = {*NOT_THE_MODEL, MANIFEST}
-        kept = [p for p in sorted(out.iterdir()) if p.name not in others and not p.name.startswith((".", SEED))]
+        kept = [p for p in sorted(out.iterdir()) if p.name not in others and not p.name.startswith((".", SEED, STAGES))]
         for path in (out / MANIFEST, *kept):  # the seal first: whoever is killed here leaves no sealed half
             path.rename(folder / path.name)
         store.flush(out)

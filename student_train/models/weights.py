@@ -1,6 +1,6 @@
 """A network's weights and the file they come from: checked before anything is allocated, and it can hold no code."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import torch
@@ -16,6 +16,26 @@ from student_train.models.packed import shapes_of, unpack
 def copy_weights(model: nn.Module) -> dict[str, Tensor]:
     """A model's weights as they are now, float32 on the CPU; further steps do not change them."""
     return {name: tensor.clone() for name, tensor in tensors_of(model).items()}
+
+
+def freeze(model: nn.Module, names: Collection[str]) -> None:
+    """Keep the parameters whose names begin with one of these as they are, and train all others.
+
+    Errors: a name that no parameter begins with; all of them.
+    """
+    parameters = {
+        name: value for name, value in model.state_dict(keep_vars=True).items() if isinstance(value, nn.Parameter)
+    }
+    for start in names:
+        if not any(name.startswith(start) for name in parameters):
+            known = dict.fromkeys(name.rpartition(".")[0] for name in parameters)
+            raise PotstillError(
+                f"frozen: no parameter begins with {start!r}", hint=f"there are {', '.join(known)}"[:400]
+            )
+    for name, parameter in parameters.items():
+        parameter.requires_grad_(not any(name.startswith(start) for start in names))
+    if not any(parameter.requires_grad for parameter in parameters.values()):
+        raise PotstillError(f"frozen: {', '.join(names)} are all parameters, nothing is trained")
 
 
 def load_weights(path: Path, model: nn.Module) -> None:
