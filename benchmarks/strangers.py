@@ -129,6 +129,17 @@ def show(result: dict[str, Any]) -> str:
     return "\n".join([*lines, "", *aims_of(result)])
 
 
+def brief(result: dict[str, Any]) -> str:
+    """The table of README.md: what a user would get, and what would have done without a student."""
+    lines = ["| data | TF-IDF | labels alone | distilled student | teacher |", "|---|---|---|---|---|"]
+    for row in result["rows"]:
+        student = f"**{percent(row['test'])}** ± {percent(row['test_std'])} (`{row['student']}`)"
+        rivals = (row[key] for key in ("tfidf", "tfidf_teacher") if row[key] is not None)
+        cells = [row["set"], percent(max(rivals, default=None)), percent(row["labels"]), student, percent(row["teacher"])]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.1f}"
 

@@ -24,8 +24,20 @@ ACCURACY: dict[str, Callable[[dict[str, Any]], str]] = {
 BEGIN, END = "<!-- tables: written by python -m benchmarks.tables -->", "<!-- end of tables -->"
 
 
+README = ROOT / "README.md"
+FIRST, LAST = "<!-- strangers: written by python -m benchmarks.tables -->\n", "<!-- end of strangers -->\n"
+
+
 def main() -> None:
     store.write_text(PAGE, page())
+    store.write_text(README, readme())
+
+
+def readme() -> str:
+    """README.md with the newest results of data sets that nothing was tuned on between its marks."""
+    before, _, rest = README.read_text("utf-8").partition(FIRST)
+    _, _, after = rest.partition(LAST)
+    return before + FIRST + strangers.brief(store.read_json(RESULTS / "strangers.json")) + "\n" + LAST + after
 
 
 def page() -> str:

@@ -140,3 +140,7 @@ def test_methods_are_held_against_plain_distillation_within_the_noise() -> None:
     lines = methods.show(result).splitlines()
     assert lines[4].startswith("| nst | kl, pkd | logits, cls.2 | 776 | 4 | 87.6 ± 0.2 | 88.0 |")
     assert lines[7].startswith("| hinton |")
+
+
+def test_the_readme_shows_the_sets_that_nothing_was_tuned_on() -> None:
+    assert tables.README.read_text("utf-8") == tables.readme()
