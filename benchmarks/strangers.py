@@ -135,7 +135,13 @@ def brief(result: dict[str, Any]) -> str:
     for row in result["rows"]:
         student = f"**{percent(row['test'])}** ± {percent(row['test_std'])} (`{row['student']}`)"
         rivals = (row[key] for key in ("tfidf", "tfidf_teacher") if row[key] is not None)
-        cells = [row["set"], percent(max(rivals, default=None)), percent(row["labels"]), student, percent(row["teacher"])]
+        cells = [
+            row["set"],
+            percent(max(rivals, default=None)),
+            percent(row["labels"]),
+            student,
+            percent(row["teacher"]),
+        ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

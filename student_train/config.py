@@ -8,7 +8,7 @@ from typing import Any
 
 from data.config import as_dict
 from data.errors import PotstillError
-from student_train.methods import METHODS, losses_of
+from student_train.methods import METHODS, losses_of, stages_of_method
 
 # What a text is cut into: words, or sub-words, with ids of the student's own; or the row that the teacher itself reads,
 # with both texts of a pair and the special tokens in it.
@@ -59,8 +59,8 @@ class TrainConfig:
 
     model          student: bilstm, siamese_bilstm, bigru, bi_attention, conv, dan, bag, wide, transformer, sums:
                    conv+dan; auto: a BiLSTM
-    method         losses of tang, hinton, mkd, pkd, pkd_last, distilbert, tinybert, minilm, minilm_v1, ernie_tiny,
-                   textbrewer or nst. Options that `losses` names are laid over them
+    method         losses of a method: tang, hinton, pkd, distilbert, tinybert, minilm, … (docs/METHODS.md). Options
+                   that `losses` names are laid over them
     losses         loss name -> weight (keys of `LOSSES`). A table in place of the weight gives a loss all its options:
                    `kl = { weight = 0.9, temperature = 4 }`
     combine        several caches: mean_logits (taken where nothing is said) or mean_probabilities. Those are of
@@ -186,8 +186,10 @@ class TrainConfig:
         if self.method:
             if self.method not in METHODS:
                 raise PotstillError(f"no method {self.method!r}", hint=f"methods: {', '.join(METHODS)}")
-            losses = losses_of(self.method, {} if losses == options_of_losses(LOSS_DEFAULT) else losses)
+            given = {} if losses == options_of_losses(LOSS_DEFAULT) else losses
+            losses = losses_of(self.method, given)
             object.__setattr__(self, "layer_map", METHODS[self.method].layer_map or self.layer_map)
+            object.__setattr__(self, "stages", self.stages or stages_of_method(self.method, given))
         object.__setattr__(self, "losses", losses)
 
     @staticmethod

@@ -1,7 +1,7 @@
 """Published methods as data: the losses that each of them names, with the weights and options of its paper or code.
 
-Where a method has stages that follow each other (TinyBERT, MiniLM, ERNIE-Tiny), its losses are taken together here.
-`potstill cache --for NAME` stores what a method of this name reads.
+A method of several stages (TinyBERT, MiniLM, ERNIE-Tiny, XtremeDistil) has them here as `[[train.stages]]` would write
+them, all from one cache of the task. `potstill cache --for NAME` stores what a method of this name reads.
 """
 
 from collections.abc import Mapping
@@ -11,11 +11,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Method:
-    """losses: as in a recipe; says: what they mean; layer_map: which layers are compared, where the method says so."""
+    """losses: as in a recipe, of a method of stages those of the last one; says: what they mean
+    layer_map  which layers are compared, where the method says so
+    before     settings of the stages before the last
+    """
 
     losses: Mapping[str, Mapping[str, Any]]
     says: str
     layer_map: str = ""
+    before: tuple[Mapping[str, Any], ...] = ()
 
 
 def _kl(weight: float, temperature: float, preset: str) -> dict[str, Any]:
@@ -47,20 +51,29 @@ METHODS: dict[str, Method] = {
         "soft targets at T = 2 and the angles of the last states (Sanh et al. 2019, its step on a task)",
     ),
     "tinybert": Method(
-        {"hidden_mse": {"weight": 1.0}, "attention_mse": {"weight": 1.0}, "kl": _kl(1.0, 1.0, "tinybert_ref")},
-        "states, attention scores and soft targets at T = 1 together (Jiao et al. 2020, both stages in one)",
+        {"kl": _kl(1.0, 1.0, "tinybert_ref")},
+        "states and attention scores, then soft targets at T = 1 (Jiao et al. 2020, its stages on a task)",
+        before=({"losses": {"hidden_mse": {"weight": 1.0}, "attention_mse": {"weight": 1.0}}},),
     ),
     "minilm": Method(
-        {"relations": {"weight": 1.0, "types": ["qq", "kk", "vv"]}, "kl": _kl(1.0, 1.0, "hinton")},
-        "relations of queries, keys and values of the last layer, and soft targets (Wang et al. 2021)",
+        {"kl": _kl(1.0, 1.0, "hinton")},
+        "relations of queries, keys and values of the last layer, then soft targets (Wang et al. 2021)",
+        before=({"losses": {"relations": {"weight": 1.0, "types": ["qq", "kk", "vv"]}}},),
     ),
     "minilm_v1": Method(
-        {"relations": {"weight": 1.0, "types": ["qk", "vv"]}, "kl": _kl(1.0, 1.0, "hinton")},
-        "attention and relations of values of the last layer, and soft targets (Wang et al. 2020)",
+        {"kl": _kl(1.0, 1.0, "hinton")},
+        "attention and relations of values of the last layer, then soft targets (Wang et al. 2020)",
+        before=({"losses": {"relations": {"weight": 1.0, "types": ["qk", "vv"]}}},),
     ),
     "ernie_tiny": Method(
-        {"relations": {"weight": 1.0, "types": ["qk", "vv"]}, "kl": _kl(1.0, 1.0, "hinton"), "ce": {"weight": 1.0}},
-        "attention and relations of values of the last layer, soft targets and gold labels 1 : 1 (ERNIE 3.0 Tiny)",
+        {"kl": _kl(1.0, 1.0, "hinton"), "ce": {"weight": 1.0}},
+        "attention and relations of values of the last layer, then soft targets and labels 1 : 1 (ERNIE 3.0 Tiny)",
+        before=({"losses": {"relations": {"weight": 1.0, "types": ["qk", "vv"]}}},),
+    ),
+    "xtremedistil": Method(
+        {"ce": {"weight": 1.0}},
+        "states of [CLS] in the last layer, then raw logits, then gold labels (Mukherjee and Awadallah 2021)",
+        before=({"losses": {"cls_mse": {"weight": 1.0}}}, {"losses": {"logit_mse": {"weight": 1.0}}}),
     ),
     "textbrewer": Method(
         {"kl": _kl(1.0, 8.0, "textbrewer"), "hidden_mse": {"weight": 1.0}},
@@ -73,7 +86,27 @@ METHODS: dict[str, Method] = {
 }
 
 
-def losses_of(method: str, given: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """A method's losses, under options that are named. given: loss -> options; a further loss is added."""
+Losses = dict[str, dict[str, Any]]
+
+
+def losses_of(method: str, given: Mapping[str, Mapping[str, Any]]) -> Losses:
+    """The losses of a method's only or last stage, under options that are named; a further loss is added there.
+
+    given: loss -> options
+    """
+    of_others = {name for stage in METHODS[method].before for name in stage["losses"]}
     theirs = METHODS[method].losses
-    return {name: {**theirs.get(name, {}), **given.get(name, {})} for name in dict.fromkeys([*theirs, *given])}
+    mine = {name: options for name, options in given.items() if name in theirs or name not in of_others}
+    return {name: {**theirs.get(name, {}), **mine.get(name, {})} for name in dict.fromkeys([*theirs, *mine])}
+
+
+def stages_of_method(method: str, given: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """The stages of a method as `[[train.stages]]` writes them, under options that are named; none where it has one."""
+    before = METHODS[method].before
+    if not before:
+        return ()
+    found = [
+        {**stage, "losses": {name: {**options, **given.get(name, {})} for name, options in stage["losses"].items()}}
+        for stage in before
+    ]
+    return (*found, {"losses": losses_of(method, given)})

@@ -50,7 +50,10 @@ def _stage(config: TrainConfig, stage: dict[str, Any], number: int) -> TrainConf
     for one, other in (("method", "losses"), ("losses", "method")):
         if one in stage and other not in stage:
             common.pop(other, None)
-    return build(TrainConfig, common | stage, where=where)
+    made = build(TrainConfig, common | stage, where=where)
+    if made.stages:
+        raise PotstillError(f"{where}: {made.method} has stages of its own", hint="name its losses, stage by stage")
+    return made
 
 
 def identity_of(begin: Path) -> str:

@@ -316,11 +316,11 @@ def test_the_worked_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     student = {layer: torch.randn(2, 3, generator=random) for layer in range(3)}
     batch = Batch(Inputs((), ()), torch.tensor([0, 1]), Outputs(torch.zeros(2, 2), cls=teacher), np.arange(2))
     task = Task("classify", ("no", "yes"))
-    assert required_signals({"cls_mse": {}}) == ("cls",)
+    assert required_signals({"cls_pairs": {}}) == ("cls",)
 
     def made(width: int, **options: Any) -> Objective:
         return Objective(
-            read_losses({"cls_mse": options}), task, student=Stack(layers=2, width=width), teacher=Stack(4, 5)
+            read_losses({"cls_pairs": options}), task, student=Stack(layers=2, width=width), teacher=Stack(4, 5)
         )
 
     whole, half = made(3), made(3, weight=0.5)

@@ -12,6 +12,7 @@ from data.errors import PotstillError
 from data.tasks.task import Task
 from student_train.losses.loss import Loss, Moving
 from student_train.losses.on_layers.attention import AttentionMSE
+from student_train.losses.on_layers.cls_mse import ClsMSE
 from student_train.losses.on_layers.cos import Cos
 from student_train.losses.on_layers.fsp import FSP
 from student_train.losses.on_layers.hidden_mse import HiddenMSE
@@ -38,6 +39,7 @@ LOSSES: dict[str, type[Loss]] = {
     "fsp": FSP,
     "attention_mse": AttentionMSE,
     "relations": Relations,
+    "cls_mse": ClsMSE,
 }
 
 

@@ -15,6 +15,7 @@ from student_train.losses.layers import Stack
 from student_train.losses.table import read_losses
 from student_train.methods import METHODS
 from student_train.resolve import compared_signals
+from student_train.stages import stages_of
 from teacher_cache.methods import METHOD_SIGNALS as STORED
 from teacher_cache.methods import method_signals
 
@@ -23,7 +24,7 @@ from teacher_cache.methods import method_signals
 @pytest.mark.parametrize(("depth", "layers"), [(6, 3), (12, 4), (12, 5), (4, 4)])
 def test_a_cache_made_for_a_method_holds_all_that_it_reads(name: str, depth: int, layers: int) -> None:
     config = TrainConfig(model="transformer", method=name, shape={"size": layers})
-    read = compared_signals(config, Stack(depth, 384))
+    read = [signal for stage in stages_of(config) for signal in compared_signals(stage, Stack(depth, 384))]
     stored = method_signals((name,), depth, layers)
     held = {part for signal in stored for part in expanded(signal)}
     assert set(read) <= held, f"{name}: {sorted(set(read) - held)}"
@@ -33,8 +34,8 @@ def expanded(signal: str) -> list[str]:
     return [signal.replace("qkv", letter, 1) for letter in "qkv"] if signal.startswith("qkv.") else [signal]
 
 
-def test_every_method_of_one_stage_that_a_cache_can_be_made_for_can_be_trained() -> None:
-    later = {"bert_emd", "xtremedistil", "mukherjee", "nlp_architect"}  # transport between layers, stages, tagging
+def test_every_method_that_a_cache_can_be_made_for_can_be_trained() -> None:
+    later = {"bert_emd", "mukherjee", "nlp_architect"}  # transport between layers, a BiLSTM's states, tagging
     assert METHODS.keys() == STORED.keys() - later
 
 
@@ -53,6 +54,16 @@ def test_options_are_laid_over_a_method_and_further_losses_added() -> None:
     assert TrainConfig(method="pkd_last").layer_map == "last" and TrainConfig(method="tang").layer_map == "skip"
 
 
+def test_options_reach_the_stage_that_has_the_loss() -> None:
+    config = TrainConfig(method="minilm", losses={"relations": {"heads": 4}, "kl": {"temperature": 3.0}, "ce": 0.1})
+    first, last = stages_of(config)
+    assert first.losses == {"relations": {"weight": 1.0, "types": ["qq", "kk", "vv"], "heads": 4}}
+    assert last.losses["kl"]["temperature"] == 3.0 and last.losses["ce"] == {"weight": 0.1}
+    assert list(last.losses) == ["kl", "ce"] and not first.method
+    with pytest.raises(PotstillError, match="minilm has stages of its own"):
+        stages_of(TrainConfig(stages=({"method": "minilm"}, {"losses": {"ce": 1.0}})))
+
+
 def test_a_method_that_is_none_is_refused_with_those_there_are() -> None:
     with pytest.raises(PotstillError, match="no method 'kd'") as caught:
         TrainConfig(method="kd")
@@ -69,8 +80,9 @@ def test_the_page_of_methods_says_what_each_reads() -> None:
     assert rows.keys() == METHODS.keys()
     for name, (losses, signals, size) in rows.items():
         config = TrainConfig(model="transformer", method=name, shape={"size": 3})
-        read = compared_signals(config, Stack(6, 384))
-        assert losses == ", ".join(METHODS[name].losses), name
+        stages = stages_of(config)
+        read = tuple(dict.fromkeys(signal for one in stages for signal in compared_signals(one, Stack(6, 384))))
+        assert losses == "; then ".join(", ".join(one.losses) for one in stages), name
         assert signals == ", ".join(read), name
         assert int(size.replace(",", "")) == sum(map(bytes_of, read)), name
 

@@ -25,7 +25,7 @@ from student_train.student import Student
 from student_train.train import train
 
 TASK = Task("classify", ("no", "yes"))
-ON_STATES = ("hidden_mse", "cos", "pkd", "nst", "fsp")
+ON_STATES = ("hidden_mse", "cos", "pkd", "nst", "fsp", "cls_mse")
 ON_ATTENTION: tuple[tuple[str, dict[str, Any]], ...] = (
     ("attention_mse", {}),
     ("attention_mse", {"form": "mse_sum"}),
@@ -85,6 +85,9 @@ def reference(name: str, ours: Mapping[int, Tensor], theirs: Mapping[int, Tensor
         return float((1 - (one * other).sum(1) / lengths).mean())
     if name == "pkd":
         one, other = (np.stack([row[0] / np.linalg.norm(row[0]) for row in side]) for side in pairs[1])
+        return float(((one - other) ** 2).mean())
+    if name == "cls_mse":
+        one, other = (np.stack([row[0] for row in side]) for side in pairs[-1])
         return float(((one - other) ** 2).mean())
     if name == "nst":
         squares = [
