@@ -27,6 +27,7 @@ from teacher_cache.config import CacheConfig
 # Parts of the usual steps: below the first, one student less is better than all of them half taught; below the second,
 # a cheaper student is better than the most accurate one, which has not learnt its words by then.
 LEAST_PART, LEAST_ALONE = 0.6, 0.25
+TRIED = 3  # students of a trial
 Tables = dict[str, Any]
 Config = TypeVar("Config", TeachConfig, AugmentConfig, CacheConfig, TrainConfig)
 CHOSEN: dict[str, dict[str, Callable[[Facts, Any, float], Choice]]] = {  # table -> what can be `auto` in it
@@ -109,7 +110,7 @@ def fill(
         made["arms"] = filling.arms(made.get("train", {}), fitting, left, augmented=augment.n_iter > 0)
     students = filling.students(made, left)
     if (tried := filling.trial(made, students)) is not None:
-        before["trial"] = 2 * student_minutes(filling.facts, pace, tried)
+        before["trial"] = TRIED * student_minutes(filling.facts, pace, tried)
     after = {"measure": before.pop("measure")}
     return Filled(
         made,
@@ -206,7 +207,7 @@ class _Filling:
         usual = {name: freely.student(name, dict(table), 1.0) for name, table in tables.items()}
         minutes_of = {name: student_minutes(self.facts, self.pace, config) for name, config in usual.items()}
         if waiting := {name: config for name, config in usual.items() if config.rows == AUTO}:
-            minutes_of["trial"] = 2 * student_minutes(self.facts, self.pace, trial_config(waiting))
+            minutes_of["trial"] = TRIED * student_minutes(self.facts, self.pace, trial_config(waiting))
         return min(1.0, left / sum(minutes_of.values()))
 
     def student(self, name: str, whole: Tables, part: float) -> TrainConfig:
@@ -224,7 +225,9 @@ class _Filling:
             return configs.build(TrainConfig, made["trial"], where="[trial]") if waiting else None
         usual, config = configs.as_dict(TrainConfig()), configs.as_dict(trial_config(waiting))
         table = {key: config[key] for key in sorted(config) if usual.get(key) != config[key]}  # in the order of JSON
-        why = "by a small student, without and with augmented rows, on dev: whether they help is not known beforehand"
+        why = (
+            "by a small student on dev, without and with augmented rows and gold labels: what helps is not known before"
+        )
         self.choices["trial"] = self.bound.get("trial") or Choice(table, why)
         made["trial"] = dict(self.choices["trial"].value)
         return configs.build(TrainConfig, made["trial"], where="[trial]")

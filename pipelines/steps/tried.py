@@ -5,7 +5,6 @@ Functions over paths, as the phases are.
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +46,10 @@ def check(*, examples: Path, teacher: Path, dev: Source, progress: Progress) -> 
 def trial(
     *, config: TrainConfig, caches: Sequence[Path], dev: Source, scratch: Path, progress: Progress
 ) -> dict[str, Any]:
-    """Try on dev whether augmented rows are worth learning from: a `Verdict` as plain values."""
+    """Try on dev whether augmented rows, and gold labels, are worth learning from: a `Verdict` as plain values."""
     return vars(try_rows(config, caches, dev, scratch, progress=progress))
 
 
 def train_as_tried(*, config: TrainConfig, verdict: Path, **arguments: Any) -> Manifest:
-    """Train a student on the rows that a trial has found the better ones. verdict: file of the trial."""
-    return phases.train(config=replace(config, rows=read_verdict(verdict).rows), **arguments)
+    """Train a student on the rows and losses that a trial has found the better ones. verdict: file of the trial."""
+    return phases.train(config=read_verdict(verdict).of(config), **arguments)

@@ -40,6 +40,17 @@ def test_the_verdict_is_a_sentence_with_its_numbers() -> None:
     )
 
 
+def test_gold_labels_are_taken_where_they_are_better_and_laid_under_the_losses_of_a_student() -> None:
+    alone = judged({"original": 0.50, "all": 0.52}, 0.02, **ABOUT)
+    found = trial.with_gold(alone, alone.scores | {"gold": 0.55}, 0.01)
+    assert found.gold and found.sentence.endswith("; with gold labels 55.0 (1.0), so they learn from these too")
+    kept = trial.with_gold(alone, alone.scores | {"gold": 0.525}, 0.01)
+    assert kept.gold is False and kept.sentence.endswith("52.5 (1.0), so they learn from the teacher alone")
+    config = TrainConfig(losses={"kl": {"weight": 1.0, "temperature": 2.0}}, rows="auto")
+    assert found.of(config).losses == {"ce": {"weight": 1.0}, "kl": {"weight": 1.0, "temperature": 2.0}}
+    assert found.of(config).rows == "all" and kept.of(config).losses == config.losses == alone.of(config).losses
+
+
 def test_the_trial_is_short_and_by_the_cheapest_student() -> None:
     waiting = TrainConfig(model="bilstm", steps=2_000, hidden=300, rows="auto", seeds=(3, 4), dropout=0.2)
     found = trial_config({"first": waiting, "other": TrainConfig(model="conv")})
@@ -57,7 +68,8 @@ def test_both_are_trained_compared_and_removed(
     caches, dev = sentiment
     config = replace(small, steps=20, epochs=None)
     found = try_rows(config, caches, dev, tmp_path / "trial", progress=Silent())
-    assert found.scores.keys() == {"original", "all"} and found.rows in ("original", "all") and found.steps == 20
+    assert found.scores.keys() == {"original", "all", "gold"} and found.rows in ("original", "all")
+    assert found.steps == 20 and found.gold is not None and 0 <= found.gold_error < 0.5
     assert 0 <= found.error < 0.5 and not (tmp_path / "trial").exists()
     store.write_json(tmp_path / "trial.json", vars(found))
     assert read_verdict(tmp_path / "trial.json") == found
@@ -80,4 +92,4 @@ def test_an_interrupted_trial_goes_on_with_what_is_trained(
     removed: list[int] = []
     monkeypatch.setattr(trial.shutil, "rmtree", lambda path, **how: removed.append(seal.stat().st_mtime_ns))
     assert isinstance(try_rows(config, caches, dev, tmp_path / "trial", progress=Silent()), Verdict)
-    assert removed == [before]
+    assert removed and set(removed) == {before}
