@@ -8,6 +8,18 @@ from student_train.models.shape import Shape
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+.!|~&$^:@-])")  # a backslash before any of them gives the character itself
 
 
+HUGGING_FACE = """
+It is a Hugging Face model, too:
+
+```python
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+model = AutoModelForSequenceClassification.from_pretrained("this/directory")
+tokenizer = AutoTokenizer.from_pretrained("this/directory")
+```
+"""
+
+
 def card(manifest: Manifest, shape: Shape) -> str:
     """Markdown made from a student's manifest and shape."""
     task, report, config = manifest.task, manifest.report, manifest.config
@@ -15,6 +27,7 @@ def card(manifest: Manifest, shape: Shape) -> str:
     metrics = "\n".join(f"| dev {plain(name)} | {value:.4f} |" for name, value in report["dev"].items())
     positive = f"\n| f1 is of | {plain(task.positive_class)} |" if task.positive_class else ""
     labels = f" ({', '.join(map(plain, task.labels))})" if task.labels else ""
+    theirs = HUGGING_FACE if shape.layers else ""
     texts = '["a text"], pairs=["another text"]' if task.pair else '["a text"]'
     return f"""# {shape.model}, distilled with potstill
 
@@ -37,7 +50,7 @@ from student_train.student import Student
 student = Student.load("this/directory")
 student.predict({texts})
 ```
-"""
+{theirs}"""
 
 
 def plain(text: str) -> str:

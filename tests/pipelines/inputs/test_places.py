@@ -59,3 +59,15 @@ def test_columns_are_asked_of_tables_and_not_of_plain_text(tmp_path: Path) -> No
     sources = [reading.unlabelled(str(tmp_path / name)) for name in ("train.tsv", "more.txt")]
     texts = [example.text for example in texts_of(sources, task, split="unlabelled")]
     assert texts == ["fine", "awful", "one more film", "and another"]
+
+
+def test_the_depth_of_an_encoder_is_read_from_its_config_or_its_name(tmp_path: Path) -> None:
+    from pipelines.inputs.encoders import depth_of
+
+    assert (depth_of("scratch"), depth_of("scratch:3x64")) == (4, 3)
+    for key, depth in (("num_hidden_layers", 12), ("n_layers", 6)):
+        (tmp_path / "config.json").write_text(f'{{"{key}": {depth}}}')
+        assert depth_of(str(tmp_path)) == depth
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(PotstillError, match="names no number of layers"):
+        depth_of(str(tmp_path))

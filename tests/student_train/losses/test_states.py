@@ -380,3 +380,20 @@ def test_what_the_cache_or_the_student_lacks_is_said_before_anything_is_trained(
     with pytest.raises(PotstillError, match=match) as caught:
         train(config, [cache], write_source(tmp_path / "dev.tsv", made), tmp_path / "s", progress=Silent())
     assert hint in caught.value.hint
+
+
+def test_a_transformer_with_projections_resumes_to_the_last_bit(
+    with_states: Any, small: TrainConfig, write_source: Any, tmp_path: Path
+) -> None:
+    from tests.student_train.loop.test_resume import Break, check_same, stop
+
+    cache, made = with_states
+    dev: Source = write_source(tmp_path / "dev.tsv", made)
+    sizes: dict[str, Any] = dict.fromkeys(("hidden", "dense")) | {"shape": {"size": "2x8"}, "max_words": 60}
+    losses = {"hidden_mse": 1.0, "relations": {"weight": 1.0, "heads": 4}, "kl": 1.0}
+    config = replace(small, **sizes, model="transformer", min_count=0, losses=losses, epochs=4)
+    train(config, [cache], dev, tmp_path / "whole", progress=Silent())
+    with pytest.raises(PotstillError, match="SIGTERM"):
+        train(config, [cache], dev, tmp_path / "broken", progress=Break(5, stop))
+    train(config, [cache], dev, tmp_path / "broken", progress=Silent())
+    check_same(tmp_path / "whole", tmp_path / "broken", steps=())

@@ -83,6 +83,9 @@ def test_a_student_is_trained_saved_and_opened_by_hugging_face_too(
     np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5)
     assert theirs.config.num_hidden_layers == 2 and theirs.config.id2label == {0: "neg", 1: "pos"}
     assert manifest.report["parameters"] == count_parameters(student.model)[0]
+    assert (
+        'AutoModelForSequenceClassification.from_pretrained("this/directory")' in (tmp_path / "s/README.md").read_text()
+    )
     assert train(config, *sentiment, tmp_path / "s", progress=Silent()).root == manifest.root
 
 
