@@ -64,6 +64,8 @@ def read_shape(values: Mapping[str, Any], config: Mapping[str, Any] | None = Non
     try:
         if ENCODER in _fields(row_of(values["model"]).Shape):
             theirs = {name: value for name, value in (config or {}).items() if name not in OURS}
+            if not theirs:  # without it the network would be built by sizes that nothing has checked
+                raise ValueError(f"a {values['model']} without its encoder's config")
             return _read({**values, ENCODER: theirs})
         return _read(values)
     except PotstillError as error:

@@ -31,7 +31,7 @@ SIZES: dict[str, tuple[int, int, int, int]] = {
 PROJECTIONS = {"query": "q", "key": "k", "value": "v", "q_lin": "q", "k_lin": "k", "v_lin": "v"}
 PLAIN = frozenset({"bert", "camembert", "distilbert", "electra", "ernie", "roberta", "xlm-roberta"})
 HEAD, WIDER = 64, 4  # numbers of a head; a feed-forward layer is so many times as wide as the states
-POSITIONS = 512
+POSITIONS, DEEPEST = 512, 1_024
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def size_of(size: str | int) -> Size:
     if text in SIZES:
         return Size(*SIZES[text])
     layers, sign, width = text.partition("x")
-    if not (layers.isdecimal() and int(layers) and (not sign or (width.isdecimal() and int(width)))):
+    if not (layers.isdecimal() and 0 < int(layers) <= DEEPEST and (not sign or (width.isdecimal() and int(width)))):
         raise PotstillError(
             f"no transformer of size {text!r}", hint=f"sizes: {', '.join(SIZES)}, LAYERS or LAYERSxWIDTH such as 3x192"
         )

@@ -60,7 +60,7 @@ def test_named_sizes_have_heads_that_divide_their_width() -> None:
     assert size_of("T6").layers == 6 and size_of("3x192").width == 192 and size_of(2).width == 0
 
 
-@pytest.mark.parametrize("size", ["x", "0", "3x", "3x0", "-2", "T5", "3x192x2", ""])
+@pytest.mark.parametrize("size", ["x", "0", "3x", "3x0", "-2", "T5", "3x192x2", "", "1025"])
 def test_a_size_that_is_none_is_refused_with_those_there_are(size: str) -> None:
     with pytest.raises(PotstillError, match="no transformer of size") as caught:
         size_of(size)
@@ -194,6 +194,23 @@ def test_a_config_that_is_not_that_of_the_weights_is_refused(
     with pytest.raises(PotstillError) as caught:
         Student.load(sealed_again(tmp_path / "s"))
     assert caught.value.code == BAD_DATA
+
+
+def test_a_student_without_its_encoder_s_config_is_refused_at_once(
+    tiny: TrainConfig, sentiment: Cache, tmp_path: Path
+) -> None:
+    from tests.student_train.test_hostile_student import sealed_again
+
+    train(replace(tiny, max_steps=1), *sentiment, tmp_path / "s", progress=Silent())
+    path = tmp_path / "s" / "config.json"
+    values = json.loads(path.read_text())
+    ours = {name: values[name] for name in ("shape", "task", "potstill")}
+    ours["shape"]["size"] = "100000000x8"
+    for left in ({}, {"hidden_size": 8}):
+        path.write_text(json.dumps(ours | left))
+        with pytest.raises(PotstillError, match="is no student that can be opened|describes no student") as caught:
+            Student.load(sealed_again(tmp_path / "s"))
+        assert caught.value.code == BAD_DATA
 
 
 def test_a_teacher_that_only_fine_tunes_is_no_student(tiny: TrainConfig, sentiment: Cache, tmp_path: Path) -> None:
