@@ -106,6 +106,8 @@ def train(config: TrainConfig, caches: Sequence[Path], dev: Source, out: Path, *
     caches, Errors: see `train_stage`. All stages but the last lie in out/stage-1, out/stage-2, …
     """
     refuse_foreign(out, "student")
+    if config.method:
+        progress.note(f"method {config.method}: {METHODS[config.method].says}")
     begin, stages = None, stages_of(config)
     for number, stage in enumerate(stages, 1):
         if len(stages) > 1:
@@ -136,8 +138,6 @@ def train_stage(
     for manifest in manifests:
         if said := sentence(manifest.report.get("agreement", {})):
             progress.note(said)
-    if config.method:
-        progress.note(f"method {config.method}: {METHODS[config.method].says}")
     config = resolve(config, reader)
     reader = choose_rows(config, reader, manifests[0])
     a_pass = sum(group.taken(config.draws, 0) for group in reader.groups)

@@ -208,7 +208,7 @@ def test_a_student_without_its_encoder_s_config_is_refused_at_once(
     ours["shape"]["size"] = "100000000x8"
     for left in ({}, {"hidden_size": 8}):
         path.write_text(json.dumps(ours | left))
-        with pytest.raises(PotstillError, match="is no student that can be opened|describes no student") as caught:
+        with pytest.raises(PotstillError, match=r"is no student that can be opened|describes no student") as caught:
             Student.load(sealed_again(tmp_path / "s"))
         assert caught.value.code == BAD_DATA
 
