@@ -79,6 +79,10 @@ METHODS: dict[str, Method] = {
         {"kl": _kl(1.0, 8.0, "textbrewer"), "hidden_mse": {"weight": 1.0}},
         "soft targets at T = 8 without T², states of the mapped layers (Yang et al. 2020)",
     ),
+    "bert_emd": Method(
+        {"kl": _kl(1.0, 1.0, "bert_emd_ref"), "emd": {"weight": 0.005}},
+        "soft targets at T = 1, states of all layers by optimal transport (Li et al. 2020; extra `emd`)",
+    ),
     "nst": Method(
         {"kl": _kl(1.0, 8.0, "textbrewer"), "nst": {"weight": 1.0}},
         "soft targets at T = 8 without T², products of the states of the mapped layers (TextBrewer's mmd)",

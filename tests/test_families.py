@@ -519,7 +519,7 @@ def test_what_a_student_gives_to_losses_on_layers_is_what_its_teacher_s_cache_ho
     student = start_model(shape, sources, seed=0).train()
     assert isinstance(student, SmallTransformer)
     student.states = True
-    names = ["hidden_mse", "cos", "pkd", "nst", "fsp", *(["attention_mse", "relations"] if attention else [])]
+    names = ["hidden_mse", "cos", "pkd", "nst", "fsp", "emd", *(["attention_mse", "relations"] if attention else [])]
     if attention:
         student.keep_attention()
     else:
@@ -537,5 +537,5 @@ def test_what_a_student_gives_to_losses_on_layers_is_what_its_teacher_s_cache_ho
     for name in names:
         options = {"heads": 2} if name == "relations" else {}
         made = Objective(read_losses({name: options}), ONE, student=stack, teacher=stack)
-        scale = float((given.hidden[2].detach() ** 2).mean()) if name in ("hidden_mse", "fsp") else 1.0
+        scale = float((given.hidden[2].detach() ** 2).mean()) if name in ("hidden_mse", "fsp", "emd") else 1.0
         assert float(made(given, batch).detach()) < 2e-4 * max(1.0, scale), name

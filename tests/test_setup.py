@@ -41,7 +41,7 @@ def imported() -> set[str]:
 
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
-    optional = [line for name in ("zh", "hf", "ray", "s3") for line in PROJECT["optional-dependencies"][name]]
+    optional = [line for name in ("zh", "hf", "ray", "s3", "emd") for line in PROJECT["optional-dependencies"][name]]
     assert imported() == declared(PROJECT["dependencies"]) | declared(optional)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 
 from data.errors import PotstillError
 from data.layer_maps import map_of
@@ -26,6 +27,9 @@ LAYERS: dict[str, Callable[[Pairs], Pairs]] = {
 }
 
 
+EVERY = "every"  # the embeddings, and each layer with each layer
+
+
 def check_rule(rule: str) -> None:
     """Refuse a rule that is none."""
     if rule not in LAYERS:
@@ -35,6 +39,8 @@ def check_rule(rule: str) -> None:
 def layer_pairs(rule: str, student: Stack, teacher: Stack, *, layer_map: str = "skip") -> Pairs:
     """Pair layers by a map of `data.layer_maps`, and keep those of a rule of `LAYERS`.
 
-    "all" has the embeddings too, "upper" all layers above them.
+    "all" has the embeddings too, "upper" all layers above them. Rule "every" pairs each layer with each, by no map.
     """
+    if rule == EVERY:
+        return ((0, 0), *product(range(1, student.layers + 1), range(1, teacher.layers + 1)))
     return LAYERS[rule](tuple(enumerate(map_of(layer_map, student.layers, teacher.layers), 1)))

@@ -14,6 +14,7 @@ from student_train.losses.loss import Loss, Moving
 from student_train.losses.on_layers.attention import AttentionMSE
 from student_train.losses.on_layers.cls_mse import ClsMSE
 from student_train.losses.on_layers.cos import Cos
+from student_train.losses.on_layers.emd import EMD
 from student_train.losses.on_layers.fsp import FSP
 from student_train.losses.on_layers.hidden_mse import HiddenMSE
 from student_train.losses.on_layers.nst import NST
@@ -40,6 +41,7 @@ LOSSES: dict[str, type[Loss]] = {
     "attention_mse": AttentionMSE,
     "relations": Relations,
     "cls_mse": ClsMSE,
+    "emd": EMD,
 }
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from student_train.batch import Batch
 from student_train.losses.layers import check_rule
 from student_train.losses.loss import Given, Needs
-from student_train.losses.on_layers.states import real, states_of
+from student_train.losses.on_layers.states import distance, real, states_of
 from student_train.outputs import Outputs
 
 
@@ -35,10 +35,9 @@ class HiddenMSE:
         return Needs(("hidden",), layers=self.layers, projection_lr=self.projection_lr)
 
     def formula(self, student: Outputs, batch: Batch, given: Given) -> Tensor:
-        mask = real(batch)[..., None]  # [B, T, 1]
+        mask = real(batch)
         total = mask.new_zeros(())
         for ours, theirs in given.pairs:
-            told = states_of(batch.told, theirs)
-            squared = (given.project(ours, states_of(student, ours)) - told) ** 2 * mask  # [B, T, D]
-            total = total + squared.sum() / (mask.sum() * told.shape[-1])
+            made = given.project(ours, states_of(student, ours))
+            total = total + distance(made, states_of(batch.told, theirs), mask)
         return total

@@ -24,6 +24,11 @@ def real(batch: Batch) -> Tensor:
     return (torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]).float()
 
 
+def distance(ours: Tensor, theirs: Tensor, mask: Tensor) -> Tensor:
+    """Mean squared error of states [B, T, D] over sub-words and numbers. mask: [B, T]."""
+    return ((ours - theirs) ** 2 * mask[..., None]).sum() / (mask.sum() * theirs.shape[-1])
+
+
 def of_layer(outputs: Outputs, name: str, layer: int) -> Tensor:
     """Queries ("q"), keys ("k") or values ("v") of a layer, all heads side by side, [B, T, D]."""
     held = getattr(outputs, name)
