@@ -22,6 +22,7 @@ from pipelines.screen.loglines import LogLines
 from student_train.config import TrainConfig
 from student_train.methods import METHODS
 from student_train.resolve import compared_signals, teacher_stack
+from student_train.stages import stages_of
 
 PLAIN = ("hinton", "tang", "mkd")  # plain distillation, which the others are held against
 HEADS = ("method", "losses", "signals", "bytes a row", "seeds", *(COLUMNS[name] for name in ("test", "dev")))
@@ -56,9 +57,10 @@ def measure(values: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     read: dict[str, dict[str, Any]] = {}
     for name in values.methods.split(","):
         config = TrainConfig(model="transformer", method=name, shape={"size": values.size})
-        signals = compared_signals(config, teacher_stack(cache))
+        stages, teacher = stages_of(config), teacher_stack(cache)
+        signals = tuple(dict.fromkeys(signal for stage in stages for signal in compared_signals(stage, teacher)))
         read[name] = {"signals": list(signals), "bytes_a_row": bytes_a_row(values.cache, cache, signals)}
-        read[name]["losses"] = list(config.losses)
+        read[name]["losses"] = list(dict.fromkeys(loss for stage in stages for loss in stage.losses))
         rows[name] = measured(
             name, common | {"method": name}, [values.cache], files, values.work / name, progress=progress
         )

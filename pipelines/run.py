@@ -83,7 +83,7 @@ def execute(
     Errors: STALE before any work when something was made from other inputs or another config (unless `force`);
     TRY_AGAIN when another process holds the run.
     """
-    from student_train.losses.table import required_signals
+    from student_train.stages import asks_teacher
 
     refuse_foreign(recipe.out, "run")
     with _held(recipe.out):
@@ -95,7 +95,7 @@ def execute(
         for step in steps_of(recipe):
             _make(recipe, step, console, force=force, runner=runner)
         task = read_manifest(recipe.cache_dir(), "cache").task
-        plain = [name for name, config in recipe.arms.items() if not required_signals(config.losses)]
+        plain = [name for name, config in recipe.arms.items() if not asks_teacher(config)]
         found = results.collect(recipe.out, task, [TEACHER, *recipe.arms], plain)
     metrics = {config.best_by for config in recipe.arms.values()}
     models = measured_of(found, plain, metrics.pop() if len(metrics) == 1 else None)

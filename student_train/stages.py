@@ -10,25 +10,13 @@ from data.layout import LAST_STEP, SEED, WEIGHTS
 from data.manifest import open_sealed, read_manifest, seal_of
 from data.store import digest_of
 from student_train.config import HOW_ONLY, TrainConfig
-from student_train.losses.table import read_losses
+from student_train.losses.table import read_losses, required_signals
 
 # What a stage may say for itself; all else decides which network is trained, and is the same for all of them.
-OWN = (
-    *("method", "losses", "layer_map", "rows", "draws", "epochs", "steps", "batch_size", "accumulate", "optimizer"),
-    *(
-        "lr",
-        "embedding_lr",
-        "weight_decay",
-        "schedule",
-        "warmup",
-        "clip",
-        "ema",
-        "patience",
-        "evaluations",
-        "max_steps",
-    ),
-    *("best_by", "class_weights", "frozen"),
-)
+WHAT = ("method", "losses", "layer_map", "frozen", "rows", "draws", "class_weights", "best_by")
+HOW_LONG = ("epochs", "steps", "max_steps", "batch_size", "accumulate", "patience", "evaluations")
+HOW_FAST = ("optimizer", "lr", "embedding_lr", "weight_decay", "schedule", "warmup", "clip", "ema")
+OWN = (*WHAT, *HOW_LONG, *HOW_FAST)
 
 
 def stages_of(config: TrainConfig) -> list[TrainConfig]:
@@ -54,6 +42,11 @@ def _stage(config: TrainConfig, stage: dict[str, Any], number: int) -> TrainConf
     if made.stages:
         raise PotstillError(f"{where}: {made.method} has stages of its own", hint="name its losses, stage by stage")
     return made
+
+
+def asks_teacher(config: TrainConfig) -> bool:
+    """Whether a student learns anything of its teacher, in any stage; else from labels alone."""
+    return any(required_signals(stage.losses) for stage in stages_of(config))
 
 
 def identity_of(begin: Path) -> str:

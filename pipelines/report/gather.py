@@ -50,10 +50,12 @@ class Arm:
 
     @property
     def labels_only(self) -> bool:
-        """Whether its losses ask nothing of the teacher: what a distilled student is compared with."""
+        """Whether its losses ask nothing of the teacher, in any stage: what a distilled student is compared with."""
         from student_train.losses.table import required_signals
 
-        return bool(self.config) and not required_signals({name: {} for name in self.config["losses"]})
+        tables = [self.config, *self.config.get("stages", ())]
+        losses: Line = {name: {} for table in tables for name in table.get("losses", ())}
+        return bool(self.config) and not any(table.get("method") for table in tables) and not required_signals(losses)
 
 
 @dataclass(frozen=True)

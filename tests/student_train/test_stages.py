@@ -4,6 +4,7 @@ import shutil
 import tomllib
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,8 +16,9 @@ from data.errors import PotstillError
 from data.progress import Silent
 from data.readers.source import Source
 from pipelines.recipes import toml
+from pipelines.report.gather import Arm
 from student_train.config import TrainConfig
-from student_train.stages import left_by, stages_of
+from student_train.stages import asks_teacher, left_by, stages_of
 from student_train.train import train
 
 Cache = tuple[list[Path], Source]
@@ -40,6 +42,17 @@ def test_a_stage_says_what_differs_and_keeps_all_else() -> None:
     assert list(second.losses) == ["ce"] and third.losses == config.losses
     assert not first.stages and third.stages == config.stages
     assert stages_of(TrainConfig()) == [TrainConfig()]
+
+
+def test_a_student_that_ends_on_labels_has_learnt_of_its_teacher_in_an_earlier_stage() -> None:
+    soft_first = TrainConfig(stages=SOFT_THEN_GOLD)
+    labels = TrainConfig(losses={"ce": 1.0}, stages=({"epochs": 1}, {"lr": 0.1}))
+    distilled = (soft_first, TrainConfig(method="xtremedistil"), TrainConfig())
+    assert all(map(asks_teacher, distilled)) and not asks_teacher(labels)
+    for config, plain in ((soft_first, False), (distilled[1], False), (labels, True)):
+        kept = as_dict(stages_of(config)[-1])  # what a student's manifest holds
+        arm = Arm("one", Path(), None, {"one": SimpleNamespace(config=kept)}, {})  # type: ignore[dict-item]
+        assert arm.labels_only is plain
 
 
 def test_stages_come_back_from_a_recipe() -> None:
