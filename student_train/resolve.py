@@ -6,7 +6,7 @@ from typing import Any
 
 from data.errors import PotstillError
 from data.manifest import Manifest
-from data.schema import split_signal
+from data.schema import SIGNALS, split_signal
 from student_train.budget import FEWEST, choose_budget, steps_of
 from student_train.config import JOINT, PLUS, USUAL, TrainConfig
 from student_train.feed.columns import chosen_columns
@@ -138,9 +138,8 @@ def needed_columns(config: TrainConfig, cache: Manifest) -> tuple[str, ...]:
             f"cache has no signal {missing[0]!r} (has: {', '.join(has)})",
             hint=f"potstill cache … --signals {','.join([*has, *missing])}",
         )
-    columns = chosen_columns(required, has)
-    aligned = any(split_signal(column)[0].per != "text" for column in columns) and "input_ids" in has
-    return chosen_columns([*required, *(["input_ids"] if aligned else [])], has)
+    of_tokens = any(SIGNALS[name.partition(".")[0]].per != "text" for name in required)
+    return chosen_columns([*required, *(["input_ids"] if of_tokens else [])], has)
 
 
 def compared_signals(config: TrainConfig, teacher: Stack | None) -> tuple[str, ...]:

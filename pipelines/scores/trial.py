@@ -104,8 +104,9 @@ def try_rows(config: TrainConfig, caches: Sequence[Path], dev: Source, scratch: 
         places[GOLD] = place / GOLD
         with_labels = replace(config, rows=verdict.rows, losses={**LABELS, **config.losses})
         train(with_labels, caches, dev, places[GOLD], progress=progress)
-        metric, scores, errors = compared(config, places, dev, progress)
-        verdict = with_gold(verdict, scores, errors[GOLD, verdict.rows])
+        both = {name: places[name] for name in (verdict.rows, GOLD)}
+        _, again, errors = compared(config, both, dev, progress)
+        verdict = with_gold(verdict, scores | again, errors[GOLD, verdict.rows])
     progress.note(verdict.sentence)
     shutil.rmtree(scratch, ignore_errors=True)
     return verdict
@@ -125,7 +126,7 @@ def compared(
         gold.append(labels)
 
     found = evaluate_all(places, {"dev": dev}, on_answers=note, progress=progress)
-    usual = next(name for name in METRICS if name in found[ALL]["dev"].metrics)
+    usual = next(name for name in METRICS if name in next(iter(found.values()))["dev"].metrics)
     metric = config.best_by if config.best_by in METRICS else usual
     drawn = drawn_scores(metric, gold[0], answers)
     scores = {name: found[name]["dev"].mean(metric) for name in places}

@@ -129,8 +129,8 @@ def _signals_of(recipe: Recipe, config: TrainConfig) -> Sequence[str]:
         if not any(loss.needs.layers for loss in read_losses(stage.losses).values()):
             found += required_signals(stage.losses)
             continue
-        teacher = locate_teacher(recipe.teacher) if recipe.teach else recipe.teacher_dir
-        found += [*compared_signals(stage, Stack(depth_of(teacher), 0)), "input_ids"]
+        encoder = locate_teacher(recipe.teacher) if recipe.teach else recipe.teacher_dir
+        found += [*compared_signals(stage, Stack(depth_of(encoder), 0)), "input_ids"]
     return tuple(dict.fromkeys(found))
 
 
@@ -187,10 +187,14 @@ def _from_base(recipe: Recipe, config: TrainConfig) -> TrainConfig:
     not known."""
     if config.vectors != BASE:
         return config
+    place = _base_of(recipe)
+    return replace(config, vectors=place) if place else replace(config, vectors="", vocabulary="subwords")
+
+
+def _base_of(recipe: Recipe) -> str | None:
+    """The encoder before fine-tuning; None where it is not known, or had random weights."""
     place = locate_teacher(recipe.teacher) if recipe.teach else locate_base(recipe.teacher_dir)
-    if place is None or is_scratch(place):
-        return replace(config, vectors="", vocabulary="subwords")
-    return replace(config, vectors=place)
+    return None if place is None or is_scratch(place) else place
 
 
 def _from_there(recipe: Recipe, config: TrainConfig) -> TrainConfig:
@@ -199,8 +203,7 @@ def _from_there(recipe: Recipe, config: TrainConfig) -> TrainConfig:
         return replace(config, start=recipe.teacher_dir)
     if config.start != BASE:
         return config
-    place = locate_teacher(recipe.teacher) if recipe.teach else locate_base(recipe.teacher_dir)
-    if place is None or is_scratch(place):
+    if (place := _base_of(recipe)) is None:
         raise PotstillError(
             "train.start = base: the encoder that the teacher was fine-tuned from is not known, or had random weights",
             hint='start = "teacher", or name a folder',

@@ -6,32 +6,23 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from student_train.batch import Batch
-from student_train.losses.layers import check_rule
-from student_train.losses.loss import Given, Needs
+from student_train.losses.loss import Given
+from student_train.losses.on_layers.compared import Projected
 from student_train.losses.on_layers.states import first_of
 from student_train.outputs import Outputs
 
 
 @dataclass(frozen=True)
-class ClsMSE:
+class ClsMSE(Projected):
     """Squared difference of the states of [CLS], a mean over rows and numbers, summed over the layers.
 
     layers         which of the mapped layers: last, upper, inner or all (with the embeddings)
     projection_lr  learning rate of the projection to the teacher's width, as a multiple of lr
     """
 
-    weight: float = 1.0
     layers: str = "last"
-    projection_lr: float = 1.0
 
-    kinds = ()
-
-    def __post_init__(self) -> None:
-        check_rule(self.layers)
-
-    @property
-    def needs(self) -> Needs:
-        return Needs(("cls",), layers=self.layers, projection_lr=self.projection_lr)
+    signals = ("cls",)
 
     def formula(self, student: Outputs, batch: Batch, given: Given) -> Tensor:
         total = student.logits.new_zeros(()).float()

@@ -6,14 +6,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from student_train.batch import Batch
-from student_train.losses.layers import check_rule
-from student_train.losses.loss import Given, Needs
+from student_train.losses.loss import Given
+from student_train.losses.on_layers.compared import Projected
 from student_train.losses.on_layers.states import real, states_of
 from student_train.outputs import Outputs
 
 
 @dataclass(frozen=True)
-class Cos:
+class Cos(Projected):
     """1 - cosine of the states of each sub-word, a mean over sub-words, summed over the layers (Sanh et al. 2019).
 
     Zero where all states point the same way, however long they are. Padding counts for nothing.
@@ -22,18 +22,7 @@ class Cos:
     projection_lr  learning rate of the projection to the teacher's width, as a multiple of lr
     """
 
-    weight: float = 1.0
     layers: str = "last"
-    projection_lr: float = 1.0
-
-    kinds = ()
-
-    def __post_init__(self) -> None:
-        check_rule(self.layers)
-
-    @property
-    def needs(self) -> Needs:
-        return Needs(("hidden",), layers=self.layers, projection_lr=self.projection_lr)
 
     def formula(self, student: Outputs, batch: Batch, given: Given) -> Tensor:
         mask = real(batch)  # [B, T]

@@ -6,14 +6,14 @@ from itertools import pairwise
 from torch import Tensor
 
 from student_train.batch import Batch
-from student_train.losses.layers import check_rule
-from student_train.losses.loss import Given, Needs
+from student_train.losses.loss import Given
+from student_train.losses.on_layers.compared import Projected
 from student_train.losses.on_layers.states import real, states_of
 from student_train.outputs import Outputs
 
 
 @dataclass(frozen=True)
-class FSP:
+class FSP(Projected):
     """Mean squared error of Hᵀ H' / n, [D, D], for each two neighbours H, H' among the mapped layers; summed over them.
 
     n counts the sub-words of a row. Padding counts for nothing.
@@ -21,19 +21,6 @@ class FSP:
     layers         which of the mapped layers: all (with the embeddings), upper (without), inner
     projection_lr  learning rate of the projection to the teacher's width, as a multiple of lr
     """
-
-    weight: float = 1.0
-    layers: str = "all"
-    projection_lr: float = 1.0
-
-    kinds = ()
-
-    def __post_init__(self) -> None:
-        check_rule(self.layers)
-
-    @property
-    def needs(self) -> Needs:
-        return Needs(("hidden",), layers=self.layers, projection_lr=self.projection_lr)
 
     def formula(self, student: Outputs, batch: Batch, given: Given) -> Tensor:
         mask = real(batch)[..., None]  # [B, T, 1]

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from student_train.batch import Batch
-from student_train.losses.layers import check_rule
-from student_train.losses.loss import Given, Needs
+from student_train.losses.loss import Given
+from student_train.losses.on_layers.compared import Projected
 from student_train.losses.on_layers.states import distance, real, states_of
 from student_train.outputs import Outputs
 
 
 @dataclass(frozen=True)
-class HiddenMSE:
+class HiddenMSE(Projected):
     """Squared difference of the states of all sub-words, a mean over sub-words and numbers, summed over the layers.
 
     Zero where the projected states are the teacher's. Padding counts for nothing.
@@ -20,19 +20,6 @@ class HiddenMSE:
     layers         which of the mapped layers: all (with the embeddings), upper (without), inner or last
     projection_lr  learning rate of the projection to the teacher's width, as a multiple of lr
     """
-
-    weight: float = 1.0
-    layers: str = "all"
-    projection_lr: float = 1.0
-
-    kinds = ()
-
-    def __post_init__(self) -> None:
-        check_rule(self.layers)
-
-    @property
-    def needs(self) -> Needs:
-        return Needs(("hidden",), layers=self.layers, projection_lr=self.projection_lr)
 
     def formula(self, student: Outputs, batch: Batch, given: Given) -> Tensor:
         mask = real(batch)

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from student_train.batch import Batch
-from student_train.losses.layers import check_rule
-from student_train.losses.loss import Given, Needs
+from student_train.losses.loss import Given
+from student_train.losses.on_layers.compared import Compared
 from student_train.losses.on_layers.states import real, states_of
 from student_train.outputs import Outputs
 
 
 @dataclass(frozen=True)
-class NST:
+class NST(Compared):
     """Squared difference of H Hᵀ / width, [T, T], a mean over pairs of sub-words, summed over the layers.
 
     Both may have any width: nothing is projected. The cache keeps the products alone, not the states.
@@ -20,17 +20,7 @@ class NST:
     layers  which of the mapped layers: all (with the embeddings), upper (without), inner or last
     """
 
-    weight: float = 1.0
-    layers: str = "all"
-
-    kinds = ()
-
-    def __post_init__(self) -> None:
-        check_rule(self.layers)
-
-    @property
-    def needs(self) -> Needs:
-        return Needs(("gram",), layers=self.layers)
+    signals = ("gram",)
 
     def formula(self, student: Outputs, batch: Batch, given: Given) -> Tensor:
         assert batch.told.gram is not None

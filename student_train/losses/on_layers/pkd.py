@@ -7,8 +7,8 @@ from torch import Tensor
 
 from data.errors import PotstillError
 from student_train.batch import Batch
-from student_train.losses.layers import check_rule
-from student_train.losses.loss import Given, Needs
+from student_train.losses.loss import Given
+from student_train.losses.on_layers.compared import Projected
 from student_train.losses.on_layers.states import first_of
 from student_train.outputs import Outputs
 
@@ -16,7 +16,7 @@ REDUCTIONS = ("mean", "sum")
 
 
 @dataclass(frozen=True)
-class PKD:
+class PKD(Projected):
     """Squared distance of the states of [CLS], both of length 1, over the layers below the last.
 
     The same for a teacher's states of any length. `layer_map` skip or last gives the paper's two variants.
@@ -26,21 +26,15 @@ class PKD:
     projection_lr  learning rate of the projection to the teacher's width, as a multiple of lr
     """
 
-    weight: float = 1.0
-    reduction: str = "mean"
     layers: str = "inner"
-    projection_lr: float = 1.0
+    reduction: str = "mean"
 
-    kinds = ()
+    signals = ("cls",)
 
     def __post_init__(self) -> None:
-        check_rule(self.layers)
+        super().__post_init__()
         if self.reduction not in REDUCTIONS:
             raise PotstillError(f"no pkd reduction {self.reduction!r}", hint=f"reductions: {', '.join(REDUCTIONS)}")
-
-    @property
-    def needs(self) -> Needs:
-        return Needs(("cls",), layers=self.layers, projection_lr=self.projection_lr)
 
     def formula(self, student: Outputs, batch: Batch, given: Given) -> Tensor:
         total = student.logits.new_zeros(()).float()
