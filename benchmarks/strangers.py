@@ -130,7 +130,7 @@ def show(result: dict[str, Any]) -> str:
 
 
 def brief(result: dict[str, Any]) -> str:
-    """The table of README.md: what a user would get, and what would have done without a student."""
+    """The table of README.md: what a user would get, what would have done without a student, and what was advised."""
     lines = ["| data | TF-IDF | labels alone | distilled student | teacher |", "|---|---|---|---|---|"]
     for row in result["rows"]:
         student = f"**{percent(row['test'])}** ± {percent(row['test_std'])} (`{row['student']}`)"
@@ -143,7 +143,8 @@ def brief(result: dict[str, Any]) -> str:
             percent(row["teacher"]),
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    said = [f"- {row['set']}: {row['advice']}" for row in result["rows"]]
+    return "\n".join([*lines, "", "The sentence that each of them ended with:", "", *said])
 
 
 def percent(share: float | None) -> str:

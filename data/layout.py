@@ -30,6 +30,7 @@ RUNNING, SEALED, WAITING, STOPPED, FAILED = "running", "sealed", "waiting", "sto
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
 SPECIAL_TOKENS = "special_tokens_map.json"
+ROLES = ("mask_token", "unk_token", "pad_token", "cls_token", "sep_token")  # of special tokens, in these files
 VOCABULARY = "vocabulary.json"
 CARD = "README.md"
 METRICS = "metrics.jsonl"  # the learning curve

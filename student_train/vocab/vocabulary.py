@@ -20,14 +20,13 @@ from data.errors import NO_INPUT, PotstillError
 from data.example import MASK
 from data.guards.tokenizer import check_tokenizer
 from data.guards.untrusted import read_json, refusing
-from data.layout import SPECIAL_TOKENS, TOKENIZER, TOKENIZER_CONFIG, VOCABULARY
+from data.layout import ROLES, SPECIAL_TOKENS, TOKENIZER, TOKENIZER_CONFIG, VOCABULARY
 from data.text.encoding import Feed, cutting, encode
 from data.text.words import RULE, same_form, split
 from student_train.batch import Encoded
 from student_train.vocab import words_1
 
 PAD, UNKNOWN = 0, 1
-ROLES = ("mask_token", "unk_token", "pad_token", "cls_token", "sep_token")
 
 
 class Vocabulary(Protocol):
@@ -222,19 +221,18 @@ def build_subwords(teacher: Path, texts: Iterable[list[str]] | None, *, min_coun
 
 def build_joint(files: Path, *, longest: int, types: bool) -> Joint:
     """Rows as a teacher reads them, by the tokenizer in a folder. types: whether they say which text is which."""
-    backend, special = cutting(open_tokenizer(files), longest), special_tokens(files)
+    backend, special = cutting(open_tokenizer(files), longest), special_tokens(files / TOKENIZER_CONFIG)
     pad = backend.token_to_id(special.get("pad_token", "")) or 0
     return Joint(
         Feed(backend, mask=special.get("mask_token") or special.get("unk_token"), pad=pad, types=types), special
     )
 
 
-def special_tokens(directory: Path) -> dict[str, str]:
-    """The special tokens that a folder's tokenizer_config.json names: role -> token."""
-    path = directory / TOKENIZER_CONFIG
+def special_tokens(path: Path) -> dict[str, str]:
+    """The special tokens that a Hugging Face file names: role -> token; none where there is no such file."""
     values = read_json(path) if path.is_file() else {}
-    found = {name: token["content"] if isinstance(token, dict) else token for name, token in values.items() if token}
-    return {name: str(token) for name, token in found.items() if name in ROLES}
+    found = {name: values[name] for name in ROLES if values.get(name)}
+    return {name: token["content"] if isinstance(token, dict) else token for name, token in found.items()}
 
 
 def _uncut(backend: Tokenizer) -> Tokenizer:
@@ -282,10 +280,8 @@ def open_tokenizer(directory: Path) -> Tokenizer:
 def mask_token(directory: Path) -> str:
     """The mask token a Hugging Face directory names, else its unknown token, else `[UNK]`."""
     for name in (SPECIAL_TOKENS, TOKENIZER_CONFIG):
-        path = directory / name
-        values = read_json(path) if path.is_file() else {}
-        for key in ("mask_token", "unk_token"):
-            token = values.get(key)
-            if token:
-                return token["content"] if isinstance(token, dict) else token
+        named = special_tokens(directory / name)
+        for role in ("mask_token", "unk_token"):
+            if role in named:
+                return named[role]
     return "[UNK]"

@@ -13,11 +13,10 @@ from typing import Any
 from safetensors import safe_open
 
 from data import store
-from data.layout import FILES, TOKENIZER, TOKENIZER_CONFIG, WORD_TABLE
+from data.layout import FILES, ROLES, TOKENIZER, TOKENIZER_CONFIG, WORD_TABLE
 from teacher_cache.teacher.files import TeacherFiles
 
 KEPT = (WORD_TABLE, TOKENIZER, TOKENIZER_CONFIG)
-NAMES = ("mask_token", "unk_token", "pad_token", "cls_token", "sep_token")
 
 
 def kept(directory: Path) -> bool:
@@ -31,7 +30,7 @@ def keep(directory: Path, model: Any, tokenizer: Any, files: TeacherFiles) -> No
 
     folder = directory / FILES
     store.write_text(folder / TOKENIZER, tokenizer.backend_tokenizer.to_str())
-    store.write_json(folder / TOKENIZER_CONFIG, {name: getattr(tokenizer, name) for name in NAMES})
+    store.write_json(folder / TOKENIZER_CONFIG, {name: getattr(tokenizer, name) for name in ROLES})
     table = word_table(model, files).half().contiguous()
     store.write_bytes(folder / WORD_TABLE, save({"weight": table}))
 
