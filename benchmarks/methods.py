@@ -4,21 +4,17 @@ python -m benchmarks.methods --cache CACHE --start TEACHER --dev DEV --test TEST
 """
 
 import argparse
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from benchmarks.quality.arm import Row, measured
+from benchmarks.quality.command import add_files, keep, options, settings_of
 from benchmarks.quality.tables import COLUMNS, cell
-from benchmarks.race.arm import ROOT
 from benchmarks.race.results import about, add_aim, aims_of
-from data import store
-from data.config import apply_settings
 from data.manifest import Manifest, read_manifest
 from data.progress import Progress
 from data.row_groups import column_bytes
-from pipelines.screen.loglines import LogLines
 from student_train.config import TrainConfig
 from student_train.methods import METHODS
 from student_train.resolve import compared_signals, teacher_stack
@@ -30,29 +26,21 @@ HEADS += ("steps", "rows/s, training")
 
 
 def main() -> None:
-    made = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    made = options("methods", __doc__)
+    add_files(made)
     made.add_argument("--cache", type=Path, required=True, help="a sealed cache: potstill cache … --for METHOD,…")
     made.add_argument("--start", required=True, help="the encoder whose layers the students start from")
-    made.add_argument("--dev", type=Path, required=True, help="labelled file to choose the best step on")
-    made.add_argument("--test", type=Path, required=True, help="labelled file to measure on")
     made.add_argument("--size", type=int, default=3, help="layers of the students")
     made.add_argument("--methods", default=",".join(METHODS), help="with commas between")
-    made.add_argument("--seeds", default="0,1,2", help="a student is trained for each")
-    made.add_argument("--settings", action="append", default=[], help="KEY=VALUE of every student; repeatable")
-    made.add_argument("--work", type=Path, default=ROOT / "runs" / "methods", help="where the students are kept")
-    made.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results", help="where methods.json goes")
-    values = made.parse_args()
-    progress = LogLines(lambda line: print(line, file=sys.stderr))
-    store.write_json(values.out / "methods.json", result := measure(values, progress))
-    print(show(result))
+    keep("methods", made.parse_args(), measure, show)
 
 
 def measure(values: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     """A row for each method, with what it reads of the cache, and the aims that they are held against."""
     files, started = {"dev": values.dev, "test": values.test}, time.monotonic()
     cache = read_manifest(values.cache, "cache")
-    common = {"model": "transformer", "start": values.start, "shape": {"size": values.size}}
-    common = apply_settings(common | {"seeds": [int(seed) for seed in values.seeds.split(",")]}, values.settings)
+    own = {"model": "transformer", "start": values.start, "shape": {"size": values.size}}
+    common = settings_of(values, own)
     rows: dict[str, Row] = {}
     read: dict[str, dict[str, Any]] = {}
     for name in values.methods.split(","):

@@ -4,53 +4,39 @@ python -m benchmarks.students --cache runs/sst2-10k/cache --dev sst2/dev.tsv --t
 """
 
 import argparse
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from benchmarks.quality.arm import Row, measured
+from benchmarks.quality.command import SOFT, add_files, keep, options, settings_of
 from benchmarks.quality.static import static_scores
 from benchmarks.quality.tables import result_of, show
-from benchmarks.race.arm import ROOT
 from benchmarks.race.results import add_aim
-from data import store
-from data.config import apply_settings
 from data.manifest import read_manifest
 from data.progress import Progress
 from data.readers.source import Source
 from pipelines.scores import rivals
-from pipelines.screen.loglines import LogLines
 from student_train.config import PLUS
 from student_train.models.table import MODELS
 
-LOSSES = {"kl": {"weight": 1.0, "temperature": 2.0}}
 SUMS = ("conv+dan", "conv+dan+bag", "bilstm+dan+bag", "dan+bag")
 STATIC = "static vectors, logistic regression"
 
 
 def main() -> None:
-    made = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    made = options("students", __doc__)
+    add_files(made)
     made.add_argument("--cache", type=Path, required=True, help="a sealed cache of logits")
-    made.add_argument("--dev", type=Path, required=True, help="labelled file to choose the best step on")
-    made.add_argument("--test", type=Path, required=True, help="labelled file to measure on")
     made.add_argument("--students", help="names, with commas between; all that read one text where nothing is said")
-    made.add_argument("--seeds", default="0,1,2", help="a student is trained for each")
-    made.add_argument("--settings", action="append", default=[], help="KEY=VALUE of every student; repeatable")
-    made.add_argument("--work", type=Path, default=ROOT / "runs" / "students", help="where the students are kept")
-    made.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results", help="where students.json goes")
-    values = made.parse_args()
-    progress = LogLines(lambda line: print(line, file=sys.stderr))
-    store.write_json(values.out / "students.json", result := measure(values, progress))
-    print(show(result))
+    keep("students", made.parse_args(), measure, show)
 
 
 def measure(values: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     """The rows of all students and rivals, with the aims that they are held against."""
     files = {"dev": values.dev, "test": values.test}
     names = values.students.split(",") if values.students else [*single_text(), *SUMS]
-    settings = {"losses": LOSSES, "seeds": [int(seed) for seed in values.seeds.split(",")]}
-    settings = apply_settings(settings, values.settings)
+    settings = settings_of(values, {"losses": SOFT})
     rows, started = rival_rows(values.cache, files, progress), time.monotonic()
     for name in names:
         rows.append(

@@ -4,44 +4,31 @@ python -m benchmarks.quality.pairs --set mnli=runs/mnli/cache,mnli/dev.tsv,mnli/
 """
 
 import argparse
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from benchmarks.quality.arm import Row, measured
+from benchmarks.quality.command import SOFT, keep, options, settings_of
 from benchmarks.quality.tables import COLUMNS, cell
-from benchmarks.race.arm import ROOT
 from benchmarks.race.results import about, add_aim, aims_of
-from data import store
-from data.config import apply_settings
 from data.errors import PotstillError
 from data.progress import Progress
-from pipelines.screen.loglines import LogLines
 
-LOSSES = {"kl": {"weight": 1.0, "temperature": 2.0}}
 APART, TOGETHER = "siamese_bilstm", "bi_attention"
 STUDENTS = (APART, TOGETHER, "conv+dan+bag")
 
 
 def main() -> None:
-    made = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    made = options("pairs", __doc__)
     made.add_argument("--set", action="append", required=True, help="NAME=CACHE,DEV,TEST; repeatable")
     made.add_argument("--students", default=",".join(STUDENTS), help="names, with commas between")
-    made.add_argument("--seeds", default="0,1,2", help="a student is trained for each")
-    made.add_argument("--settings", action="append", default=[], help="KEY=VALUE of every student; repeatable")
-    made.add_argument("--work", type=Path, default=ROOT / "runs" / "pairs", help="where the students are kept")
-    made.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results", help="where pairs.json goes")
-    values = made.parse_args()
-    progress = LogLines(lambda line: print(line, file=sys.stderr))
-    store.write_json(values.out / "pairs.json", result := measure(values, progress))
-    print(show(result))
+    keep("pairs", made.parse_args(), measure, show)
 
 
 def measure(values: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     """The students of every set, and how much reading both texts together gives."""
-    settings = {"losses": LOSSES, "seeds": [int(seed) for seed in values.seeds.split(",")]}
-    settings = apply_settings(settings, values.settings)
+    settings = settings_of(values, {"losses": SOFT})
     result, started = about("pairs") | {"rows": [], "aims": {}}, time.monotonic()
     for name, cache, files in map(given, values.set):
         rows: dict[str, Row] = {}

@@ -4,57 +4,45 @@ python -m benchmarks.quality.retention --cache A --cache B --cache C --teacher T
 """
 
 import argparse
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from benchmarks.quality.arm import Row, measured
+from benchmarks.quality.command import SOFT, add_files, keep, options, settings_of
 from benchmarks.quality.tables import result_of, show
-from benchmarks.race.arm import ROOT
 from benchmarks.race.results import add_aim
-from data import store
-from data.config import apply_settings
 from data.errors import PotstillError
 from data.manifest import read_manifest
 from data.progress import Progress
 from data.readers.source import Source
 from pipelines.inputs.places import locate_base
-from pipelines.screen.loglines import LogLines
 from student_train.measure.evaluate import evaluate_all
 
 TEACHER, LABELS, SEVERAL, EVERYTHING = "teacher", "labels alone", "several teachers", "all together"
-SOFT = {"losses": {"kl": {"weight": 1.0, "temperature": 2.0}}}
+DISTILLED = {"losses": SOFT}
 AVERAGE, DRAWS = {"ema": 0.999}, {"draws": 4}
 # An arm -> its settings beside the model's.
 ARMS: dict[str, dict[str, Any]] = {
     LABELS: {"losses": {"ce": 1.0}, "rows": "original", "batch_size": 32, "dropout": 0.3},
-    "one teacher": SOFT,
-    "moving average": SOFT | AVERAGE,
-    "fresh draws": SOFT | DRAWS,
-    SEVERAL: SOFT,
-    EVERYTHING: SOFT | AVERAGE | DRAWS,
+    "one teacher": DISTILLED,
+    "moving average": DISTILLED | AVERAGE,
+    "fresh draws": DISTILLED | DRAWS,
+    SEVERAL: DISTILLED,
+    EVERYTHING: DISTILLED | AVERAGE | DRAWS,
 }
 ALL_CACHES = (SEVERAL, EVERYTHING)  # arms that learn from the mean of all caches, others from the first
 SMALL = 1_000_000  # parameters of a student without its word table
 
 
 def main() -> None:
-    made = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    made = options("retention", __doc__)
+    add_files(made)
     made.add_argument("--cache", type=Path, action="append", required=True, help="of one set of examples; repeatable")
     made.add_argument("--teacher", type=Path, required=True, help="the model whose answers the first cache holds")
-    made.add_argument("--dev", type=Path, required=True, help="labelled file to choose the best step on")
-    made.add_argument("--test", type=Path, required=True, help="labelled file to measure on")
     made.add_argument("--model", default="bigru+dan+bag", help="the student")
     made.add_argument("--arms", default=",".join(ARMS), help="with commas between")
-    made.add_argument("--seeds", default="0,1,2", help="a student is trained for each")
-    made.add_argument("--settings", action="append", default=[], help="KEY=VALUE of every student; repeatable")
-    made.add_argument("--work", type=Path, default=ROOT / "runs" / "retention", help="where the students are kept")
-    made.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results", help="where retention.json goes")
-    values = made.parse_args()
-    progress = LogLines(lambda line: print(line, file=sys.stderr))
-    store.write_json(values.out / "retention.json", result := measure(values, progress))
-    print(show(result))
+    keep("retention", made.parse_args(), measure, show)
 
 
 def measure(values: argparse.Namespace, progress: Progress) -> dict[str, Any]:
@@ -66,19 +54,18 @@ def measure(values: argparse.Namespace, progress: Progress) -> dict[str, Any]:
         if name in ALL_CACHES and len(values.cache) < 2:
             raise PotstillError(f"{name!r} needs more than one cache", hint="name each teacher's with --cache")
         out = values.work / name.replace(" ", "-")
-        rows.append(measured(name, settings_of(name, values), caches, files, out, progress=progress))
+        rows.append(measured(name, arm_settings(name, values), caches, files, out, progress=progress))
     cache = read_manifest(values.cache[0], "cache")
     result = result_of("retention", rows, seconds=time.monotonic() - started, cache=cache)
     add_aims(result, {row.arm: row for row in rows})
     return result
 
 
-def settings_of(name: str, values: argparse.Namespace) -> dict[str, Any]:
+def arm_settings(name: str, values: argparse.Namespace) -> dict[str, Any]:
     """An arm's settings; on labels alone the word vectors are those of the encoder before fine-tuning."""
     if name not in ARMS:
         raise PotstillError(f"arm {name!r} is none", hint=f"arms: {', '.join(ARMS)}")
-    made = ARMS[name] | {"model": values.model, "seeds": [int(seed) for seed in values.seeds.split(",")]}
-    made = apply_settings(made, values.settings)
+    made = settings_of(values, ARMS[name] | {"model": values.model})
     if name != LABELS:
         return made
     base = locate_base(str(values.teacher))

@@ -99,13 +99,13 @@ def test_several_teachers_are_refused_where_only_one_cache_is_named(monkeypatch:
 def test_an_arm_on_labels_alone_knows_nothing_of_the_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
     values = Namespace(model="dan", seeds="0,1", settings=["steps=7"], teacher=Path("t"))
     monkeypatch.setattr(retention, "locate_base", lambda teacher: "the/encoder")
-    made = retention.settings_of("labels alone", values)
+    made = retention.arm_settings("labels alone", values)
     assert made["losses"] == {"ce": 1.0} and made["rows"] == "original" and made["vectors"] == "the/encoder"
     assert made["steps"] == 7 and made["seeds"] == [0, 1]
     monkeypatch.setattr(retention, "locate_base", lambda teacher: None)
-    assert retention.settings_of("labels alone", values)["vocabulary"] == "subwords"
+    assert retention.arm_settings("labels alone", values)["vocabulary"] == "subwords"
     with pytest.raises(PotstillError, match="arm 'x' is none"):
-        retention.settings_of("x", values)
+        retention.arm_settings("x", values)
 
 
 def test_a_set_of_strangers_shows_the_share_of_the_way_and_its_budget(monkeypatch: pytest.MonkeyPatch) -> None:
